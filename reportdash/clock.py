@@ -1,0 +1,99 @@
+"""Time, injected: every room that needs "now" or a pause takes a Clock, so tests can own time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where time comes from."""
+
+    def now(self) -> float:
+        """Wall time, seconds since the epoch, UTC. It can jump; it is what the ledger stores."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, for measuring durations within one process."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Pause the task; negative means zero."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(max(0.0, seconds))
+
+
+class ManualClock:
+    """A clock that stands still until `advance` is called. Sleepers wake in the order of their times."""
+
+    def __init__(self, start: float = 1_767_225_600.0) -> None:
+        self._now = start
+        self._elapsed = 0.0
+        self._sleepers: list[tuple[float, int, asyncio.Event]] = []
+        self._count = 0
+
+    def now(self) -> float:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._elapsed
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        self._count += 1
+        entry = (self._elapsed + seconds, self._count, asyncio.Event())
+        self._sleepers.append(entry)
+        try:
+            await entry[2].wait()
+        finally:
+            if entry in self._sleepers:
+                self._sleepers.remove(entry)
+
+    def sleepers(self) -> int:
+        """How many tasks wait for time to pass."""
+        return len(self._sleepers)
+
+    def jump(self, seconds: float) -> None:
+        """Move the wall clock alone, as an NTP step or a wrong battery clock does."""
+        self._now += seconds
+
+    async def advance(self, seconds: float) -> None:
+        """Let time pass: wakes each sleeper at its own moment and lets the woken tasks run."""
+        target = self._elapsed + seconds
+        while True:
+            due = min((s for s in self._sleepers if s[0] <= target), default=None)
+            if due is None:
+                break
+            self._now += due[0] - self._elapsed
+            self._elapsed = due[0]
+            self._sleepers.remove(due)
+            due[2].set()
+            for _ in range(5):
+                await asyncio.sleep(0)
+        self._now += target - self._elapsed
+        self._elapsed = target
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+
+def rfc3339(at: float | None) -> str | None:
+    """`at` (seconds since the epoch) as RFC 3339 in UTC with milliseconds dropped; None stays None."""
+    if at is None:
+        return None
+    return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
