@@ -93,7 +93,12 @@ class Throttled(CallFailed):
     """429 or 503. `retry_after`: seconds the vendor asked for, already parsed and clamped, or None."""
 
     def __init__(
-        self, text: str, *, status: int | None = None, retry_after: float | None = None, code: str | None = None
+        self,
+        text: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        code: str | None = None,
     ) -> None:
         super().__init__(text, status=status, code=code)
         self.retry_after = retry_after
@@ -112,8 +117,25 @@ class BadPayload(CallFailed):
 
 
 class NotFound(CallFailed):
-    """The vendor does not know the job (any more)."""
+    """The vendor does not know the job (any more).
+
+    `certain` False: at this vendor the answer must repeat (three polls over ten minutes) to be believed.
+    """
+
+    def __init__(
+        self, text: str, *, status: int | None = None, code: str | None = None, certain: bool = True
+    ) -> None:
+        super().__init__(text, status=status, code=code)
+        self.certain = certain
 
 
 class VendorRefused(CallFailed):
     """The vendor understood the request and said no, in its own words (`text`)."""
+
+
+class SlotsFull(VendorRefused):
+    """The vendor runs as many jobs as it allows; the submit waits for one to end."""
+
+
+class LeaseLost(Exception):
+    """Another process polls this account now: the write that carried an old fence was not made."""

@@ -1,0 +1,93 @@
+"""A request and its answer, as vendors see them: plain records, no library's types."""
+
+from __future__ import annotations
+
+import json as _json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reportdash.errors import BadPayload
+from reportdash.plain import clean
+
+MAX_REPLY = 8 * 1024 * 1024
+"""Bytes of one API answer at most; a request for a report's own body raises it with `cap`."""
+MAX_REPORT = 512 * 1024 * 1024
+
+
+@dataclass(slots=True, frozen=True)
+class Request:
+    """One call. `path` is appended to the account's base_url, unless it is an absolute address.
+
+    At most one of `json` and `form`. `timeout` is the whole call's deadline in seconds; `cap` the largest
+    answer in bytes. `public` calls go unsigned. `job` names the job the exchange is kept for.
+    `secret` names fields of query, json or form (beyond the known ones) that are never shown.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    json: Any = None
+    form: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 30.0
+    cap: int = MAX_REPLY
+    public: bool = False
+    job: str | None = None
+    secret: tuple[str, ...] = ()
+    refusal_is_answer: bool = False  # a 403 on a fresh session is handed back: it is about the job
+
+
+@dataclass(slots=True, frozen=True)
+class Reply:
+    """One answer, read whole. Header names are lower case. `url` is the address that was asked."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str = ""
+
+    @property
+    def text(self) -> str:
+        """The body as text for people; never raises."""
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The body as JSON. Raises BadPayload for HTML, half JSON, too deep, lone surrogates, NaN."""
+        try:
+            data = _json.loads(self.body, parse_constant=_refuse)
+            _json.dumps(data, ensure_ascii=False).encode("utf-8")
+        except (ValueError, RecursionError, UnicodeError) as error:
+            raise BadPayload(self.unreadable(), status=self.status) from error
+        return data
+
+    def object(self) -> dict[str, Any]:
+        """The body as a JSON object. Raises BadPayload for anything else."""
+        data = self.json()
+        if not isinstance(data, dict):
+            raise BadPayload(self.unreadable(), status=self.status)
+        return data
+
+    def unreadable(self) -> str:
+        """One line that says what came instead of JSON."""
+        kind = self.headers.get("content-type", "").split(";")[0].strip() or "no content type"
+        start = clean(self.text, 60)
+        what = f"HTTP {self.status}, {clean(kind, 40)}, {len(self.body)} bytes"
+        return f"{what}: {start}" if start else what
+
+
+@dataclass(slots=True)
+class Session:
+    """What a sign-in gave; memory only. `expires_at` seconds since the epoch, None if it does not say."""
+
+    token: str
+    refresh: str | None = None
+    expires_at: float | None = None
+    lifetime: float | None = None  # seconds from now, where the vendor says it that way
+
+    def __repr__(self) -> str:
+        return "Session(…)"
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
