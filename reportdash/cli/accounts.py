@@ -1,0 +1,174 @@
+"""`accounts`, `login` and `logout`: who we are at each vendor, and where the secret lives."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import sys
+from collections.abc import Sequence
+
+from reportdash.cli.context import asynchronous, engine
+from reportdash.cli.output import line_json, note, say, table
+from reportdash.clock import rfc3339
+from reportdash.engine.runtime import Engine, Seat
+from reportdash.errors import CallFailed, CredentialProblem, Exit, Unreachable, UsageProblem
+from reportdash.plain import clean
+
+
+@asynchronous
+async def accounts(args: argparse.Namespace) -> int:
+    """Accounts, where each credential lives, health; nothing is sent."""
+    async with engine(args) as running:
+        known = {account.name: account for account in await running.ledger.accounts()}
+        rows: list[dict[str, object]] = []
+        for name, seat in running.accounts.items():
+            row = known[name]
+            rows.append(
+                {
+                    "account": name,
+                    "vendor": seat.vendor.name,
+                    "base_url": seat.settings.base_url,
+                    "credential": await running.chain.where(
+                        name, seat.vendor.name, seat.settings.secret_fields()
+                    ),
+                    "health": str(row.shown),
+                    "since": rfc3339(row.since),
+                    "until": rfc3339(row.until),
+                    "message": row.message,
+                    "accepted_at": rfc3339(row.accepted_at),
+                    "slots_used": await running.ledger.slots_used(name) if seat.vendor.policy.slots else None,
+                    "slots": seat.slots,
+                    "read_only": running.read_only or seat.settings.read_only,
+                }
+            )
+        if args.json:
+            for record in rows:
+                line_json(record)
+        elif rows:
+            table(
+                ("Account", "Vendor", "Credential", "Health", "What it says"),
+                [
+                    (
+                        str(r["account"]),
+                        str(r["vendor"]),
+                        str(r["credential"]),
+                        str(r["health"]),
+                        str(r["message"] or ""),
+                    )
+                    for r in rows
+                ],
+            )
+        else:
+            say(
+                f"no account in {running.settings.path}; "
+                "`reportdash config init` writes a config to start from"
+            )
+        return int(Exit.OK)
+
+
+@asynchronous
+async def login(args: argparse.Namespace) -> int:
+    """Ask for an account's secret, try it at the vendor, store it, read it back."""
+    async with engine(args) as running:
+        seat = running.seat(args.account)
+        store = await _store(running, args.store)
+        sets = seat.settings.secret_fields()
+        values = (
+            _from_stdin(sets, seat) if args.stdin else await asyncio.to_thread(_from_terminal, sets[0], seat)
+        )
+        untried: str | None = None
+        try:
+            await running.try_credential(seat.name, values)
+        except Unreachable as error:
+            untried = clean(error.text, 200)
+        except CallFailed as error:
+            raise CredentialProblem(
+                f"{seat.vendor.title} refused the credential of {seat.name}: {clean(error.text, 200)}; "
+                "nothing was stored, check the fields and log in again"
+            ) from error
+        where = await running.chain.keep(
+            seat.name, seat.vendor.name, values, seat.settings.origins()[0], store
+        )
+        await running.logged_in(seat.name)
+        if untried is not None:
+            say(f"{seat.name}: stored in {where}, but not tried: {untried}; `reportdash watch` will tell")
+            return int(Exit.UNREACHABLE)
+        say(f"{seat.name}: accepted by {seat.vendor.title}, stored in {where}")
+        return int(Exit.OK)
+
+
+async def _store(running: Engine, wanted: str | None) -> str:
+    """The store to use, known to work before anything secret is asked. Raises CredentialProblem."""
+    choices = [choice for choice in await running.chain.stores() if choice.name != "memory"]
+    names = [choice.name for choice in choices]
+    if wanted is not None and wanted not in names:
+        raise UsageProblem(
+            f"--store takes {' or '.join(names)}; `{wanted}` is not a store that outlives this command"
+        )
+    for choice in choices:
+        if choice.usable and wanted in (None, choice.name):
+            return choice.name
+    why = "; ".join(choice.sentence for choice in choices) or "no store is built in"
+    raise CredentialProblem(
+        f"no place to keep a secret on this server: {why}. Set REPORTDASH_SECRET__<ACCOUNT>__<FIELD> in the "
+        "environment, name a credential_command in the account, or unlock a keyring and log in again"
+    )
+
+
+def _from_stdin(sets: Sequence[Sequence[str]], seat: Seat) -> dict[str, str]:
+    known = {field for fields in sets for field in fields}
+    values: dict[str, str] = {}
+    for number, line in enumerate(sys.stdin.read(65_536).splitlines(), 1):
+        if not line.strip():
+            continue
+        field, found, value = line.partition("=")
+        field = field.strip()
+        if not found or field not in known:
+            # The line itself may hold the secret: only its number is repeated.
+            raise UsageProblem(
+                f"line {number} of stdin is not field=value with one of {', '.join(sorted(known))} "
+                f"({seat.vendor.title}); nothing was stored"
+            )
+        values[field] = value
+    for fields in sets:
+        if all(values.get(field) for field in fields):
+            return {field: values[field] for field in fields}
+    wanted = " or ".join(" and ".join(fields) for fields in sets)
+    raise UsageProblem(f"{seat.name} needs {wanted} as field=value lines on stdin; nothing was stored")
+
+
+def _from_terminal(fields: Sequence[str], seat: Seat) -> dict[str, str]:
+    if not sys.stdin.isatty():
+        raise UsageProblem("login asks on a terminal, and there is none; give --stdin and field=value lines")
+    note(f"Log in to {seat.name} ({seat.vendor.title}, {seat.settings.base_url})")
+    values: dict[str, str] = {}
+    for field in fields:
+        prompt = f"{field.replace('_', ' ').capitalize()}: "
+        if field in ("username", "client_id"):
+            sys.stderr.write(prompt)
+            sys.stderr.flush()
+            values[field] = sys.stdin.readline().strip()
+        else:
+            values[field] = getpass.getpass(prompt, stream=sys.stderr)
+        if not values[field]:
+            raise UsageProblem(f"{field} is empty; nothing was stored")
+    return values
+
+
+@asynchronous
+async def logout(args: argparse.Namespace) -> int:
+    """Remove the stored credential; the vendor hears nothing."""
+    async with engine(args) as running:
+        seat = running.seat(args.account)
+        removed = await running.chain.remove(seat.name, seat.vendor.name)
+        await running.logged_in(seat.name)
+        where = await running.chain.where(seat.name, seat.vendor.name, seat.settings.secret_fields())
+        if where == "environment":
+            say(
+                f"{seat.name}: the environment still carries a credential; "
+                "unset REPORTDASH_SECRET__… to end it"
+            )
+        else:
+            say(f"{seat.name}: {'removed' if removed else 'nothing was stored'}")
+        return int(Exit.OK)

@@ -1,0 +1,99 @@
+"""What every command needs first: the config, the folders, and for those that act, the engine."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reportdash.clock import SystemClock
+from reportdash.errors import Exit
+from reportdash.settings import Settings, config_path, data_dir, load
+from reportdash.vendors import registry
+
+if TYPE_CHECKING:
+    from reportdash.engine.runtime import Engine
+
+LEDGER = "ledger.db"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where this run reads and writes. `settings` is validated as a whole before anything is sent."""
+
+    settings: Settings
+    data: Path
+    read_only: bool
+
+    @property
+    def ledger(self) -> Path:
+        return self.data / LEDGER
+
+
+def place(args: argparse.Namespace) -> Place:
+    """The run's config and folders. Raises UsageProblem for every config error, with file, line and key."""
+    explicit = args.config or os.environ.get("REPORTDASH_CONFIG")
+    settings = load(
+        config_path(args.config, os.environ),
+        account_class=registry.account_class,
+        environ=os.environ,
+        required=bool(explicit),
+    )
+    folder = data_dir(args.data_dir, os.environ)
+    if args.debug:
+        from reportdash import log
+
+        log.start(folder)
+    return Place(settings, folder, bool(args.read_only or settings.read_only))
+
+
+@asynccontextmanager
+async def engine(args: argparse.Namespace, *, download_ready: bool = False) -> AsyncIterator[Engine]:
+    """The engine on this run's ledger, stopped and flushed whatever happens."""
+    from reportdash.credentials import Chain
+    from reportdash.engine.runtime import Engine
+    from reportdash.ledger import Ledger
+
+    here = place(args)
+    clock = SystemClock()
+    ledger = await Ledger.open(here.ledger, clock=clock)
+    chain = Chain(environ=os.environ)
+    try:
+        running = Engine(
+            here.settings, ledger, chain, clock=clock, read_only=here.read_only, download_ready=download_ready
+        )
+        await running.start()
+        try:
+            yield running
+        finally:
+            await running.stop()
+    finally:
+        await chain.aclose()
+        await ledger.close()
+
+
+def asynchronous(
+    command: Callable[[argparse.Namespace], Coroutine[Any, Any, int]],
+) -> Callable[[argparse.Namespace], int]:
+    """Run an async command; SIGINT, SIGTERM and SIGHUP end it in order, with exit code 130."""
+
+    def run(args: argparse.Namespace) -> int:
+        async def supervised() -> int:
+            loop = asyncio.get_running_loop()
+            task = asyncio.ensure_future(command(args))
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                loop.add_signal_handler(number, task.cancel)
+            with suppress(asyncio.CancelledError):
+                return await task
+            return int(Exit.INTERRUPTED)
+
+        return asyncio.run(supervised())
+
+    run.__doc__ = command.__doc__
+    return run

@@ -1,0 +1,161 @@
+"""`jobs` and `show`: what the ledger knows, without any network."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from reportdash.board import facts
+from reportdash.board.query import parse
+from reportdash.cli.context import place
+from reportdash.cli.output import data, line_json, table
+from reportdash.clock import SystemClock, rfc3339
+from reportdash.errors import Exit
+from reportdash.ledger.store import Store
+from reportdash.model import Event, Exchange, Health, Job, LastError
+
+
+def jobs(args: argparse.Namespace) -> int:
+    """The table, once; with --json one job a line."""
+    text = " ".join(args.query)
+    query = parse(text)
+    here = place(args)
+    if not here.ledger.exists():
+        return int(Exit.OK)
+    store = Store.open(here.ledger, clock=SystemClock(), readonly=True)
+    try:
+        if args.json and not text.strip():
+            for record in store.rows_json():
+                line_json(record)
+            return int(Exit.OK)
+        now = time.time()
+        health = {account.name: account.shown for account in store.accounts()}
+        rows = [job for job in store.jobs() if query.matches(job, health.get(job.account, Health.OK), now)]
+    finally:
+        store.close()
+    if args.json:
+        for job in rows:
+            line_json(job.as_json(health.get(job.account, Health.OK)))
+    elif rows:
+        head = ("Id", "State", "Report", "Account", "Vendor says", "Age", "Next", "File")
+        table(head, [_row(job, now) for job in rows], right=frozenset({5}))
+    return int(Exit.OK)
+
+
+def _row(job: Job, now: float) -> tuple[str, ...]:
+    indent = "  " if job.parent else ""
+    return (
+        job.id,
+        facts.state_word(job),
+        indent + job.name,
+        job.account,
+        job.vendor_status or "",
+        facts.age(job, now),
+        facts.next_text(job, now),
+        facts.file_text(job),
+    )
+
+
+def show(args: argparse.Namespace) -> int:
+    """Everything known of one job: its row, history, last error, last exchanges."""
+    here = place(args)
+    store = Store.open(here.ledger, clock=SystemClock(), readonly=True) if here.ledger.exists() else None
+    if store is None:
+        from reportdash.errors import UsageProblem
+
+        raise UsageProblem(
+            f"no job `{args.job}`: there is no ledger in {here.data} yet; "
+            "`reportdash submit` or `reportdash track` starts one"
+        )
+    try:
+        job = store.find(args.job)
+        health = store.account(job.account).shown
+        history = store.history(job.id)
+        error = store.last_error(job.id)
+        exchanges = store.exchanges(job.id)
+        children = store.children(job.id)
+    finally:
+        store.close()
+    if args.json:
+        line_json(
+            {
+                **job.as_json(health),
+                "children": [child.id for child in children],
+                "history": [_event(event) for event in history],
+                "last_error": _error(error) if error else None,
+                "exchanges": [_exchange(exchange) for exchange in exchanges],
+            }
+        )
+        return int(Exit.OK)
+    _show_text(job, health, history, error, exchanges)
+    for child in children:
+        data(f"  child {child.id}  {child.state}  {child.name}")
+    return int(Exit.OK)
+
+
+def _show_text(
+    job: Job, health: Health, history: list[Event], error: LastError | None, exchanges: list[Exchange]
+) -> None:
+    for key, value in job.as_json(health).items():
+        if isinstance(value, Mapping):
+            value = "  ".join(f"{k} {v}" for k, v in value.items() if v is not None)
+        if value is not None:
+            data(f"{key:14} {value}")
+    if error:
+        status = f" (HTTP {error.status})" if error.status else ""
+        data(f"{'last error':14} {rfc3339(error.at)} {error.kind}{status}: {error.text}")
+    if history:
+        data("history")
+        for event in history:
+            words = [
+                rfc3339(event.at) or "",
+                event.who,
+                event.what,
+                event.vendor_status or "",
+                event.message or "",
+            ]
+            data("  " + "  ".join(word for word in words if word))
+    if exchanges:
+        data("exchanges")
+        for item in exchanges:
+            outcome = str(item.status) if item.status is not None else (item.error or "no answer")
+            data(
+                f"  {rfc3339(item.at)}  {item.method} {item.url}  {outcome}  {item.ms} ms  {item.size} bytes"
+            )
+
+
+def _event(event: Event) -> dict[str, Any]:
+    return {
+        "at": rfc3339(event.at),
+        "who": event.who,
+        "what": event.what,
+        "state": str(event.state),
+        "vendor_status": event.vendor_status,
+        "message": event.message,
+    }
+
+
+def _error(error: LastError) -> dict[str, Any]:
+    return {
+        "at": rfc3339(error.at),
+        "kind": error.kind,
+        "text": error.text,
+        "status": error.status,
+        "code": error.code,
+    }
+
+
+def _exchange(item: Exchange) -> dict[str, Any]:
+    return {
+        "at": rfc3339(item.at),
+        "method": item.method,
+        "url": item.url,
+        "status": item.status,
+        "ms": item.ms,
+        "request": item.request,
+        "response": item.response,
+        "size": item.size,
+        "error": item.error,
+    }

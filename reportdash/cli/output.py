@@ -1,0 +1,42 @@
+"""What commands print: data on stdout, sentences for people on stderr, nothing a terminal would obey."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from reportdash.plain import clean, clean_block
+
+
+def say(text: str) -> None:
+    """A sentence for people, on stderr."""
+    print(f"reportdash: {clean_block(text, 4000)}", file=sys.stderr)
+
+
+def note(text: str) -> None:
+    """A quieter line for people, on stderr: progress, a hint, a prompt's context."""
+    print(clean_block(text, 4000), file=sys.stderr)
+
+
+def data(text: str) -> None:
+    """One line of data on stdout, flushed: the reader may be a pipe that acts on each line."""
+    print(text, flush=True)
+
+
+def line_json(record: Mapping[str, Any]) -> None:
+    """One JSON object on one line of stdout."""
+    data(json.dumps(record, ensure_ascii=False, separators=(",", ":")))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: frozenset[int] = frozenset()) -> None:
+    """Columns as wide as their widest cell, two blanks apart, no rules; the last column is left ragged."""
+    cells = [[clean(cell, 120) for cell in row] for row in rows]
+    widths = [max([len(head[i]), *(len(row[i]) for row in cells)]) for i in range(len(head))]
+    for row in [list(head), *cells]:
+        parts = [
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("  ".join(parts).rstrip())

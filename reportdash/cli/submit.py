@@ -1,0 +1,74 @@
+"""`submit` and `track`: start a report, or follow one that runs already."""
+
+from __future__ import annotations
+
+import argparse
+
+from reportdash.cli.context import asynchronous, engine
+from reportdash.cli.output import data, say
+from reportdash.errors import Exit, UsageProblem
+from reportdash.model import Spec
+
+
+def _params(pairs: list[str]) -> dict[str, str]:
+    params: dict[str, str] = {}
+    for pair in pairs:
+        key, found, value = pair.partition("=")
+        if not found or not key.strip():
+            raise UsageProblem(f"-p takes key=value, as in -p ProductID=17; `{pair}` has no key or no `=`")
+        params[key.strip()] = value
+    return params
+
+
+@asynchronous
+async def submit(args: argparse.Namespace) -> int:
+    """Submit a report, or the same one again; print the job id."""
+    params = _params(args.params)
+    again = bool(args.again)
+    if again and (args.account or args.report or args.format or args.time_from or args.time_to):
+        raise UsageProblem("submit --again JOB takes -p key=value and --name only; the rest comes from JOB")
+    if not again and not (args.account and args.report):
+        raise UsageProblem(
+            "submit takes ACCOUNT and REPORT, or --again JOB; `reportdash accounts` lists accounts"
+        )
+    async with engine(args) as running:
+        if again:
+            job = await running.ledger.find(args.again)
+            outcome = await running.submit_again(job.id, params, name=args.name)
+        else:
+            spec = Spec(
+                report=args.report,
+                params=params,
+                format=args.format,
+                time_from=args.time_from,
+                time_to=args.time_to,
+            )
+            outcome = await running.submit(args.account, spec, name=args.name)
+        data(outcome.job.id)
+        if outcome.text:
+            say(outcome.text)
+        if not args.wait or outcome.exit_code is not Exit.OK:
+            return int(outcome.exit_code)
+        from reportdash.cli.watch import follow
+
+        return int(await follow(running, lambda job: job.id == outcome.job.id, until="settled"))
+
+
+@asynchronous
+async def track(args: argparse.Namespace) -> int:
+    """Follow a job by its reference, without any request; or adopt all that the vendor lists."""
+    if args.all == bool(args.reference):
+        raise UsageProblem("track takes ACCOUNT and either a REFERENCE or --all")
+    async with engine(args) as running:
+        if args.all:
+            adopted = await running.adopt(args.account)
+            for job in adopted:
+                data(job.id)
+            say(
+                f"{len(adopted)} adopted from {args.account}" if adopted else f"nothing new at {args.account}"
+            )
+            return int(Exit.OK)
+        for_ = (await running.ledger.find(args.for_)).id if args.for_ else None
+        job = await running.track(args.account, args.reference, name=args.name, for_=for_)
+        data(job.id)
+        return int(Exit.OK)

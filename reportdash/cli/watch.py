@@ -1,0 +1,171 @@
+"""`watch`: the dashboard's own polling without a screen, one line a change."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+
+from reportdash.board.query import parse
+from reportdash.cli.context import asynchronous, engine
+from reportdash.cli.output import data, line_json, say
+from reportdash.engine.runtime import Engine
+from reportdash.errors import Exit
+from reportdash.model import HAS_FILE, SETTLED, ArtifactState, Health, Job, JobState
+from reportdash.plain import clean
+
+FAILED = frozenset({JobState.FAILED, JobState.LOST})
+TICK = 1.0
+"""Seconds between two looks at the clock when nothing changes; changes themselves wake at once."""
+
+
+@asynchronous
+async def watch(args: argparse.Namespace) -> int:
+    """Poll until every matching job is settled (or ready), or for ever."""
+    wanted = parse(" ".join(args.query))
+    async with engine(args, download_ready=args.download) as running:
+        now = running.clock.now
+        health: dict[str, Health] = {}
+
+        async def refresh() -> None:
+            health.update({account.name: account.shown for account in await running.ledger.accounts()})
+
+        await refresh()
+        return int(
+            await follow(
+                running,
+                lambda job: wanted.matches(job, health.get(job.account, Health.OK), now()),
+                until=args.until,
+                timeout=args.timeout,
+                download=args.download,
+                as_json=args.json,
+                print_changes=True,
+                on_accounts=refresh,
+            )
+        )
+
+
+async def follow(
+    running: Engine,
+    wanted: Callable[[Job], bool],
+    *,
+    until: str,
+    timeout: float | None = None,
+    download: bool = False,
+    as_json: bool = False,
+    print_changes: bool = False,
+    on_accounts: Callable[[], object] | None = None,
+) -> Exit:
+    """Poll and print until the wanted jobs are where `until` wants them.
+
+    A job that matched once stays followed, so that `state:running` follows a job to its end.
+    Returns OK, FAILED (reached, but a job failed or a file was not saved), UNREACHABLE (timed out) or
+    CREDENTIALS (only jobs of refused accounts are left).
+    """
+    started = running.clock.monotonic()
+    followed: dict[str, Job] = {}
+    shown: dict[str, tuple[object, ...]] = {}
+    rev = 0
+    first = True
+    running.poll()
+    while True:
+        changes = await running.ledger.changed_since(rev)
+        rev = changes.rev
+        if changes.accounts and on_accounts is not None:
+            result = on_accounts()
+            if hasattr(result, "__await__"):
+                await result
+        health = {account.name: account.shown for account in await running.ledger.accounts()}
+        for job in changes.jobs:
+            if job.forgotten_at is not None:
+                followed.pop(job.id, None)
+                continue
+            if job.id not in followed and not wanted(job):
+                continue
+            followed[job.id] = job
+            face = _face(job, health.get(job.account, Health.OK))
+            if shown.get(job.id) != face:
+                before = shown.get(job.id)
+                shown[job.id] = face
+                if print_changes and not first:
+                    _print(job, before, health.get(job.account, Health.OK), as_json)
+        first = False
+        verdict = await _verdict(running, list(followed.values()), until, download)
+        if verdict is not None:
+            return verdict
+        left = None if timeout is None else timeout - (running.clock.monotonic() - started)
+        if left is not None and left <= 0:
+            open_jobs = [job for job in followed.values() if job.parent is None and not _reached(job, until)]
+            say(f"timed out after {timeout:g} s with {len(open_jobs)} of {len(followed)} jobs not {until}")
+            return Exit.UNREACHABLE
+        await running.ledger.wait(rev, TICK if left is None else min(TICK, left))
+
+
+def _face(job: Job, health: Health) -> tuple[object, ...]:
+    """What makes a line worth printing when it changes."""
+    artifact = job.artifact.state if job.artifact else ArtifactState.NONE
+    shown_health = health if health is not Health.OK else job.health
+    return (job.state, job.vendor_status, job.message, shown_health, artifact, job.reference)
+
+
+def _print(job: Job, before: tuple[object, ...] | None, health: Health, as_json: bool) -> None:
+    if as_json:
+        line_json(job.as_json(health))
+        return
+    state = str(job.state)
+    if before is not None and before[0] != job.state:
+        state = f"{before[0]} → {job.state}"
+    words = [
+        time.strftime("%H:%M:%S"),
+        job.id,
+        job.account,
+        job.name,
+        state,
+        job.vendor_status or "",
+        job.message or "",
+    ]
+    shown = health if health is not Health.OK else job.health
+    if shown is not Health.OK:
+        words.append(f"[{shown}]")
+    if job.artifact is not None and job.artifact.state is not ArtifactState.NONE:
+        words.append(
+            f"[{job.artifact.state}{': ' + job.artifact.path if job.saved and job.artifact.path else ''}]"
+        )
+    data("  ".join(clean(word, 200) for word in words if word))
+
+
+def _reached(job: Job, until: str) -> bool:
+    if until == "never":
+        return False
+    return job.state in SETTLED
+
+
+async def _verdict(running: Engine, jobs: list[Job], until: str, download: bool) -> Exit | None:
+    """The exit code, or None while there is something left to wait for."""
+    if until == "never":
+        return None
+    own = [job for job in jobs if job.parent is None]
+    waiting = [job for job in own if not _reached(job, until)]
+    if waiting:
+        refused = running.refused_here()
+        if all(job.account in refused for job in waiting):
+            for account in sorted({job.account for job in waiting}):
+                say(f"{account}: {refused[account]}; `reportdash login {account}` stores a new credential")
+            return Exit.CREDENTIALS
+        return None
+    if download and await running.downloads_pending():
+        return None
+    failed = [job for job in own if job.state in FAILED]
+    if until == "ready":
+        no_report = SETTLED - HAS_FILE - {JobState.EMPTY}
+        failed += [job for job in own if job.state in no_report and not job.saved and job not in failed]
+    if download:
+        failed += [
+            job
+            for job in own
+            if job not in failed
+            and job.state in (JobState.READY, JobState.READY_WITH_WARNINGS)
+            and running.can_download(job)
+            and not await running.is_saved(job)
+        ]
+    return Exit.FAILED if failed else Exit.OK
