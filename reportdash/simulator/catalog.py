@@ -19,8 +19,8 @@ SIGMA_REPORTS = {
     "Intercompany": "Intercompany",
 }
 SIGMA_GROUPS = {
-    "Month-end pack": ("AgedDebtors", "GeneralLedger", "FixedAssets", "TrialBalance", "Intercompany"),
-    "Treasury daily": ("CashPosition", "AccountTransaction", "Intercompany"),
+    "MonthEndPack": ("AgedDebtors", "GeneralLedger", "FixedAssets", "TrialBalance", "Intercompany"),
+    "TreasuryDaily": ("CashPosition", "AccountTransaction", "Intercompany"),
 }
 SIGMA_FAILURES = (
     ("208", "Invalid object name 'dbo.Accounts'."),

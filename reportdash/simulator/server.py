@@ -19,8 +19,11 @@ from aiohttp import web
 from reportdash.simulator.accounts import DEFAULT, Account, make_account
 from reportdash.simulator.faults import Fault, Rule
 from reportdash.simulator.seveng import SevenG
+from reportdash.simulator.sigma import Sigma
 from reportdash.simulator.storage import Storage
+from reportdash.simulator.talkdesk import Talkdesk
 from reportdash.simulator.vendor import Vendor
+from reportdash.simulator.webadmit import WebAdmit
 from reportdash.simulator.wire import Reply, Request
 from reportdash.simulator.world import Job, Step, World
 
@@ -56,7 +59,12 @@ class Simulator:
         self.world = World(seed=seed, pace=pace, changes=changes, now=now)
         self.storage = Storage(self.world)
         self.seveng = SevenG(self.world, self.storage)
-        self.vendors: dict[str, Vendor] = {vendor.name: vendor for vendor in (self.seveng,)}
+        self.sigma = Sigma(self.world, self.storage)
+        self.webadmit = WebAdmit(self.world, self.storage)
+        self.talkdesk = Talkdesk(self.world, self.storage)
+        self.vendors: dict[str, Vendor] = {
+            vendor.name: vendor for vendor in (self.seveng, self.sigma, self.webadmit, self.talkdesk)
+        }
         self.requests: deque[Request] = deque(maxlen=log)
         self.published = Path(published_dir) if published_dir is not None else None
         self.weather = weather
@@ -66,8 +74,7 @@ class Simulator:
         self._runners: list[web.ServerRunner] = []
         self._urls: dict[str, str] = {}
         for name, vendor in (DEFAULT if accounts is None else accounts).items():
-            if vendor in self.vendors:
-                self.add_account(vendor, name)
+            self.add_account(vendor, name)
 
     # life
 
@@ -84,6 +91,7 @@ class Simulator:
         """Listen. Raises OSError with one sentence when a port is taken; nothing is left open then."""
         if self.published is None:
             self._own_folder = self.published = Path(tempfile.mkdtemp(prefix="reportdash-sigma-"))
+        self.sigma.published = self.published
         sites: list[Vendor | Storage] = [*self.vendors.values(), self.storage]
         try:
             for offset, site in enumerate(sites):
@@ -91,7 +99,6 @@ class Simulator:
         except BaseException:
             await self.stop()
             raise
-        self.storage.base = self._urls["storage"]
 
     async def _listen(self, site: Vendor | Storage, port: int) -> None:
         async def answer(raw: web.BaseRequest) -> web.StreamResponse:
@@ -107,7 +114,7 @@ class Simulator:
                 error.errno,
                 f"cannot listen on {HOST}:{port} for {site.name}: the port is taken or not allowed",
             ) from None
-        self._urls[site.name] = f"http://{HOST}:{runner.addresses[0][1]}"
+        site.origin = self._urls[site.name] = f"http://{HOST}:{runner.addresses[0][1]}"
 
     async def stop(self) -> None:
         runners, self._runners = self._runners, []

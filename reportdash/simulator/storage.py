@@ -40,7 +40,7 @@ class Storage:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.base = ""
+        self.origin = ""
         self.life_s = {"webadmit": 25.0, "talkdesk": 60.0}
         self.rate: float | None = None
         self.throttle_from = 1_000_000
@@ -90,7 +90,7 @@ class Storage:
         self.links[raw] = link
         while len(self.links) > KEEP_LINKS:
             del self.links[next(iter(self.links))]
-        return self.base + raw
+        return self.origin + raw
 
     # serving
 

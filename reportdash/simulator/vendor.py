@@ -33,6 +33,7 @@ class Vendor:
 
     def __init__(self, world: World, storage: Storage) -> None:
         self.world, self.storage = world, storage
+        self.origin = ""
         self.accounts: dict[str, Account] = {}
         self.scripts: deque[tuple[str | None, list[Step]]] = deque()
         world.cycles[self.name] = self.words
@@ -81,11 +82,12 @@ class Vendor:
         """A job submitted now, with a script if one waits for it."""
 
         def course(*place: int) -> tuple[Stage, ...]:
-            return self.draw(self.world.rng("plan", self.name, account.name, reference, *place))
+            rng = self.world.rng("plan", self.name, account.name, reference, *place)
+            return self.draw(rng, member=bool(place))
 
         user, now = account.name, self.now
         job = Job(self.name, user, reference, name, report, now, now, course(), format)
-        job.params, job.group = dict(params or {}), group
+        job.params, job.group, job.fresh = dict(params or {}), group, True
         job.members = tuple(
             Job(self.name, user, f"{reference}#{at}", title, report, now, now, course(at), format)
             for at, title in enumerate(members, 1)
@@ -126,24 +128,28 @@ class Vendor:
             str(child.get("stage", "ready")), str(child.get("message", "")), str(child.get("code", ""))
         )
         user, reference = parent.user, f"{parent.reference}#{place}"
-        name, plan = str(child.get("name", f"Report {place}")), self._onwards(here, user, reference)
+        name, plan = (
+            str(child.get("name", f"Report {place}")),
+            self._onwards(here, user, reference, member=True),
+        )
         start = parent.submitted_at, self.now
         return Job(self.name, user, reference, name, parent.report, *start, plan, size=child.get("size"))
 
-    def _onwards(self, here: Stage, *key: str) -> tuple[Stage, ...]:
+    def _onwards(self, here: Stage, *key: str, member: bool = False) -> tuple[Stage, ...]:
         """The plan of a job found at `here`: what is left of a course by chance; a settled one stays."""
         if here.gone or not self.live(here):
             return (here,)
         rng = self.world.rng("plan", self.name, *key)
-        course = self.draw(rng)
+        course = self.draw(rng, member)
         place = next((at for at, stage in enumerate(course) if stage.word == here.word), len(course) - 2)
         rest = course[place + 1 :]
         by = (rest[0].after - course[place].after) * rng.uniform(0.2, 1.0) - rest[0].after
         return (here, *(replace(stage, after=stage.after + by) for stage in rest))
 
-    def draw(self, rng: random.Random) -> tuple[Stage, ...]:
-        """A course of stages by chance: through the active words to one of the vendor's fates."""
-        fate = rng.choices([name for name, _ in self.fates], [weight for _, weight in self.fates])[0]
+    def draw(self, rng: random.Random, member: bool = False) -> tuple[Stage, ...]:
+        """A course of stages by chance: through the active words to a fate; no member of a group is lost."""
+        fates = [(name, weight) for name, weight in self.fates if not (member and name == "lost")]
+        fate = rng.choices([name for name, _ in fates], [weight for _, weight in fates])[0]
         code, message = rng.choice(self.failures) if fate == "failed" else ("", "")
         odd = self.odd_word if rng.random() < 0.03 else None
         return plan_from(rng, self.words, self.shares, self.stage(fate, message, code), odd)

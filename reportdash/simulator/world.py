@@ -43,7 +43,11 @@ Step = Any
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One report job at a simulated vendor. `start` anchors its plan, `submitted_at` its age (epoch s)."""
+    """One report job at a simulated vendor, under the reference that reportdash uses for it.
+
+    `start` anchors its plan, `submitted_at` its age (epoch seconds); `fresh` if it was submitted here, not
+    made known. `held` is where it stays whatever the time, `due` that its next look finds a change.
+    """
 
     vendor: str
     user: str
@@ -64,6 +68,7 @@ class Job:
     group: bool = False
     members: tuple[Job, ...] = ()
     published: bool = False
+    fresh: bool = False
 
     @property
     def deleted(self) -> bool:
@@ -176,7 +181,7 @@ class World:
         return job.held if job.held is not None else self._planned(job)
 
     def _planned(self, job: Job) -> Stage:
-        if job.members:
+        if job.members and not job.plan[0].gone:
             return Stage(children=tuple(self.peek(member) for member in job.members))
         passed = (self.now() - job.start) * self.pace
         current = job.plan[0]
