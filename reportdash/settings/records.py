@@ -1,0 +1,79 @@
+"""The settings as typed records, and their JSON schema for editors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from reportdash.settings.first import DEFAULT_THEME, View
+
+
+def _off(value: object) -> object:
+    # The environment knows only text: there "false" switches a key off.
+    return False if value == "false" else value
+
+
+Keys = Annotated[str | list[str] | Literal[False], BeforeValidator(_off)]
+
+
+class Settings(BaseModel):
+    """Everything the operator chose, checked. `accounts` holds each vendor's own settings class."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True
+    )
+
+    download_dir: Path = Field(Path("~/reports"), description="folder for saved reports; ~ is your home")
+    theme: str = Field(DEFAULT_THEME, min_length=1, description="a shipped theme or one in the config folder")
+    keep_days: int = Field(90, ge=1, le=36_500, description="settled rows stay this many days")
+    read_only: bool = Field(False, description="block submit, delete, adopt, pause and forget")
+    glyphs: Literal["auto", "unicode", "ascii"] = Field("auto", description="signs beside the states")
+    mouse: Literal["auto"] | bool = Field("auto", description="auto: off over SSH")
+    wire: bool = Field(True, description="send only what changed on the screen")
+    bell: bool = Field(True, description="ring when a report becomes ready")
+    title: bool = Field(True, description="say it in the window title, too")
+    keys: dict[str, Keys] = Field(default_factory=dict, description="action -> key, list of keys, or false")
+    views: dict[str, View] = Field(default_factory=dict, description="saved views, on the keys 1 to 9")
+    accounts: dict[str, Any] = Field(default_factory=dict, description="one table per account")
+
+    path: Path = Field(Path(), exclude=True)
+    """The file the settings came from, whether or not it exists."""
+    came_from: Mapping[str, str] = Field(default_factory=dict, exclude=True)
+    """Dotted key -> `line 7` or the environment variable; what is absent is a default."""
+
+
+OWN = frozenset({"path", "came_from"})
+"""Fields that are ours, not keys of the config."""
+
+
+def config_keys() -> list[str]:
+    """The top-level keys an operator may write, in the order they are documented."""
+    return [name for name in Settings.model_fields if name not in OWN]
+
+
+def schema(account_classes: Mapping[str, type[BaseModel]]) -> dict[str, Any]:
+    """JSON schema of the config file, with the accounts of these vendors."""
+    whole = Settings.model_json_schema()
+    for name in OWN:
+        whole["properties"].pop(name, None)
+    variants = []
+    for vendor, cls in account_classes.items():
+        part = cls.model_json_schema(ref_template="#/$defs/{model}")
+        whole.setdefault("$defs", {}).update(part.pop("$defs", {}))
+        part["properties"]["vendor"] = {"const": vendor}
+        # A vendor may fill its addresses in by itself, from account and region.
+        part["required"] = ["vendor"]
+        part["title"] = f"{vendor} account"
+        variants.append(part)
+    whole["properties"]["accounts"] = {
+        "type": "object",
+        "description": "one table per account",
+        "propertyNames": {"pattern": "^[A-Za-z0-9][A-Za-z0-9_-]*$"},
+        "additionalProperties": {"oneOf": variants} if variants else True,
+    }
+    whole["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    whole["title"] = "reportdash config"
+    return whole
