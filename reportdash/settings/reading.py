@@ -216,9 +216,8 @@ class _Loader(Checker):
             if not isinstance(table, dict):
                 if is_secret(name, ()):
                     self.secret(path, None)
-                self.fail(
-                    path, f'{dotted(path)} is no account: write [accounts.{name}] and vendor = "7g" below it'
-                )
+                write = f'write [accounts.{name}] and vendor = "7g" below it'
+                self.fail(path, f"{dotted(path)} is no account: {write}")
             accounts[name] = self.account(name, dict(table), found.get(name, {}))
         return accounts
 
