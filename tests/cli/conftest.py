@@ -1,0 +1,150 @@
+"""A shell around the command: its own config, data folder and environment, against the simulator."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest_asyncio
+
+from reportdash.simulator import Simulator
+
+
+@dataclass
+class Ran:
+    """What one command did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        return self.out.splitlines()
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.lines]
+
+    @property
+    def row(self) -> dict[str, Any]:
+        (row,) = self.rows
+        return row
+
+
+@dataclass
+class Shell:
+    """`await shell("jobs", "--json")` runs the real command in a process of its own."""
+
+    folder: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config.toml"
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def reports(self) -> Path:
+        return self.folder / "reports"
+
+    def environment(self) -> dict[str, str]:
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("REPORTDASH_")}
+        return {
+            **clean,
+            "HOME": str(self.folder),
+            "XDG_CONFIG_HOME": str(self.folder / "xdg"),
+            "XDG_DATA_HOME": str(self.folder / "xdg-data"),
+            "REPORTDASH_CONFIG": str(self.config),
+            "REPORTDASH_DATA_DIR": str(self.data),
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+            "NO_COLOR": "1",
+            "TZ": "UTC",
+            **self.env,
+        }
+
+    async def start(self, *words: str, stdin: int = asyncio.subprocess.DEVNULL) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "reportdash",
+            *words,
+            env=self.environment(),
+            cwd=self.folder,
+            stdin=stdin,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+
+    async def __call__(self, *words: str, stdin: str | None = None, timeout: float = 120) -> Ran:
+        feed = asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE
+        process = await self.start(*words, stdin=feed)
+        try:
+            out, err = await asyncio.wait_for(
+                process.communicate(None if stdin is None else stdin.encode()), timeout
+            )
+        except BaseException:
+            process.kill()
+            await process.wait()
+            raise
+        assert process.returncode is not None
+        return Ran(process.returncode, out.decode(), err.decode())
+
+    def write(self, text: str) -> None:
+        self.config.write_text(f'download_dir = "{self.reports}"\n{text}', encoding="utf-8")
+
+
+ACCOUNTS = {"main": "7g", "billing": "sigma", "admissions": "webadmit", "calls": "talkdesk"}
+
+
+def toml(accounts: dict[str, dict[str, Any]], **more: dict[str, Any]) -> str:
+    """The simulator's accounts as config text; `more` adds keys to an account."""
+    lines: list[str] = []
+    for name, account in accounts.items():
+        if name not in ACCOUNTS:
+            continue
+        lines += ["", f"[accounts.{name}]", f"vendor = {json.dumps(account['vendor'])}"]
+        keys = {"poll_min": 0.05, "poll_max": 0.2, **account["settings"], **more.get(name, {})}
+        lines += [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
+    return "\n".join(lines) + "\n"
+
+
+def secrets(accounts: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Each account's credential as environment variables."""
+    return {
+        f"REPORTDASH_SECRET__{name.upper()}__{key.upper()}": value
+        for name, account in accounts.items()
+        if name in ACCOUNTS
+        for key, value in account["secrets"].items()
+    }
+
+
+@pytest_asyncio.fixture
+async def sim() -> AsyncIterator[Simulator]:
+    async with Simulator(seed=7) as simulator:
+        yield simulator
+
+
+@pytest_asyncio.fixture
+async def shell(sim: Simulator, tmp_path: Path) -> Shell:
+    """A shell with the simulator's four accounts configured and their credentials in the environment."""
+    made = Shell(tmp_path, secrets(sim.accounts()))
+    made.write(toml(sim.accounts()))
+    return made
+
+
+@pytest_asyncio.fixture
+async def bare(tmp_path: Path) -> Shell:
+    """A shell without config file, accounts or credentials."""
+    made = Shell(tmp_path)
+    made.env = {"REPORTDASH_CONFIG": ""}
+    return made

@@ -1,0 +1,241 @@
+"""Wrong words, wrong config, dead servers: one sentence, the right exit code, no traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from reportdash.simulator import Simulator
+from reportdash.simulator.wire import Reply
+from tests.cli.conftest import Ran, Shell, toml
+
+GUID = "a1b2c3d4-e5f6-4890-abcd-ef1234567890"
+
+
+def one_sentence(ran: Ran) -> str:
+    """The complaint; fails when there is a traceback or more than a line."""
+    assert "Traceback" not in ran.err
+    lines = [line for line in ran.err.splitlines() if line.strip()]
+    assert len(lines) == 1, ran.err
+    assert lines[0].startswith("reportdash: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("frobnicate",), "frobnicate"),
+        (("jobs", "--jsn"), "--jsn"),
+        (("submit", "main"), "REPORT"),
+        (("track", "main"), "REFERENCE"),
+        (("watch", "--until", "noon"), "noon"),
+        (("watch", "--timeout", "soon"), "soon"),
+        (("demo", "--changes", "9999"), "9999"),
+        (("download",), "--all-ready"),
+        (("submit", "main", "X", "-p", "novalue"), "novalue"),
+        (("show", "zzzzzz"), "zzzzzz"),
+        (("submit", "nobody", "X"), "nobody"),
+        (("track", "main", "not-a-guid"), "GUID"),
+        (("track", "admissions", "12"), "EXPORT_ID/FILE_ID"),
+        (("track", "calls", "no-slash"), "TYPE/ID"),
+        (("track", "billing", "two words"), "space"),
+    ],
+)
+async def test_wrong_words_are_one_sentence_and_exit_2(
+    shell: Shell, sim: Simulator, words: tuple[str, ...], says: str
+) -> None:
+    ran = await shell(*words)
+    assert ran.code == 2, ran.err
+    assert says in one_sentence(ran)
+    assert ran.out == ""
+    assert not sim.requests
+
+
+async def test_an_ambiguous_prefix_names_the_candidates(shell: Shell) -> None:
+    ids = [(await shell("track", "main", GUID[:-2] + f"{n:02}")).lines[0] for n in range(8)]
+    common = next((a[0] for a in ids for b in ids if a != b and a[0] == b[0]), None)
+    n = 8
+    while common is None:
+        ids.append((await shell("track", "main", GUID[:-2] + f"{n:02}")).lines[0])
+        common = next((a[0] for a in ids for b in ids if a != b and a[0] == b[0]), None)
+        n += 1
+    ran = await shell("show", common)
+    assert ran.code == 2
+    sentence = one_sentence(ran)
+    assert all(job_id in sentence for job_id in ids if job_id[0] == common)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("download_dir = ", "config.toml"),
+        ('downlod_dir = "x"\n', "download_dir"),
+        ('[accounts.main]\nvendor = "8g"\n', "7g"),
+        ('[accounts.main]\nbase_url = "https://x.example"\n', "vendor"),
+        ('[accounts.main]\nvendor = "7g"\npol_min = 3\n', "poll_min"),
+        ('[accounts.main]\nvendor = "7g"\npassword = "hunter2-canary"\n', "login"),
+        ('[accounts.main]\nvendor = "7g"\nbase_url = "ftp://x"\n', "base_url"),
+        ('[accounts.calls]\nvendor = "talkdesk"\naccount = "acme"\nregion = "mars"\n', "region"),
+    ],
+)
+async def test_a_config_error_names_file_key_and_what_to_write(tmp_path: Path, text: str, says: str) -> None:
+    shell = Shell(tmp_path)
+    shell.config.write_text(text, encoding="utf-8")
+    for words in (("config", "validate"), ("jobs",), ("submit", "main", "X")):
+        ran = await shell(*words)
+        assert ran.code == 2, (words, ran.err)
+        sentence = one_sentence(ran)
+        assert str(shell.config) in sentence
+        assert says in sentence
+        assert "hunter2-canary" not in ran.err + ran.out
+    assert not shell.data.exists()
+
+
+async def test_a_config_that_is_named_but_missing_is_said(tmp_path: Path) -> None:
+    ran = await Shell(tmp_path)("jobs")
+    assert ran.code == 2
+    assert "config.toml" in one_sentence(ran)
+
+
+async def test_without_a_config_the_table_is_empty_and_all_is_well(bare: Shell) -> None:
+    assert (await bare("jobs", "--json")).code == 0
+    ran = await bare("accounts")
+    assert ran.code == 0
+    assert "config init" in ran.err
+
+
+async def test_config_init_writes_a_valid_private_file_once(bare: Shell) -> None:
+    ran = await bare("config", "init")
+    assert ran.code == 0, ran.err
+    path = Path(ran.lines[0])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert (await bare("config", "validate")).code == 0
+    again = await bare("config", "init")
+    assert again.code == 2
+    assert str(path) in one_sentence(again)
+    assert (await bare("config", "path")).lines == [str(path)]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+async def test_an_unwritable_data_folder_is_said(shell: Shell) -> None:
+    shell.data.mkdir(mode=0o500)
+    ran = await shell("track", "main", GUID)
+    assert ran.code == 2
+    assert str(shell.data) in one_sentence(ran)
+
+
+async def test_a_data_folder_that_is_a_file_is_said(shell: Shell) -> None:
+    shell.data.write_text("mine")
+    ran = await shell("track", "main", GUID)
+    assert ran.code == 2
+    assert str(shell.data) in one_sentence(ran)
+    assert shell.data.read_text() == "mine"
+
+
+async def test_missing_credentials_exit_3_and_name_the_way_to_give_them(shell: Shell, sim: Simulator) -> None:
+    shell.env = {}
+    ran = await shell("submit", "main", "TransactionSummary")
+    assert ran.code == 3, ran.err
+    assert "login main" in ran.err
+    assert "Traceback" not in ran.err
+    assert not sim.requests
+    row = (await shell("jobs", "--json")).row
+    assert row["state"] == "submitting"
+
+
+async def test_refused_credentials_exit_3_and_the_vendors_words_are_kept(
+    shell: Shell, sim: Simulator
+) -> None:
+    shell.env["REPORTDASH_SECRET__CALLS__CLIENT_SECRET"] = "wrong-canary"
+    await shell("track", "calls", "calls/17")
+    ran = await shell("watch", "--until", "settled", "--timeout", "30")
+    assert ran.code == 3, ran.err
+    row = (await shell("jobs", "--json")).row
+    assert row["health"] == "auth_failed"
+    accounts = {item["account"]: item for item in (await shell("accounts", "--json")).rows}
+    assert accounts["calls"]["health"] == "auth_failed"
+    assert accounts["main"]["health"] == "ok"
+    for text in (ran.err, ran.out, json.dumps(accounts), (await shell("show", row["id"], "--json")).out):
+        assert "wrong-canary" not in text
+
+
+async def test_html_in_place_of_json_is_bad_payload_and_leaves_the_state(
+    shell: Shell, sim: Simulator
+) -> None:
+    await shell("submit", "main", "TransactionSummary")
+    before = (await shell("jobs", "--json")).row["state"]
+    html = Reply(200, b"<html>maintenance</html>", {"Content-Type": "text/html"})
+    sim.inject("7g", html, method="GET", path="/Report/Status*", times=None)
+    assert (await shell("watch", "--until", "settled", "--timeout", "1")).code == 4
+    row = (await shell("jobs", "--json")).row
+    assert row["state"] == before
+    assert row["health"] == "bad_payload"
+    assert row["attempts"] >= 1
+    shown = (await shell("show", row["id"], "--json")).row
+    assert shown["last_error"]["kind"] == "bad_payload"
+
+
+async def test_a_dead_server_changes_no_state_and_is_unreachable(shell: Shell, sim: Simulator) -> None:
+    accounts = sim.accounts()
+    accounts["main"]["settings"]["base_url"] = "http://127.0.0.1:9"
+    shell.write(toml(accounts))
+    await shell("track", "main", GUID)
+    assert (await shell("watch", "--until", "settled", "--timeout", "1.5")).code == 4
+    row = (await shell("jobs", "--json")).row
+    assert row["health"] == "unreachable"
+    assert row["state"] not in ("failed", "lost")
+    assert row["attempts"] >= 1
+
+
+async def test_login_without_a_store_exits_3_before_asking(shell: Shell, sim: Simulator) -> None:
+    ran = await shell("login", "main", "--stdin", stdin="username=demo\npassword=canary-77\n")
+    assert ran.code == 3
+    assert "REPORTDASH_SECRET__" in ran.err
+    assert "canary-77" not in ran.err + ran.out
+    assert not sim.requests
+
+
+async def test_accounts_says_where_each_credential_lives(shell: Shell) -> None:
+    rows = {row["account"]: row for row in (await shell("accounts", "--json")).rows}
+    assert set(rows) == {"main", "billing", "admissions", "calls"}
+    assert all("environment" in row["credential"] for row in rows.values())
+
+
+async def test_a_query_that_begins_with_a_dash_comes_after_two(shell: Shell) -> None:
+    await shell("track", "main", GUID, "--name", "alpha")
+    await shell("track", "admissions", "1/2", "--name", "beta")
+    assert [row["name"] for row in (await shell("jobs", "--json", "--", "-alpha")).rows] == ["beta"]
+    assert [row["name"] for row in (await shell("jobs", "--json", "account:main")).rows] == ["alpha"]
+
+
+async def test_a_wrong_query_says_where(shell: Shell) -> None:
+    ran = await shell("jobs", "nosuchfield:x")
+    assert ran.code == 2
+    assert "nosuchfield" in one_sentence(ran)
+
+
+async def test_version_and_help_are_on_stdout(bare: Shell) -> None:
+    from reportdash import __version__
+
+    assert (await bare("--version")).out.strip() == f"reportdash {__version__}"
+    helped = await bare("--help")
+    assert helped.code == 0
+    for word in ("demo", "simulator", "accounts", "submit", "watch", "forget", "config"):
+        assert word in helped.out
+
+
+async def test_headless_commands_import_no_screen() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; import reportdash.cli.main, reportdash.cli.jobs, reportdash.cli.watch; "
+        "import reportdash.cli.submit, reportdash.cli.files, reportdash.cli.accounts, reportdash.cli.config; "
+        "print([m for m in sys.modules if m.split('.')[0] in ('textual', 'rich')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
