@@ -1,0 +1,253 @@
+"""The ledger for the event loop: every call runs in the ledger's own thread, none blocks the loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from reportdash.clock import Clock
+from reportdash.ledger.owner import this_process
+from reportdash.ledger.reads import Changes
+from reportdash.ledger.store import Store
+from reportdash.ledger.thread import LedgerThread
+from reportdash.model import Account, Event, Exchange, Fence, Job, LastError
+
+
+class Ledger:
+    """One ledger, opened by one process. `owner` names this process in leases and intents."""
+
+    store: Store
+
+    def __init__(self, path: Path, *, clock: Clock, owner: str | None = None) -> None:
+        self.path = path
+        self.owner = owner or this_process()
+        self._clock = clock
+        self._rev = 0
+        self._waiters: set[asyncio.Future[None]] = set()
+        self._thread = LedgerThread(
+            lambda: Store.open(path, clock=clock, owner=self.owner, breathe=True), self._committed
+        )
+
+    @classmethod
+    async def open(cls, path: Path, *, clock: Clock, owner: str | None = None) -> Ledger:
+        """Raises Problem: unwritable folder, newer schema, damaged, not a ledger."""
+        ledger = cls(path, clock=clock, owner=owner)
+        ledger.store = await ledger._thread.start()
+        ledger._rev = await ledger._thread.read(ledger.store.rev)
+        await ledger._thread.write(ledger.store.leases.beat, durable=False)
+        return ledger
+
+    async def close(self) -> None:
+        """Commit what waits, give back this owner's leases, close the file."""
+        await self._thread.stop(self.store.leases.release_all)
+
+    # Reading.
+
+    async def rev(self) -> int:
+        """The rev of the newest write."""
+        return await self._thread.read(self.store.rev)
+
+    async def jobs(self, limit: int | None = None) -> list[Job]:
+        """Not forgotten; newest submitted first; children after their parent in ordinal order."""
+        return await self._thread.read(lambda: self.store.jobs(limit))
+
+    async def job(self, job_id: str) -> Job | None:
+        """By exact id; a forgotten one too."""
+        return await self._thread.read(lambda: self.store.job(job_id))
+
+    async def find(self, text: str) -> Job:
+        """By exact id, unambiguous prefix or PARENT.n. Raises UsageProblem."""
+        return await self._thread.read(lambda: self.store.find(text))
+
+    async def by_reference(self, account: str, reference: str) -> Job | None:
+        """The job with this reference, if it is not forgotten."""
+        return await self._thread.read(lambda: self.store.by_reference(account, reference))
+
+    async def known_reference(self, account: str, reference: str) -> bool:
+        """Whether this reference is or was a row; tombstones count."""
+        return await self._thread.read(lambda: self.store.known_reference(account, reference))
+
+    async def children(self, parent: str) -> list[Job]:
+        return await self._thread.read(lambda: self.store.children(parent))
+
+    async def accounts(self) -> list[Account]:
+        return await self._thread.read(self.store.accounts)
+
+    async def account(self, name: str) -> Account:
+        """Raises KeyError."""
+        return await self._thread.read(lambda: self.store.account(name))
+
+    async def changed_since(self, rev: int) -> Changes:
+        """All jobs and accounts written after `rev`."""
+        return await self._thread.read(lambda: self.store.changed_since(rev))
+
+    async def history(self, job_id: str) -> list[Event]:
+        """Oldest first."""
+        return await self._thread.read(lambda: self.store.history(job_id))
+
+    async def exchanges(self, job_id: str) -> list[Exchange]:
+        """The newest 20, oldest first."""
+        return await self._thread.read(lambda: self.store.exchanges(job_id))
+
+    async def last_error(self, job_id: str) -> LastError | None:
+        return await self._thread.read(lambda: self.store.last_error(job_id))
+
+    async def due(self, account: str, now: float, limit: int = 100) -> list[Job]:
+        """Jobs to look at by `now`, the longest due first."""
+        return await self._thread.read(lambda: self.store.due(account, now, limit))
+
+    async def next_due(self, account: str) -> float | None:
+        return await self._thread.read(lambda: self.store.next_due(account))
+
+    async def open_intents(self, account: str | None = None) -> list[Job]:
+        """Jobs with an intent, the oldest intent first."""
+        return await self._thread.read(lambda: self.store.open_intents(account))
+
+    async def slots_used(self, account: str) -> int:
+        """Jobs at the vendor that hold a slot, and submits of any process that are or may be under way."""
+        return await self._thread.read(lambda: self.store.slots_used(account))
+
+    # Writing.
+
+    async def add(self, job: Job, *, who: str = "operator", what: str = "tracked") -> tuple[Job, bool]:
+        """A new row, durable. A known (account, reference) is not added: (that job, False)."""
+        return await self._thread.write(lambda: self.store.verbs.add(job, who=who, what=what), durable=True)
+
+    async def add_many(self, jobs: Sequence[Job]) -> int:
+        """Many new rows in one transaction, without history; ids and references must differ already."""
+        return await self._thread.write(lambda: self.store.verbs.add_many(jobs), durable=True)
+
+    async def change(
+        self,
+        job_id: str,
+        fn: Callable[[Job], Job | None],
+        *,
+        fence: Fence | None = None,
+        who: str = "reportdash",
+        what: str | None = None,
+        durable: bool = False,
+        error: LastError | None = None,
+        clear_error: bool = False,
+        exchanges: Sequence[Exchange] = (),
+    ) -> Job:
+        """Run `fn` on the fresh row inside the write transaction; None from it changes nothing.
+
+        `fn` runs in the ledger's thread: it must be pure. Returns when committed; durable: alone and synced.
+        Raises LeaseLost, KeyError, Problem (disk full), and what `fn` raises. See `Verbs.change`.
+        """
+        return await self._thread.write(
+            lambda: self.store.verbs.change(
+                job_id,
+                fn,
+                fence=fence,
+                who=who,
+                what=what,
+                error=error,
+                clear_error=clear_error,
+                exchanges=exchanges,
+            ),
+            durable=durable,
+        )
+
+    async def change_group(
+        self,
+        parent_id: str,
+        fn: Callable[[Job, list[Job]], tuple[Job, list[Job]]],
+        *,
+        fence: Fence | None = None,
+        who: str = "reportdash",
+        what: str | None = None,
+        durable: bool = False,
+        error: LastError | None = None,
+        clear_error: bool = False,
+        exchanges: Sequence[Exchange] = (),
+    ) -> Job:
+        """As `change`, for a group and its children (matched by ordinal). Returns the parent."""
+        return await self._thread.write(
+            lambda: self.store.verbs.change_group(
+                parent_id,
+                fn,
+                fence=fence,
+                who=who,
+                what=what,
+                error=error,
+                clear_error=clear_error,
+                exchanges=exchanges,
+            ),
+            durable=durable,
+        )
+
+    async def change_account(
+        self,
+        name: str,
+        fn: Callable[[Account], Account | None],
+        *,
+        fence: Fence | None = None,
+        durable: bool = False,
+    ) -> Account:
+        """Run `fn` on the fresh account; the lease in it is not `fn`'s to change. LeaseLost, KeyError."""
+        return await self._thread.write(
+            lambda: self.store.verbs.change_account(name, fn, fence=fence), durable=durable
+        )
+
+    async def ensure_accounts(self, names: Mapping[str, str]) -> None:
+        """Account name → vendor."""
+        await self._thread.write(lambda: self.store.verbs.ensure_accounts(names), durable=True)
+
+    async def record(self, job_id: str, exchange: Exchange) -> None:
+        """Keep an exchange (newest 20 a job), in the next batch."""
+        await self._thread.write(lambda: self.store.verbs.record(job_id, exchange), durable=False)
+
+    async def forget(self, job_id: str, *, who: str = "operator", what: str = "forgotten") -> Job:
+        """From the table, with its children; a tombstone stays. Durable."""
+        return await self._thread.write(
+            lambda: self.store.verbs.forget(job_id, who=who, what=what), durable=True
+        )
+
+    async def prune(self, before: float) -> int:
+        """Take settled rows older than `before` away; see `Verbs.prune`."""
+        return await self._thread.write(lambda: self.store.verbs.prune(before), durable=True)
+
+    # Leases.
+
+    async def take_lease(self, account: str, seconds: float = 30.0) -> Fence | None:
+        """The right to poll the account; None while another live owner holds it."""
+        return await self._thread.write(lambda: self.store.leases.take(account, seconds), durable=True)
+
+    async def renew(self, fence: Fence, seconds: float = 30.0) -> None:
+        """Raises LeaseLost."""
+        await self._thread.write(lambda: self.store.leases.renew(fence, seconds), durable=False)
+
+    async def release(self, fence: Fence) -> None:
+        await self._thread.write(lambda: self.store.leases.release(fence), durable=True)
+
+    async def owner_alive(self, owner: str) -> bool:
+        """On this host by pid and start time, elsewhere by a heartbeat younger than 60 s."""
+        now = self._clock.now()
+        return await self._thread.read(lambda: self.store.owner_alive(owner, now))
+
+    # Learning of changes.
+
+    async def wait(self, rev: int, timeout: float) -> bool:
+        """Whether there is a write newer than `rev`, at the latest after `timeout` seconds."""
+        if self._rev > rev:
+            return True
+        sleeper = asyncio.ensure_future(self._clock.sleep(timeout))
+        try:
+            while self._rev <= rev and not sleeper.done():
+                woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                self._waiters.add(woken)
+                try:
+                    await asyncio.wait({woken, sleeper}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    self._waiters.discard(woken)
+        finally:
+            sleeper.cancel()
+        return self._rev > rev
+
+    def _committed(self, rev: int) -> None:
+        self._rev = max(self._rev, rev)
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)

@@ -1,0 +1,349 @@
+"""Records of the model to rows of the ledger and back. No I/O.
+
+What leaves here for SQLite is safe for it: no lone surrogates, no control characters, no text without bound,
+no integer past 64 bits. The net room has cleaned it before; this is the last door.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from reportdash.model import (
+    Account,
+    Artifact,
+    ArtifactState,
+    Event,
+    Exchange,
+    Health,
+    Intent,
+    IntentKind,
+    Job,
+    JobState,
+    LastError,
+    Spec,
+    Stage,
+    Verified,
+)
+from reportdash.plain import clean, clean_block
+
+Row: TypeAlias = tuple[Any, ...]
+
+JOB_COLUMNS = (
+    "id",
+    "account",
+    "vendor",
+    "name",
+    "reference",
+    "state",
+    "vendor_status",
+    "message",
+    "health",
+    "submitted_at",
+    "updated_at",
+    "settled_at",
+    "expires_at",
+    "next_poll_at",
+    "attempts",
+    "parent",
+    "rev",
+    "spec",
+    "intent",
+    "prior",
+    "tracked",
+    "ordinal",
+    "children_total",
+    "error_code",
+    "note",
+    "seen_at",
+    "checks",
+    "gone_since",
+    "gone_count",
+    "deleted_by_us",
+    "forgotten_at",
+    "adopted",
+    "artifact_state",
+    "artifact_path",
+    "artifact_bytes",
+    "artifact_total",
+    "artifact_sha256",
+    "artifact_verified",
+    "artifact_owner",
+    "artifact_error",
+)
+"""In the order of Job's fields, with the artifact's at the end."""
+JOB = ", ".join(JOB_COLUMNS)
+REV = JOB_COLUMNS.index("rev")
+JSON_COLUMNS = frozenset({JOB_COLUMNS.index("spec"), JOB_COLUMNS.index("intent")})
+_NO_ARTIFACT = (None,) * 8
+
+ACCOUNT_COLUMNS = (
+    "name",
+    "vendor",
+    "health",
+    "since",
+    "until",
+    "message",
+    "paused",
+    "failures",
+    "accepted_at",
+    "owner",
+    "epoch",
+    "lease_until",
+    "slots_full_at",
+    "rev",
+)
+ACCOUNT = ", ".join(ACCOUNT_COLUMNS)
+
+BODY_BYTES = 4096
+_TEXT_LIMIT = 4000
+_WHOLE_MAX = 2**63 - 1
+
+_STATES: dict[str, JobState] = {str(s): s for s in JobState}
+_HEALTHS: dict[str, Health] = {str(h): h for h in Health}
+_ARTIFACTS: dict[str, ArtifactState] = {str(s): s for s in ArtifactState}
+_VERIFIED: dict[str, Verified] = {str(v): v for v in Verified}
+
+
+def job_of(row: Row) -> Job:
+    """The job in a row of JOB_COLUMNS."""
+    spec, intent, prior = row[17], row[18], row[19]
+    return Job(
+        row[0],
+        row[1],
+        row[2],
+        row[3],
+        row[4],
+        _STATES[row[5]],
+        row[6],
+        row[7],
+        _HEALTHS[row[8]],
+        row[9],
+        row[10],
+        row[11],
+        row[12],
+        row[13],
+        row[14],
+        row[15],
+        None if row[32] is None else _artifact_of(row),
+        row[16],
+        None if spec is None else _spec_of(spec),
+        None if intent is None else intent_of(intent),
+        None if prior is None else _STATES[prior],
+        row[20] == 1,
+        row[21],
+        row[22],
+        row[23],
+        row[24],
+        row[25],
+        row[26],
+        row[27],
+        row[28],
+        row[29] == 1,
+        row[30],
+        row[31] == 1,
+    )
+
+
+def row_of(job: Job) -> Row:
+    """A job as values for JOB_COLUMNS, not yet made safe (see `safe`)."""
+    artifact = job.artifact
+    return (
+        job.id,
+        job.account,
+        job.vendor,
+        job.name,
+        job.reference,
+        job.state._value_,
+        job.vendor_status,
+        job.message,
+        job.health._value_,
+        job.submitted_at,
+        job.updated_at,
+        job.settled_at,
+        job.expires_at,
+        job.next_poll_at,
+        job.attempts,
+        job.parent,
+        job.rev,
+        None if job.spec is None else _spec_text(job.spec),
+        None if job.intent is None else _intent_text(job.intent),
+        None if job.prior is None else job.prior._value_,
+        1 if job.tracked else 0,
+        job.ordinal,
+        job.children_total,
+        job.error_code,
+        job.note,
+        job.seen_at,
+        job.checks,
+        job.gone_since,
+        job.gone_count,
+        1 if job.deleted_by_us else 0,
+        job.forgotten_at,
+        1 if job.adopted else 0,
+        *(_NO_ARTIFACT if artifact is None else _artifact_row(artifact)),
+    )
+
+
+def safe(value: Any) -> Any:
+    """A column's value as SQLite and a terminal can bear it."""
+    if isinstance(value, str):
+        return value if value.isprintable() and len(value) <= _TEXT_LIMIT else clean(value, _TEXT_LIMIT)
+    if isinstance(value, int) and not -_WHOLE_MAX <= value <= _WHOLE_MAX:
+        return _WHOLE_MAX if value > 0 else -_WHOLE_MAX
+    return value
+
+
+def safe_job_row(row: Sequence[Any]) -> Row:
+    # Spec and intent are our own JSON with everything escaped: safe as they are, and longer than other text.
+    return tuple(value if i in JSON_COLUMNS else safe(value) for i, value in enumerate(row))
+
+
+def _artifact_of(row: Row) -> Artifact:
+    return Artifact(
+        _ARTIFACTS[row[32]], row[33], row[34], row[35], row[36], _VERIFIED[row[37]], row[38], row[39]
+    )
+
+
+def _artifact_row(artifact: Artifact) -> Row:
+    return (
+        artifact.state._value_,
+        artifact.path,
+        artifact.bytes,
+        artifact.total,
+        artifact.sha256,
+        artifact.verified._value_,
+        artifact.owner,
+        artifact.error,
+    )
+
+
+def _spec_of(text: str) -> Spec:
+    data = json.loads(text)
+    return Spec(
+        report=data["report"],
+        params=data["params"],
+        format=data["format"],
+        time_from=data["from"],
+        time_to=data["to"],
+    )
+
+
+def _spec_text(spec: Spec) -> str:
+    return json.dumps(
+        {
+            "report": spec.report,
+            "params": dict(spec.params),
+            "format": spec.format,
+            "from": spec.time_from,
+            "to": spec.time_to,
+        }
+    )
+
+
+def intent_of(text: str) -> Intent:
+    """An intent from its column."""
+    data = json.loads(text)
+    return Intent(
+        kind=IntentKind(data["kind"]),
+        stage=Stage(data["stage"]),
+        at=data["at"],
+        key=data["key"],
+        owner=data["owner"],
+        tries=data["tries"],
+        not_before=data["not_before"],
+    )
+
+
+def _intent_text(intent: Intent) -> str:
+    return json.dumps(
+        {
+            "kind": str(intent.kind),
+            "stage": str(intent.stage),
+            "at": intent.at,
+            "key": intent.key,
+            "owner": intent.owner,
+            "tries": intent.tries,
+            "not_before": intent.not_before,
+        }
+    )
+
+
+def account_of(row: Row) -> Account:
+    """The account in a row of ACCOUNT_COLUMNS."""
+    return Account(
+        row[0],
+        row[1],
+        _HEALTHS[row[2]],
+        row[3],
+        row[4],
+        row[5],
+        row[6] == 1,
+        row[7],
+        row[8],
+        row[9],
+        row[10],
+        row[11],
+        row[12],
+        row[13],
+    )
+
+
+def account_row(account: Account) -> Row:
+    return (
+        account.name,
+        account.vendor,
+        account.health._value_,
+        account.since,
+        account.until,
+        account.message,
+        1 if account.paused else 0,
+        account.failures,
+        account.accepted_at,
+        account.owner,
+        account.epoch,
+        account.lease_until,
+        account.slots_full_at,
+        account.rev,
+    )
+
+
+def event_of(row: Row) -> Event:
+    """at, what, who, state, vendor_status, message."""
+    return Event(row[0], row[1], row[2], _STATES[row[3]], row[4], row[5])
+
+
+def exchange_of(row: Row) -> Exchange:
+    """at, method, url, status, ms, request, response, size, error."""
+    return Exchange(*row)
+
+
+def exchange_row(exchange: Exchange) -> Row:
+    """The same columns, bodies cut to 4 KiB each."""
+    return (
+        exchange.at,
+        safe(exchange.method),
+        safe(exchange.url),
+        safe(exchange.status),
+        safe(exchange.ms),
+        _body(exchange.request),
+        _body(exchange.response),
+        safe(exchange.size),
+        safe(exchange.error),
+    )
+
+
+def error_of(row: Row) -> LastError:
+    """at, kind, text, status, code."""
+    return LastError(*row)
+
+
+def _body(text: str) -> str:
+    if not text.isprintable():
+        text = clean_block(text, BODY_BYTES)
+    if len(text) * 4 > BODY_BYTES:
+        raw = text.encode("utf-8")
+        if len(raw) > BODY_BYTES:
+            text = raw[: BODY_BYTES - 3].decode("utf-8", "ignore") + "…"
+    return text

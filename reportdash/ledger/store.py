@@ -1,0 +1,175 @@
+"""The ledger, synchronous: one SQLite connection, used by one thread at a time. Imports no asyncio.
+
+One-shot commands use it as it is; `Ledger` runs it in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from reportdash.clock import Clock, SystemClock
+from reportdash.errors import Problem
+from reportdash.ledger import opening
+from reportdash.ledger.leases import Leases
+from reportdash.ledger.owner import this_process
+from reportdash.ledger.reads import Reads
+from reportdash.ledger.verbs import Verbs
+from reportdash.model import Job
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True, frozen=True)
+class Failed:
+    """What one change of a batch ended with instead of a value."""
+
+    error: Exception
+
+
+class Store(Reads):
+    """The ledger's file. Reading is inherited; writing goes through `commit`."""
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        path: Path,
+        *,
+        clock: Clock,
+        owner: str,
+        readonly: bool,
+        as_it_lies: bool,
+        breathe: bool,
+    ) -> None:
+        super().__init__(db, breathe=breathe)
+        self.path = path
+        self.owner = owner
+        self.readonly = readonly
+        self.as_it_lies = (
+            as_it_lies  # opened without looking for a writer's unfinished work: the disk is full
+        )
+        self.verbs = Verbs(self, clock)
+        self.leases = Leases(self.verbs, clock, owner)
+        self._synced: bool | None = None
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        readonly: bool = False,
+        clock: Clock | None = None,
+        owner: str | None = None,
+        breathe: bool = False,
+    ) -> Store:
+        """Open the ledger at `path`; made if it is not there, unless `readonly`. Raises Problem."""
+        clock = clock or SystemClock()
+        as_it_lies = False
+        if readonly:
+            db, as_it_lies = opening.connect_readonly(path)
+        else:
+            db = opening.connect(path, clock.now())
+        return cls(
+            db,
+            path,
+            clock=clock,
+            owner=owner or this_process(),
+            readonly=readonly,
+            as_it_lies=as_it_lies,
+            breathe=breathe,
+        )
+
+    def close(self) -> None:
+        self.db.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def commit(self, changes: Sequence[Callable[[], Any]], *, durable: bool = False) -> list[Any]:
+        """Run the changes in one transaction; the value of each, or Failed for one that raised.
+
+        One that raises leaves its neighbours alone. `durable`: on the disk, not only with the system, when
+        this returns. Raises Problem when nothing of it could be kept (disk full, locked, damaged).
+        """
+        if self.readonly:
+            raise Problem(f"the ledger {self.path} is open for reading only.")
+        try:
+            self._begin(durable)
+            results = [self._one_change(change) for change in changes]
+            self._end()
+        except sqlite3.Error as error:
+            self._rollback()
+            raise opening.explain(error, self.path) from error
+        except BaseException:
+            self._rollback()
+            raise
+        return results
+
+    def write(self, change: Callable[[], T], *, durable: bool = True) -> T:
+        """One change in a transaction of its own; raises what it raises."""
+        result = self.commit([change], durable=durable)[0]
+        if isinstance(result, Failed):
+            raise result.error
+        return result  # type: ignore[no-any-return]
+
+    def add(self, job: Job, *, who: str = "operator", what: str = "tracked") -> tuple[Job, bool]:
+        """`Verbs.add`, on the disk when it returns."""
+        return self.write(lambda: self.verbs.add(job, who=who, what=what))
+
+    def add_many(self, jobs: Iterable[Job]) -> int:
+        """`Verbs.add_many`, in one transaction."""
+        return self.write(lambda: self.verbs.add_many(jobs), durable=False)
+
+    def change(self, job_id: str, fn: Callable[[Job], Job | None], **how: Any) -> Job:
+        """`Verbs.change`, on the disk when it returns."""
+        return self.write(lambda: self.verbs.change(job_id, fn, **how))
+
+    def _begin(self, durable: bool) -> None:
+        if self._synced is not durable:
+            # NORMAL keeps every commit through a kill; FULL through a power cut as well.
+            self.db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._synced = durable
+        self.db.execute("BEGIN IMMEDIATE")
+        self.verbs.last_rev = self._first_rev = self.rev()
+
+    def _one_change(self, change: Callable[[], Any]) -> Any:
+        self.db.execute("SAVEPOINT change")
+        try:
+            result = change()
+        except Exception as error:
+            if not self.db.in_transaction:
+                raise  # SQLite undid the whole of it (disk full): no neighbour is left to save
+            self.db.execute("ROLLBACK TO change")
+            self.db.execute("RELEASE change")
+            return Failed(opening.explain(error, self.path) if isinstance(error, sqlite3.Error) else error)
+        self.db.execute("RELEASE change")
+        return result
+
+    def _end(self) -> None:
+        if self.verbs.last_rev != self._first_rev:
+            self.db.execute("UPDATE meta SET rev = ?", (self.verbs.last_rev,))
+        deadline = time.monotonic() + opening.BUSY_SECONDS
+        while True:
+            try:
+                self.db.execute("COMMIT")
+            except sqlite3.OperationalError as error:
+                # A reader is in the way; the transaction stands and can be tried again.
+                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY and self.db.in_transaction
+                if not busy or time.monotonic() >= deadline:
+                    raise
+            else:
+                return
+
+    def _rollback(self) -> None:
+        if self.db.in_transaction:
+            self.db.execute("ROLLBACK")

@@ -1,0 +1,208 @@
+"""The one thread in which the ledger lives: reads at once, poll results in batches, intents alone and synced.
+
+Writes keep the order in which they were asked for. Results are handed to the event loop after the commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
+
+from reportdash.errors import Problem
+from reportdash.ledger.owner import HEARTBEAT_SECONDS
+from reportdash.ledger.store import Failed, Store
+
+T = TypeVar("T")
+Pending: TypeAlias = tuple[Callable[[], Any], "asyncio.Future[Any]"]
+Result: TypeAlias = tuple["asyncio.Future[Any]", Any]
+
+BATCH_SECONDS = 0.05
+"""How long a write waits for company."""
+BATCH_WRITES = 100
+"""Writes in one commit at most."""
+LOOK_SECONDS = 0.5
+"""How often other processes' commits are looked for."""
+
+
+class LedgerThread:
+    """Runs a Store. `on_commit(rev)` is called in the event loop after each commit, whosever it is."""
+
+    def __init__(self, opener: Callable[[], Store], on_commit: Callable[[int], None]) -> None:
+        self._opener = opener
+        self._on_commit = on_commit
+        self._loop = asyncio.get_running_loop()
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._batch: list[Pending] = []
+        self._batch_due: float | None = None
+        self._store: Store | None = None
+        self._stopping = False
+        self._seen_rev = 0
+        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+
+    async def start(self) -> Store:
+        """Open the store in the thread. Raises what opening raises."""
+        opened: asyncio.Future[Store] = self._loop.create_future()
+        self._inbox.put(lambda: self._open(opened))
+        self._thread.start()
+        return await opened
+
+    async def stop(self, last: Callable[[], Any]) -> None:
+        """Commit what waits, then `last`, close the file and end the thread."""
+        if self._stopping:
+            return
+        try:
+            if self._store is not None:
+                await self.write(last, durable=True)
+        finally:
+            self._stopping = True
+            ended = self._loop.create_future()
+            self._inbox.put(lambda: self._close(ended))
+            await ended
+            self._thread.join()
+
+    def read(self, question: Callable[[], T]) -> asyncio.Future[T]:
+        """Run a read as soon as the thread is free."""
+        future = self._future()
+        self._inbox.put(lambda: self._answer(question, future))
+        return future
+
+    def write(self, change: Callable[[], T], *, durable: bool) -> asyncio.Future[T]:
+        """Run a change in a write transaction: in the next batch, or at once, alone and synced."""
+        future = self._future()
+        with self._lock:
+            if durable:
+                before, self._batch, self._batch_due = self._batch, [], None
+                self._inbox.put(lambda: self._commit_durable(before, (change, future)))
+                return future
+            self._batch.append((change, future))
+            waiting = len(self._batch)
+            if waiting == 1:
+                self._batch_due = time.monotonic() + BATCH_SECONDS
+        if waiting == 1 or waiting % BATCH_WRITES == 0:
+            self._inbox.put(_wake)
+        return future
+
+    def _future(self) -> asyncio.Future[Any]:
+        if self._stopping:
+            raise Problem("the ledger is closed.")
+        return self._loop.create_future()
+
+    # From here on: in the thread.
+
+    def _run(self) -> None:
+        look_at = time.monotonic() + LOOK_SECONDS
+        beat_at = time.monotonic() + HEARTBEAT_SECONDS
+        while not self._stopping or self._store is not None:
+            now = time.monotonic()
+            until = look_at if self._batch_due is None else min(look_at, self._batch_due)
+            try:
+                job = self._inbox.get(timeout=max(0.0, until - now))
+            except queue.Empty:
+                job = None
+            if job is not None:
+                job()
+            if self._store is None:
+                if job is not None and job is not _wake:
+                    return
+                continue
+            now = time.monotonic()
+            self._flush(now)
+            if now >= look_at:
+                self._look()
+                look_at = now + LOOK_SECONDS
+            if now >= beat_at:
+                self._beat()
+                beat_at = now + HEARTBEAT_SECONDS
+
+    def _open(self, opened: asyncio.Future[Any]) -> None:
+        try:
+            self._store = self._opener()
+            self._seen_version = self._store.data_version()
+            self._seen_rev = self._store.rev()
+        except Exception as error:
+            self._deliver([(opened, Failed(error))])
+        else:
+            self._deliver([(opened, self._store)])
+
+    def _close(self, ended: asyncio.Future[Any]) -> None:
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
+        self._deliver([(ended, None)])
+
+    def _answer(self, question: Callable[[], Any], future: asyncio.Future[Any]) -> None:
+        try:
+            value = question()
+        except Exception as error:
+            value = Failed(error)
+        self._deliver([(future, value)])
+
+    def _flush(self, now: float) -> None:
+        with self._lock:
+            due = self._batch_due is not None and (now >= self._batch_due or len(self._batch) >= BATCH_WRITES)
+            if not due:
+                return
+            batch, self._batch, self._batch_due = self._batch, [], None
+        self._commit_batch(batch)
+
+    def _commit_batch(self, batch: list[Pending]) -> None:
+        for start in range(0, len(batch), BATCH_WRITES):
+            self._commit(batch[start : start + BATCH_WRITES], durable=False)
+
+    def _commit_durable(self, before: list[Pending], write: Pending) -> None:
+        self._commit_batch(before)
+        self._commit([write], durable=True)
+
+    def _commit(self, writes: list[Pending], *, durable: bool) -> None:
+        store = self._store
+        assert store is not None
+        try:
+            values = store.commit([change for change, _ in writes], durable=durable)
+        except Exception as error:
+            values = [Failed(error)] * len(writes)
+        self._deliver(
+            [(future, value) for (_, future), value in zip(writes, values, strict=True)], store.verbs.last_rev
+        )
+
+    def _look(self) -> None:
+        """Learn of other processes' commits."""
+        store = self._store
+        assert store is not None
+        try:
+            version = store.data_version()
+            if version != self._seen_version:
+                self._seen_version = version
+                self._deliver([], store.rev())
+        except Exception:  # noqa: S110 - a file that cannot be read says so to whoever asks for rows
+            pass
+
+    def _beat(self) -> None:
+        store = self._store
+        if store is not None and not store.readonly:
+            store.commit([store.leases.beat])
+
+    def _deliver(self, results: list[Result], rev: int = 0) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits
+            self._loop.call_soon_threadsafe(self._hand_out, results, rev)
+
+    def _hand_out(self, results: list[Result], rev: int) -> None:
+        for future, value in results:
+            if future.done():
+                continue  # its task was cancelled; the change stands
+            if isinstance(value, Failed):
+                future.set_exception(value.error)
+            else:
+                future.set_result(value)
+        if rev > self._seen_rev:
+            self._seen_rev = rev
+            self._on_commit(rev)
+
+
+def _wake() -> None:
+    """Nothing: the thread looks at its batch."""

@@ -1,0 +1,325 @@
+"""Every change one can make to the ledger. Each method runs inside the write transaction of `Store.commit`.
+
+Every write stamps its row with the next `rev`. What a method raises undoes that one change alone.
+"""
+# ruff: noqa: S608 - the SQL is put together from constants of this room alone; values are always bound
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from reportdash.clock import Clock
+from reportdash.errors import LeaseLost
+from reportdash.ledger.reads import Reads
+from reportdash.ledger.rows import (
+    ACCOUNT_COLUMNS,
+    JOB,
+    JOB_COLUMNS,
+    JSON_COLUMNS,
+    REV,
+    Row,
+    account_of,
+    account_row,
+    exchange_row,
+    job_of,
+    row_of,
+    safe,
+    safe_job_row,
+)
+from reportdash.model import Account, Exchange, Fence, Job, LastError, new_id, replace
+
+KEPT_EXCHANGES = 20
+KEPT_EVENTS = 200
+_INSERT_JOB = f"INSERT INTO jobs ({JOB}, added_at) VALUES ({', '.join('?' * (len(JOB_COLUMNS) + 1))})"
+_INSERT_EVENT = (
+    "INSERT INTO history (job, at, what, who, state, vendor_status, message) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_EXCHANGE = (
+    "INSERT INTO exchanges (job, n, at, method, url, status, ms, request, response, size, error) "
+    "SELECT ?, coalesce(max(n), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM exchanges WHERE job = ? RETURNING n"
+)
+_STATE, _VENDOR_STATUS, _MESSAGE = (JOB_COLUMNS.index(c) for c in ("state", "vendor_status", "message"))
+_REFERENCE, _FORGOTTEN = JOB_COLUMNS.index("reference"), JOB_COLUMNS.index("forgotten_at")
+
+
+class Verbs:
+    """The ledger's writing side. `next_rev` is set by the transaction around it."""
+
+    def __init__(self, reads: Reads, clock: Clock) -> None:
+        self.reads = reads
+        self.db = reads.db
+        self.clock = clock
+        self.last_rev = 0
+
+    def next_rev(self) -> int:
+        self.last_rev += 1
+        return self.last_rev
+
+    def add(self, job: Job, *, who: str = "operator", what: str = "tracked") -> tuple[Job, bool]:
+        """A new row, given an id when need be; a known (account, reference) is not added: (that job, False)."""
+        if job.reference is not None:
+            known = self.reads.by_reference(job.account, job.reference)
+            if known is not None:
+                return known, False
+        added = self._insert(job)
+        self._event(added, what, who)
+        return added, True
+
+    def add_many(self, jobs: Iterable[Job]) -> int:
+        """Many new rows at once, without history; ids and references are the caller's to keep apart."""
+        now = self.clock.now()
+        rows = [(*safe_job_row(row_of(replace(job, rev=self.next_rev()))), now) for job in jobs]
+        self.db.executemany(_INSERT_JOB, rows)
+        self.ensure_accounts({row[1]: row[2] for row in rows})
+        return len(rows)
+
+    def change(
+        self,
+        job_id: str,
+        fn: Callable[[Job], Job | None],
+        *,
+        fence: Fence | None = None,
+        who: str = "reportdash",
+        what: str | None = None,
+        error: LastError | None = None,
+        clear_error: bool = False,
+        exchanges: Sequence[Exchange] = (),
+    ) -> Job:
+        """Run `fn` on the fresh row and keep what it returns; None changes nothing.
+
+        Raises LeaseLost for a stale fence, KeyError for no such job. A reference that another live row of the
+        account has folds this row into that one, which is returned.
+        """
+        self.check(fence)
+        row = self._row(job_id)
+        new = fn(job_of(row))
+        job = self._update(row, row_of(new) if new is not None else row, who, what, touched=error is not None)
+        if job.id == job_id:
+            self._errors(job_id, error, clear_error)
+            self._exchanges(job_id, exchanges)
+        return job
+
+    def change_group(
+        self,
+        parent_id: str,
+        fn: Callable[[Job, list[Job]], tuple[Job, list[Job]]],
+        *,
+        fence: Fence | None = None,
+        who: str = "reportdash",
+        what: str | None = None,
+        error: LastError | None = None,
+        clear_error: bool = False,
+        exchanges: Sequence[Exchange] = (),
+    ) -> Job:
+        """As `change`, for a group: children matched by `ordinal`; new ones get ids, none is taken away."""
+        self.check(fence)
+        row = self._row(parent_id)
+        family = {child.ordinal: child for child in self.reads.children(parent_id)}
+        new, children = fn(job_of(row), list(family.values()))
+        parent = self._update(row, row_of(new), who, what, touched=error is not None)
+        if parent.id != parent_id:
+            return parent
+        for child in children:
+            old = family.get(child.ordinal)
+            if old is None:
+                added = self._insert(
+                    replace(child, parent=parent_id, account=parent.account, vendor=parent.vendor)
+                )
+                self._event(added, "seen in its group", who)
+            else:
+                kept = replace(child, id=old.id, parent=parent_id, account=old.account)
+                self._update(self._row(old.id), row_of(kept), who, None)
+        self._errors(parent_id, error, clear_error)
+        self._exchanges(parent_id, exchanges)
+        return parent
+
+    def change_account(
+        self, name: str, fn: Callable[[Account], Account | None], *, fence: Fence | None = None
+    ) -> Account:
+        """Run `fn` on the fresh account; owner, epoch and lease stay as they are. KeyError: no such account."""
+        self.check(fence)
+        old = self.reads.account(name)
+        new = fn(old)
+        if new is None:
+            return old
+        new = replace(
+            new, name=old.name, owner=old.owner, epoch=old.epoch, lease_until=old.lease_until, rev=old.rev
+        )
+        return old if new == old else self.put_account(new)
+
+    def ensure_accounts(self, names: Mapping[str, str]) -> None:
+        """Account name → vendor: rows for those that have none yet."""
+        for name, vendor in names.items():
+            row = self.db.execute("SELECT vendor FROM accounts WHERE name = ?", (name,)).fetchone()
+            if row is None:
+                self.db.execute(
+                    "INSERT INTO accounts (name, vendor, rev) VALUES (?, ?, ?)",
+                    (name, vendor, self.next_rev()),
+                )
+            elif row[0] != vendor:
+                self.db.execute(
+                    "UPDATE accounts SET vendor = ?, rev = ? WHERE name = ?", (vendor, self.next_rev(), name)
+                )
+
+    def record(self, job_id: str, exchange: Exchange) -> None:
+        """Keep an exchange; the newest 20 stay. Raises KeyError for no such job."""
+        self._row(job_id)
+        self._exchanges(job_id, (exchange,))
+
+    def forget(self, job_id: str, *, who: str = "operator", what: str = "forgotten") -> Job:
+        """Make a tombstone of the job, and of its children."""
+        now = self.clock.now()
+        return self.change(
+            job_id,
+            lambda job: (
+                replace(job, forgotten_at=now, next_poll_at=None) if job.forgotten_at is None else None
+            ),
+            who=who,
+            what=what,
+        )
+
+    def prune(self, before: float) -> int:
+        """Take settled rows older than `before` from the table; returns how many.
+
+        They become bare tombstones, so that readers learn of it and nothing is adopted twice. A report
+        that is still to be had and not saved, and a row with an intent, stay whatever their age.
+        """
+        unsaved = (
+            "state IN ('ready', 'ready_with_warnings', 'notify_failed') AND artifact_state IS NOT 'saved'"
+        )
+        found = self.db.execute(
+            "SELECT id FROM jobs WHERE settled_at < ? AND parent IS NULL AND forgotten_at IS NULL "
+            "AND intent IS NULL AND artifact_state IS NOT 'fetching' "
+            f"AND state NOT IN ('submitting', 'queued', 'running', 'finalizing', 'deleting', 'unknown') "
+            f"AND NOT ({unsaved}) AND NOT EXISTS (SELECT 1 FROM jobs AS child WHERE child.parent = jobs.id "
+            "AND child.forgotten_at IS NULL AND child.artifact_state IS 'fetching')",
+            (before,),
+        ).fetchall()
+        for (job_id,) in found:
+            family = [job_id, *(child.id for child in self.reads.children(job_id))]
+            self.forget(job_id, who="reportdash", what="older than keep_days")
+            for one in family:
+                for table in ("history", "last_errors", "exchanges"):
+                    self.db.execute(f"DELETE FROM {table} WHERE job = ?", (one,))
+        return len(found)
+
+    def check(self, fence: Fence | None) -> None:
+        """Raises LeaseLost unless the account's row still has this owner and this epoch."""
+        if fence is None:
+            return
+        row = self.db.execute("SELECT owner, epoch FROM accounts WHERE name = ?", (fence.account,)).fetchone()
+        if row is None or row[0] != fence.owner or row[1] != fence.epoch:
+            raise LeaseLost(fence.account)
+
+    def put_account(self, account: Account) -> Account:
+        """Write an account's row whole, with a new rev."""
+        values = [safe(value) for value in account_row(replace(account, rev=self.next_rev()))]
+        columns = ", ".join(f"{column} = ?" for column in ACCOUNT_COLUMNS)
+        self.db.execute(f"UPDATE accounts SET {columns} WHERE name = ?", (*values, account.name))
+        return account_of(tuple(values))
+
+    def _row(self, job_id: str) -> Row:
+        row: Row | None = self.db.execute(f"SELECT {JOB} FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        if row is None:
+            raise KeyError(job_id)
+        return row
+
+    def _insert(self, job: Job) -> Job:
+        job_id = job.id or new_id()
+        while self.db.execute("SELECT 1 FROM jobs WHERE id = ?", (job_id,)).fetchone():
+            job_id = new_id()
+        row = safe_job_row(row_of(replace(job, id=job_id, rev=self.next_rev())))
+        self.db.execute(_INSERT_JOB, (*row, self.clock.now()))
+        self.ensure_accounts({job.account: job.vendor} if job.parent is None else {})
+        return job_of(row)
+
+    def _update(self, old: Row, wanted: Row, who: str, what: str | None, *, touched: bool = False) -> Job:
+        """Write the columns that differ, the history line they call for, and the new rev."""
+        changed = [i for i, (was, now) in enumerate(zip(old, wanted, strict=True)) if was != now]
+        changed = [i for i in changed if i > 0 and i != REV]  # id and rev are the ledger's
+        if not changed and what is None and not touched:
+            return job_of(old)
+        row = list(old)
+        for i in changed:
+            row[i] = wanted[i] if i in JSON_COLUMNS else safe(wanted[i])
+        if _REFERENCE in changed and row[_REFERENCE] is not None and row[_FORGOTTEN] is None:
+            other = self.reads.by_reference(row[1], row[_REFERENCE])
+            if other is not None and other.id != row[0]:
+                return self._fold(row, other, who)
+        row[REV] = self.next_rev()
+        names = "".join(f"{JOB_COLUMNS[i]} = ?, " for i in changed)
+        values = [row[i] for i in changed]
+        self.db.execute(f"UPDATE jobs SET {names}rev = ? WHERE id = ?", (*values, row[REV], row[0]))
+        job = job_of(tuple(row))
+        if what is None:
+            what = _told(old, row)
+        if what is not None:
+            self._event(job, what, who)
+        if _FORGOTTEN in changed and job.forgotten_at is not None:
+            for child in self.reads.children(job.id):
+                gone = row_of(replace(child, forgotten_at=job.forgotten_at, next_poll_at=None))
+                self._update(row_of(child), gone, who, "forgotten with its group")
+        return job
+
+    def _fold(self, row: list[object], other: Job, who: str) -> Job:
+        """The vendor answered with a reference we follow already: one row of the two stays."""
+        tomb = replace(
+            job_of(tuple(row)),
+            intent=None,
+            next_poll_at=None,
+            forgotten_at=self.clock.now(),
+            note=f"same as {other.id}",
+        )
+        self._update(self._row(tomb.id), row_of(tomb), who, f"the vendor gave the report of {other.id}")
+        self._event(other, f"asked for again ({tomb.id}): the vendor gave this report", who)
+        return other
+
+    def _event(self, job: Job, what: str, who: str) -> None:
+        line = (
+            job.id,
+            self.clock.now(),
+            safe(what),
+            safe(who),
+            str(job.state),
+            job.vendor_status,
+            job.message,
+        )
+        self.db.execute(_INSERT_EVENT, line)
+        if job.checks % 16 == 15:  # now and then is often enough to keep it bounded
+            self.db.execute(
+                "DELETE FROM history WHERE job = ?1 AND seq <= "
+                "(SELECT seq FROM history WHERE job = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)",
+                (job.id, KEPT_EVENTS),
+            )
+
+    def _errors(self, job_id: str, error: LastError | None, clear: bool) -> None:
+        if error is not None:
+            values = (
+                job_id,
+                error.at,
+                safe(error.kind),
+                safe(error.text),
+                safe(error.status),
+                safe(error.code),
+            )
+            self.db.execute("INSERT OR REPLACE INTO last_errors VALUES (?, ?, ?, ?, ?, ?)", values)
+        elif clear:
+            self.db.execute("DELETE FROM last_errors WHERE job = ?", (job_id,))
+
+    def _exchanges(self, job_id: str, exchanges: Sequence[Exchange]) -> None:
+        for exchange in exchanges[-KEPT_EXCHANGES:]:
+            values = (job_id, *exchange_row(exchange), job_id)
+            n = self.db.execute(_INSERT_EXCHANGE, values).fetchone()[0]
+            if n > KEPT_EXCHANGES:
+                self.db.execute(
+                    "DELETE FROM exchanges WHERE job = ? AND n <= ?", (job_id, n - KEPT_EXCHANGES)
+                )
+
+
+def _told(old: Row, new: Sequence[object]) -> str | None:
+    """The history line for what changed by itself; None when nobody needs one."""
+    if old[_STATE] != new[_STATE]:
+        return f"{old[_STATE]} → {new[_STATE]}"
+    if old[_VENDOR_STATUS] != new[_VENDOR_STATUS]:
+        return f"{old[_VENDOR_STATUS] or '–'} → {new[_VENDOR_STATUS] or '–'}"
+    return "new message" if old[_MESSAGE] != new[_MESSAGE] else None
