@@ -37,6 +37,9 @@ class Request:
     secret: tuple[str, ...] = ()
     refusal_is_answer: bool = False  # a 403 on a fresh session is handed back: it is about the job
 
+    def __repr__(self) -> str:
+        return f"Request({self.method})"  # everything else may hold a token
+
 
 @dataclass(slots=True, frozen=True)
 class Reply:
@@ -46,6 +49,9 @@ class Reply:
     headers: Mapping[str, str]
     body: bytes
     url: str = ""
+
+    def __repr__(self) -> str:
+        return f"Reply({self.status}, {len(self.body)} bytes)"
 
     @property
     def text(self) -> str:

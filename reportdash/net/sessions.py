@@ -1,0 +1,143 @@
+"""The signed-in state of one account: in memory only, one sign-in at a time whoever asks.
+
+The sign-in runs in a task of its own, so no caller leads it: a cancelled caller strands nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from reportdash.clock import Clock
+from reportdash.errors import AuthFailed, CallFailed, Unreachable
+from reportdash.net.http import Session
+
+Failure = TypeVar("Failure", bound=CallFailed)
+
+MARGIN = 30.0
+"""Seconds of life left at which a session is renewed."""
+
+
+class Sessions:
+    """Hands out a live session. `sign_in(old)` fetches one; `old` is what may be refreshed, or None."""
+
+    def __init__(self, sign_in: Callable[[Session | None], Awaitable[Session]], clock: Clock) -> None:
+        self._sign_in = sign_in
+        self._clock = clock
+        self._session: Session | None = None
+        self._renew_at: float | None = None
+        self._refusal: AuthFailed | None = None
+        self._task: asyncio.Task[Session | CallFailed] | None = None
+        self._generation = 0
+        self._closed = False
+
+    async def get(self) -> Session:
+        """A session with some life left, signed in for if need be.
+
+        Raises AuthFailed without asking the vendor again while a refusal stands (until `reset`), and
+        whatever CallFailed the sign-in ends with.
+        """
+        while True:
+            if self._closed:
+                raise Unreachable("this account's connection is closed", sent=False)
+            if self._refusal is not None:
+                raise fresh(self._refusal)
+            session = self._session
+            if session is not None and (self._renew_at is None or self._clock.monotonic() < self._renew_at):
+                return session
+            generation = self._generation
+            if self._task is None:
+                self._task = self._start(session, None)
+            outcome = await asyncio.shield(self._task)
+            if generation != self._generation:
+                continue  # another credential came meanwhile; what the old one led to is of no use
+            if isinstance(outcome, CallFailed):
+                raise fresh(outcome)
+            return outcome
+
+    def drop(self, session: Session) -> None:
+        """This session was refused; the next `get` signs in afresh. A newer one is left alone."""
+        if self._session is session:
+            self._session = None
+
+    def refuse(self, session: Session, refusal: AuthFailed) -> None:
+        """The vendor refuses even this fresh session: no one asks again until `reset`."""
+        if self._session is session:
+            self._session = None
+            self._refusal = fresh(refusal)
+
+    def reset(self) -> None:
+        """Forget session and refusal; a sign-in under way is given up."""
+        self._generation += 1
+        self._session = None
+        self._refusal = None
+        if self._task is not None:
+            self._task.cancel()
+            self._task = self._start(None, self._task)
+
+    async def aclose(self) -> None:
+        """End a sign-in under way."""
+        self._closed = True
+        self._session = None
+        self._generation += 1
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
+
+    def _start(
+        self, old: Session | None, before: asyncio.Task[Session | CallFailed] | None
+    ) -> asyncio.Task[Session | CallFailed]:
+        task = asyncio.create_task(self._run(old, before, self._generation), name="sign-in")
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Session | CallFailed]) -> None:
+        if self._task is task:
+            self._task = None
+
+    async def _run(
+        self,
+        old: Session | None,
+        before: asyncio.Task[Session | CallFailed] | None,
+        generation: int,
+    ) -> Session | CallFailed:
+        try:
+            if before is not None:
+                await asyncio.wait({before})  # never two sign-ins at the same time
+            session = await self._sign_in(old)
+        except asyncio.CancelledError:
+            return Unreachable("the sign-in was given up", sent=False)
+        except CallFailed as error:
+            if generation == self._generation:
+                if isinstance(error, AuthFailed):
+                    self._session = None
+                    self._refusal = fresh(error)
+                elif not _still_good(error):
+                    self._session = None
+            return fresh(error)
+        if generation == self._generation:
+            self._session = session
+            self._renew_at = self._renewal(session)
+        return session
+
+    def _renewal(self, session: Session) -> float | None:
+        """When to renew, on the clock that does not jump; None: when the vendor refuses it."""
+        life = session.lifetime
+        if life is None and session.expires_at is not None:
+            life = session.expires_at - self._clock.now()
+        if life is None or life <= 0:
+            return None  # "expired" at birth: the vendor's clock and ours disagree
+        return self._clock.monotonic() + life - min(MARGIN, life / 2)
+
+
+def _still_good(error: CallFailed) -> bool:
+    """Whether the old session's refresh token can still be whole after a failed refresh."""
+    return not (isinstance(error, Unreachable) and error.sent)
+
+
+def fresh(error: Failure) -> Failure:
+    """The same failure for another raiser: no traceback, no cause, so no frame keeps a secret alive."""
+    return copy.copy(error)

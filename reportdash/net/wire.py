@@ -1,0 +1,251 @@
+"""The bytes of one call: where it may go, how it is written, how its answer is read within limits.
+
+Drives httpx's transport over aiohttp directly: no redirects, no cookies, no decoding, no address in a log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+from collections.abc import Sequence
+from contextlib import aclosing
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import aiohttp
+import httpx
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+from httpx_aiohttp import AiohttpTransport
+
+from reportdash.errors import BadPayload, CallFailed, Unreachable
+from reportdash.net import tls
+from reportdash.net.failures import Dropped, explain
+from reportdash.net.guard import AddressRefused
+from reportdash.net.http import Reply, Request
+from reportdash.net.offloop import Resolver
+from reportdash.net.proxy import proxy_for
+
+CONNECT = 10.0
+"""Seconds for name lookup, connection and TLS; always less than the call's whole deadline."""
+IDLE = 30.0
+"""Seconds without a byte after which an answer that has begun is given up."""
+_MAX_HEADER = 32 * 1024  # a Location with a signed address is longer than aiohttp's 8 KiB now and then
+_DOTS = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
+_UNFIT = re.compile(r"[\x00-\x20\x7f-\uffff#\\]|[\U00010000-\U0010ffff]")
+
+
+class Wire:
+    """Connections of one account. Made on first use; everything that blocks happens off the loop."""
+
+    def __init__(
+        self,
+        base_url: str,
+        extra_origins: Sequence[str],
+        ca_file: str | None,
+        allow_insecure: bool,
+        agent: str,
+    ) -> None:
+        self._base = base_url.rstrip("/")
+        self._home = origin(self._base)
+        self._origins = {self._home, *map(origin, extra_origins)}
+        self._ca_file = ca_file
+        self._allow_insecure = allow_insecure
+        self._defaults = {"user-agent": agent, "accept": "application/json, */*;q=0.1"}
+        self._session: aiohttp.ClientSession | None = None
+        self._routes: dict[str, AiohttpTransport] = {}
+        self._opening = asyncio.Lock()
+        self._closed = False
+
+    def address(self, path: str) -> tuple[str, str]:
+        """The address of `path` and its origin. Raises AddressRefused for what is not this account's own."""
+        if path[:8].lower().startswith(("http://", "https://")):
+            url, where = path, origin(path)
+            if where not in self._origins or "@" in urlsplit(url).netloc:
+                raise AddressRefused("the vendor points to an address outside this account; it was not asked")
+        else:
+            url = self._base + (path if path.startswith("/") else f"/{path}")
+            where = self._home
+        if _UNFIT.search(url) or _DOTS.search(url.partition("?")[0].partition("://")[2]):
+            raise AddressRefused("a path with unescaped characters or dots was not asked")
+        if where.startswith("http:") and not self._allow_insecure and not is_loopback(where):
+            raise AddressRefused(
+                f"{where} is not encrypted; use https, or set allow_insecure = true if you accept that"
+            )
+        return url, where
+
+    async def call(self, request: Request, url: str, where: str) -> Reply:
+        """Send `request` to `url` (its query included) and read the answer whole.
+
+        Raises Unreachable, and BadPayload for an answer that is too large, encoded unasked or no HTTP.
+        """
+        failure: CallFailed | None = None
+        name = where.partition("://")[2]
+        connect = min(CONNECT, request.timeout * 0.8)
+        try:
+            transport = self._routes.get(where) or await self._open(where)
+            outgoing = self._outgoing(request, url, connect)
+            async with asyncio.timeout(request.timeout) as deadline:
+                answer = await transport.handle_async_request(outgoing)
+                try:
+                    return await _read(answer, request, deadline, name)
+                finally:
+                    await answer.aclose()
+        except TimeoutError:
+            failure = Unreachable(f"no complete answer from {name} within {request.timeout:g} s")
+        except CallFailed as error:
+            failure = error
+        except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError) as error:
+            failure = explain(error, name, connect)
+        except (UnicodeError, ValueError) as error:
+            # A header or address that cannot be written; the exception holds it, so only its kind is told.
+            failure = Unreachable(f"the request cannot be written ({type(error).__name__})", sent=False)
+        # Raised outside the handlers: what the library raised holds the request, tokens included.
+        raise failure
+
+    async def aclose(self) -> None:
+        """Close all connections; later calls fail."""
+        self._closed = True
+        async with self._opening:
+            session, self._session = self._session, None
+            self._routes = {}
+        if session is not None:
+            await session.close()
+
+    def _outgoing(self, request: Request, url: str, connect: float) -> httpx.Request:
+        headers = dict(self._defaults)
+        content: bytes | None = None
+        if request.json is not None:
+            content = json.dumps(request.json, ensure_ascii=False, separators=(",", ":")).encode()
+            headers["content-type"] = "application/json"
+        elif request.form is not None:
+            content = urlencode(request.form).encode()
+            headers["content-type"] = "application/x-www-form-urlencoded"
+        for header, value in request.headers.items():
+            headers[header.lower()] = value
+        headers["accept-encoding"] = "identity"
+        return httpx.Request(
+            request.method, url, headers=headers, content=content, extensions={"timeout": {"pool": connect}}
+        )
+
+    async def _open(self, where: str) -> AiohttpTransport:
+        async with self._opening:
+            if self._closed:
+                raise Unreachable("this account's connections are closed", sent=False)
+            if where in self._routes:
+                return self._routes[where]
+            if self._session is None:
+                context: Any = None
+                if any(o.startswith("https:") for o in self._origins):
+                    context = await tls.load(self._ca_file)
+                self._session = aiohttp.ClientSession(
+                    connector=aiohttp.TCPConnector(
+                        limit=0,  # callers are bounded above; waiting here would look like a slow vendor
+                        ssl=context if context is not None else True,
+                        resolver=Resolver(),
+                        ttl_dns_cache=60,
+                    ),
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    auto_decompress=False,
+                    trust_env=False,
+                    max_line_size=_MAX_HEADER,
+                    max_field_size=_MAX_HEADER,
+                    middlewares=(_once,),
+                )
+            self._routes[where] = self._route(where, self._session)
+            return self._routes[where]
+
+    def _route(self, where: str, session: aiohttp.ClientSession) -> AiohttpTransport:
+        parts = urlsplit(where)
+        proxy = None
+        if not is_loopback(where):
+            named = proxy_for(parts.scheme, parts.hostname or "", os.environ)
+            proxy = httpx.Proxy(named.url, headers=dict(named.headers)) if named is not None else None
+        # The session brings its own context; this one only keeps the transport from making another.
+        return AiohttpTransport(verify=_unused_context(), client=session, proxy=proxy)
+
+
+async def _once(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """Keep aiohttp from sending a request twice by itself: only what merely asks may be repeated."""
+    try:
+        return await handler(request)
+    except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError):
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        if request.method in ("GET", "HEAD"):
+            raise
+        raise Dropped(type(error).__name__) from None
+
+
+async def _read(answer: httpx.Response, request: Request, deadline: asyncio.Timeout, name: str) -> Reply:
+    headers: dict[str, str] = {}
+    for raw_key, raw_value in answer.headers.raw:
+        key, value = raw_key.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    status = answer.status_code
+    encoding = headers.get("content-encoding", "").strip().lower()
+    if encoding not in ("", "identity"):
+        raise BadPayload(f"{name} encoded its answer, which was not asked for", status=status)
+    announced = headers.get("content-length", "")
+    if announced.isascii() and announced.isdigit() and int(announced[:20]) > request.cap:
+        raise _too_large(request.cap, name, status)
+    end = deadline.when()
+    now = asyncio.get_running_loop().time
+    chunks: list[bytes] = []
+    size = 0
+    stream = answer.stream
+    assert isinstance(stream, httpx.AsyncByteStream)
+    async with aclosing(stream.__aiter__()) as body:  # type: ignore[type-var]
+        if end is not None:
+            deadline.reschedule(min(end, now() + IDLE))
+        async for chunk in body:
+            size += len(chunk)
+            if size > request.cap:
+                raise _too_large(request.cap, name, status)
+            chunks.append(chunk)
+            if end is not None:
+                deadline.reschedule(min(end, now() + IDLE))
+    return Reply(status=status, headers=headers, body=b"".join(chunks))
+
+
+def _too_large(cap: int, name: str, status: int) -> BadPayload:
+    return BadPayload(f"the answer of {name} is larger than {cap} bytes", status=status)
+
+
+def with_query(url: str, request: Request) -> str:
+    """`url` with the request's query, each name and value percent-encoded."""
+    if not request.query:
+        return url
+    text = urlencode(request.query, quote_via=quote, safe="")
+    return f"{url}{'&' if '?' in url else '?'}{text}"
+
+
+def origin(url: str) -> str:
+    """scheme://host:port, lower case, default port written out; empty when the address has none."""
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").lower(), parts.port
+    except ValueError:
+        return ""
+    if ":" in host:
+        host = f"[{host}]"
+    return f"{parts.scheme}://{host}:{port or (443 if parts.scheme == 'https' else 80)}"
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the address is this very machine: localhost, or a loopback number."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _unused_context() -> Any:
+    import ssl
+
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
