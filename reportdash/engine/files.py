@@ -1,0 +1,371 @@
+"""One download's file: a hidden part beside a small sidecar, and the steps that make it a final file.
+
+Everything here blocks and is called in a thread. A final name appears only by `link`, after the bytes are on
+the disk, and never over another file. Names are opened relative to the folder's own descriptor and never
+through a symlink; files are 0600, folders made on the way 0700.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import stat
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from reportdash.engine import sidecar
+from reportdash.engine.folders import FULL, NoSpace, folder_problem, is_part, open_folder
+from reportdash.engine.names import numbered
+from reportdash.engine.placing import place, reserve_blocks
+from reportdash.engine.sidecar import Sidecar, boot_id
+from reportdash.errors import Problem
+
+SYNC_EVERY = 64 * 1024 * 1024
+"""Bytes between two records of how much of a part has surely reached the disk."""
+FLOOR = 64 * 1024 * 1024
+_READ = 1024 * 1024
+
+
+class PartBusy(Exception):
+    """Another process writes this part."""
+
+
+@dataclass(slots=True, frozen=True)
+class Finished:
+    """A file under its final name, durable."""
+
+    path: Path
+    size: int
+    sha256: str
+    verified: str
+
+
+class Part:
+    """A part file that this process has locked. Use from one task at a time."""
+
+    def __init__(self, folder: Path, folder_fd: int, name: str, fd: int, job: str, floor: int) -> None:
+        self.folder = folder
+        self.name = name
+        self.job = job
+        self.size = 0
+        self._dir = folder_fd
+        self._fd = fd
+        self._floor = floor
+        self._reserved = 0
+        self._hash = hashlib.sha256()
+        self._extra: Any = None
+        self.side = Sidecar(job, boot=boot_id())
+
+    # opening and closing
+
+    @classmethod
+    def open(cls, folder: Path, stem: str, job: str, *, floor: int = FLOOR) -> Part:
+        """The job's part in `folder`, made or found again and locked; its content is hashed on `recall`.
+
+        Raises PartBusy, NoSpace, or Problem with a sentence when the folder cannot be written.
+        """
+        folder_fd = open_folder(folder)
+        try:
+            name = _known_part(folder_fd, job) or f".{stem}.part"
+            fd = _open_part(folder, folder_fd, name)
+        except BaseException:
+            os.close(folder_fd)
+            raise
+        part = cls(folder, folder_fd, name, fd, job, floor)
+        try:
+            known = sidecar.read(folder_fd, name + ".json")
+            if known is not None and known.job == job:
+                part.side = known
+        except BaseException:
+            part.close()
+            raise
+        return part
+
+    def close(self) -> None:
+        """Give back the lock and the reserved blocks; the part stays where it is."""
+        with suppress(OSError):
+            if self._reserved > self.size and os.fstat(self._fd).st_nlink == 1:
+                os.ftruncate(self._fd, self.size)
+        for fd in (self._fd, self._dir):
+            with suppress(OSError):
+                os.close(fd)
+
+    # going on with what is there
+
+    @property
+    def resumable(self) -> bool:
+        """Whether there is something to go on with, of a version that can be named."""
+        return self.size > 0 and self.side.etag is not None
+
+    @property
+    def complete(self) -> bool:
+        return self.resumable and self.size == self.side.total
+
+    @property
+    def sha256(self) -> str:
+        return str(self._hash.hexdigest())
+
+    def recall(self) -> Finished | None:
+        """Read what an earlier run left: its finished file if only the ledger's word is missing, else None.
+
+        After it `size` counts the bytes that can be gone on with, hashed.
+        """
+        finished = self._adopt()
+        if finished is not None:
+            return finished
+        info = os.fstat(self._fd)
+        if info.st_nlink > 1:
+            # It has a final name already that the sidecar does not know: its bytes are not ours to change.
+            self._replace_part()
+            return None
+        size = info.st_size
+        if self.side.boot != boot_id():
+            size = min(size, self.side.synced)  # what was only in memory may have become holes
+        if self.side.etag is None or (self.side.total is not None and size > self.side.total):
+            size = 0
+        if size < info.st_size:
+            os.ftruncate(self._fd, size)
+        self._rehash(size)
+        if size == 0:
+            self.side = Sidecar(self.job, boot=boot_id())
+        elif self.side.boot != boot_id():
+            self.side = replace(self.side, boot=boot_id())
+        return None
+
+    def checked_by(self, algorithm: str | None) -> None:
+        """Also compute the vendor's own kind of checksum (`md5`, `sha256` …) over all bytes."""
+        self._extra = None
+        if algorithm is not None and algorithm != "sha256":
+            self._extra = hashlib.new(algorithm, usedforsecurity=False)
+            if self.size:
+                self._rehash(self.size)
+
+    def checksum(self) -> str:
+        """Hex of the vendor's kind of checksum, SHA-256 by default."""
+        return str((self._extra or self._hash).hexdigest())
+
+    # writing
+
+    def restart(self, *, etag: str | None, total: int | None, extension: str | None) -> None:
+        """Throw away what is there and begin version `etag` of `total` bytes. Raises NoSpace."""
+        os.ftruncate(self._fd, 0)
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        self.size = self._reserved = 0
+        self._rehash(0)
+        self.side = Sidecar(self.job, etag=etag, total=total, extension=extension, boot=boot_id())
+        self._write_side()
+        self.reserve()
+
+    def reserve(self) -> None:
+        """Make sure of the disk for all that is to come, where its size is known. Raises NoSpace."""
+        total = self.side.total
+        if total is None or self._reserved >= total:
+            return
+        self._need(total - self.size)
+        try:
+            if reserve_blocks(self._fd, total):
+                self._reserved = total
+        except OSError as error:
+            raise self._full(error, total - self.size) from None
+
+    def append(self, chunks: list[bytes]) -> None:
+        """Write at the end. What was written stays written when it raises NoSpace."""
+        wanted = sum(map(len, chunks))
+        if self.size + wanted > self._reserved:
+            self._need(wanted)
+        for chunk in chunks:
+            view = memoryview(chunk)
+            while view:
+                try:
+                    count = os.write(self._fd, view)
+                except OSError as error:
+                    raise self._full(error, wanted) from None
+                self._hash.update(view[:count])
+                if self._extra is not None:
+                    self._extra.update(view[:count])
+                self.size += count
+                view = view[count:]
+        if self.size - self.side.synced >= SYNC_EVERY:
+            os.fdatasync(self._fd)
+            self.side = replace(self.side, synced=self.size)
+            self._write_side()
+
+    def head(self, limit: int) -> bytes:
+        """The first bytes of what is there."""
+        return os.pread(self._fd, limit, 0)
+
+    def room(self, needed: int) -> bool:
+        """Whether `needed` bytes fit now without touching the floor."""
+        info = os.fstatvfs(self._fd)
+        return info.f_bavail * info.f_frsize >= needed + self._lowest(info)
+
+    # the end
+
+    def finish(self, name: str, verified: str) -> Finished:
+        """fsync(part) → link(part, final) → fsync(folder) → unlink(part). Raises NoSpace or Problem.
+
+        `name`, or `name (2)` and so on: the first that is free. The sidecar stays until `forget`, so that a
+        crash before the ledger knows of the file costs nothing.
+        """
+        try:
+            os.fsync(self._fd)
+            here, there = os.fstat(self._fd), os.stat(self.name, dir_fd=self._dir, follow_symlinks=False)
+            if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
+                raise Problem(
+                    f"{self.folder / self.name} was exchanged while it was written; nothing was saved"
+                )
+            for number in range(1, 10_000):
+                final = numbered(name, number)
+                self.side = replace(self.side, final=final, sha256=self.sha256, verified=verified)
+                self._write_side()
+                try:
+                    place(self._dir, self.name, final)
+                except FileExistsError:
+                    continue
+                break
+            else:
+                raise Problem(f"{self.folder} holds ten thousand files named {name} already")
+            os.fsync(self._dir)
+            with suppress(FileNotFoundError):
+                os.unlink(self.name, dir_fd=self._dir)
+        except OSError as error:
+            raise self._full(error, _READ) from None
+        return Finished(self.folder / final, self.size, self.sha256, verified)
+
+    def forget(self) -> None:
+        """The ledger knows the final file: the sidecar has done its work."""
+        with suppress(FileNotFoundError):
+            os.unlink(self.name + ".json", dir_fd=self._dir)
+
+    def drop(self) -> None:
+        """Take the part and its sidecar away."""
+        with suppress(FileNotFoundError):
+            os.unlink(self.name, dir_fd=self._dir)
+        self.forget()
+
+    # inside
+
+    def _adopt(self) -> Finished | None:
+        side = self.side
+        if side.final is None or side.sha256 is None:
+            return None
+        try:
+            fd = os.open(side.final, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._dir)
+        except OSError:
+            return None
+        try:
+            info = os.fstat(fd)
+            if not stat.S_ISREG(info.st_mode) or info.st_uid != os.geteuid():
+                return None
+            if _hash_file(fd, info.st_size).hexdigest() != side.sha256:
+                return None
+            os.fsync(fd)
+            os.fsync(self._dir)
+        finally:
+            os.close(fd)
+        with suppress(FileNotFoundError):
+            os.unlink(self.name, dir_fd=self._dir)
+        return Finished(self.folder / side.final, info.st_size, side.sha256, side.verified or "none")
+
+    def _replace_part(self) -> None:
+        self.drop()
+        fd = _open_part(self.folder, self._dir, self.name)
+        os.close(self._fd)
+        self._fd = fd
+        self.size = 0
+        self.side = Sidecar(self.job, boot=boot_id())
+
+    def _rehash(self, size: int) -> None:
+        self._hash = hashlib.sha256()
+        if self._extra is not None:
+            self._extra = hashlib.new(self._extra.name, usedforsecurity=False)
+        offset = 0
+        while offset < size:
+            block = os.pread(self._fd, min(_READ, size - offset), offset)
+            if not block:
+                break
+            self._hash.update(block)
+            if self._extra is not None:
+                self._extra.update(block)
+            offset += len(block)
+        self.size = offset
+        os.lseek(self._fd, offset, os.SEEK_SET)
+
+    def _lowest(self, info: os.statvfs_result) -> int:
+        """The floor: at most a fiftieth of a small disk."""
+        return min(self._floor, info.f_blocks * info.f_frsize // 50)
+
+    def _need(self, count: int) -> None:
+        if not self.room(count):
+            raise NoSpace(self.folder, count)
+
+    def _full(self, error: OSError, needed: int) -> Exception:
+        if error.errno in FULL:
+            return NoSpace(self.folder, needed)
+        return folder_problem(self.folder, error)
+
+    def _write_side(self) -> None:
+        try:
+            sidecar.write(self._dir, self.name + ".json", self.side)
+        except OSError as error:
+            raise self._full(error, 4096) from None
+
+
+def _known_part(folder_fd: int, job: str) -> str | None:
+    """An older part of the job, found by its id: the rest of its name may have changed with the job's."""
+    return next((name for name in sorted(os.listdir(folder_fd)) if is_part(name, job)), None)
+
+
+def _open_part(folder: Path, folder_fd: int, name: str) -> int:
+    """Open and lock. The name is checked again after the lock: its last owner may just have finished."""
+    for _ in range(100):
+        try:
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+            fd = os.open(name, flags, 0o600, dir_fd=folder_fd)
+        except OSError as error:
+            if error.errno in FULL:
+                raise NoSpace(folder, 1) from None
+            if error.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
+                raise _foreign(folder, name) from None
+            raise folder_problem(folder, error) from None
+        try:
+            info = os.fstat(fd)
+            if not stat.S_ISREG(info.st_mode) or info.st_uid != os.geteuid():
+                raise _foreign(folder, name)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise PartBusy(name) from None
+            except OSError:
+                pass  # a file system without locks: the ledger's owner is what is left
+            try:
+                there = os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
+            except FileNotFoundError:
+                os.close(fd)
+                continue
+            if (info.st_dev, info.st_ino) != (there.st_dev, there.st_ino):
+                os.close(fd)
+                continue
+            os.fchmod(fd, 0o600)
+        except BaseException:
+            with suppress(OSError):
+                os.close(fd)
+            raise
+        return fd
+    raise PartBusy(name)
+
+
+def _foreign(folder: Path, name: str) -> Problem:
+    return Problem(f"{folder / name} is not a plain file of ours; look at it, then take it away")
+
+
+def _hash_file(fd: int, size: int) -> Any:
+    found, offset = hashlib.sha256(), 0
+    while offset < size and (block := os.pread(fd, _READ, offset)):
+        found.update(block)
+        offset += len(block)
+    return found
