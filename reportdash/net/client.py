@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import Protocol
 
-from reportdash import __version__
+from reportdash import __version__, log
 from reportdash.clock import Clock
 from reportdash.errors import (
     AuthFailed,
@@ -180,6 +179,8 @@ class Client:
     async def _exchange(self, signed: Request, asked: Request) -> Reply:
         base, where = self._wire.address(signed.path)
         url = with_query(base, signed)
+        # What a vendor sees as the asked address carries no token, should one stand in the query.
+        told = url if signed.query == asked.query else with_query(base, asked)
         await self.pacer.turn()
         clock = self._clock
         at, start = clock.now(), clock.monotonic()
@@ -188,19 +189,17 @@ class Client:
         self.requests += 1
         self._sent.add()
         try:
-            reply = await self._wire.call(signed, url, where)
+            reply = await self._wire.call(signed, url, where, told)
         except CallFailed as error:
             failure = error
         if reply is not None:
-            # What a vendor sees as the asked address carries no token, should it stand in the query.
-            reply = replace(reply, url=with_query(base, asked))
             self.pacer.learn(reply.headers)
             self.last_date = reply.headers.get("date", self.last_date)
             if reply.status in (429, 503):
                 wait = parse_retry_after(reply.headers.get("retry-after"), clock.now())
                 self.pacer.throttled(wait)
                 failure = Throttled(self._words(reply), status=reply.status, retry_after=wait)
-        if asked.job is not None:
+        if asked.job is not None or log.on():
             exchange = tracing.exchange(
                 signed,
                 url=url,
@@ -210,12 +209,27 @@ class Client:
                 error=failure.text if failure is not None else None,
                 known=self._known,
             )
-            self._trace(asked.job, exchange)
+            self._keep(asked.job, exchange)
         if failure is not None:
             self.last_error = failure.text
             raise failure
         assert reply is not None
         return reply
+
+    def _keep(self, job: str | None, exchange: Exchange) -> None:
+        if job is not None:
+            self._trace(job, exchange)
+        log.event(
+            "call",
+            account=self.account,
+            job=job,
+            method=exchange.method,
+            url=exchange.url,
+            status=exchange.status,
+            ms=exchange.ms,
+            size=exchange.size,
+            error=exchange.error,
+        )
 
     def _words(self, reply: Reply) -> str:
         return self._clean(words(reply))

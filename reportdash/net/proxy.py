@@ -37,7 +37,7 @@ def proxy_for(scheme: str, host: str, environ: Mapping[str, str]) -> Proxy | Non
     parts = urlsplit(found if "://" in found else f"http://{found}")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Unreachable(
-            f"the environment names a {parts.scheme or 'nameless'} proxy; only http:// and https:// work here",
+            f"the environment names a {parts.scheme or 'nameless'} proxy; only http:// and https:// work",
             sent=False,
         )
     headers = {}

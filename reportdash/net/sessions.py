@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from reportdash.clock import Clock
 from reportdash.errors import AuthFailed, CallFailed, Unreachable
@@ -30,6 +30,7 @@ class Sessions:
         self._renew_at: float | None = None
         self._refusal: AuthFailed | None = None
         self._task: asyncio.Task[Session | CallFailed] | None = None
+        self._before: asyncio.Task[Any] | None = None  # given up, perhaps not ended yet
         self._generation = 0
         self._closed = False
 
@@ -49,7 +50,7 @@ class Sessions:
                 return session
             generation = self._generation
             if self._task is None:
-                self._task = self._start(session, None)
+                self._task = self._start(session)
             outcome = await asyncio.shield(self._task)
             if generation != self._generation:
                 continue  # another credential came meanwhile; what the old one led to is of no use
@@ -75,21 +76,22 @@ class Sessions:
         self._refusal = None
         if self._task is not None:
             self._task.cancel()
-            self._task = self._start(None, self._task)
+            self._before, self._task = self._task, None
 
     async def aclose(self) -> None:
         """End a sign-in under way."""
         self._closed = True
         self._session = None
         self._generation += 1
-        task, self._task = self._task, None
-        if task is not None:
+        running = {task for task in (self._task, self._before) if task is not None}
+        self._task = self._before = None
+        for task in running:
             task.cancel()
-            await asyncio.wait({task})
+        if running:
+            await asyncio.wait(running)
 
-    def _start(
-        self, old: Session | None, before: asyncio.Task[Session | CallFailed] | None
-    ) -> asyncio.Task[Session | CallFailed]:
+    def _start(self, old: Session | None) -> asyncio.Task[Session | CallFailed]:
+        before, self._before = self._before, None
         task = asyncio.create_task(self._run(old, before, self._generation), name="sign-in")
         task.add_done_callback(self._done)
         return task
@@ -99,10 +101,7 @@ class Sessions:
             self._task = None
 
     async def _run(
-        self,
-        old: Session | None,
-        before: asyncio.Task[Session | CallFailed] | None,
-        generation: int,
+        self, old: Session | None, before: asyncio.Task[Any] | None, generation: int
     ) -> Session | CallFailed:
         try:
             if before is not None:

@@ -116,8 +116,14 @@ class Known:
                     clean(value, len(value)),
                 }
         self._writings = tuple(sorted(filter(None, writings), key=len, reverse=True))
-        pattern = "|".join(map(re.escape, self._writings))
+        pattern = "|".join(map(_as_pattern, self._writings))
         self._pattern = re.compile(pattern, re.IGNORECASE) if pattern else None
+
+
+def _as_pattern(writing: str) -> str:
+    # A short value (a user name such as "admin") is hidden as a word, not out of the middle of others.
+    escaped = re.escape(writing)
+    return escaped if len(writing) >= 8 else rf"(?<![A-Za-z0-9]){escaped}(?![A-Za-z0-9])"
 
 
 NOTHING = Known()

@@ -76,8 +76,8 @@ class Wire:
             )
         return url, where
 
-    async def call(self, request: Request, url: str, where: str) -> Reply:
-        """Send `request` to `url` (its query included) and read the answer whole.
+    async def call(self, request: Request, url: str, where: str, told: str) -> Reply:
+        """Send `request` to `url` (its query included) and read the answer whole; `told` is its `url`.
 
         Raises Unreachable, and BadPayload for an answer that is too large, encoded unasked or no HTTP.
         """
@@ -90,7 +90,7 @@ class Wire:
             async with asyncio.timeout(request.timeout) as deadline:
                 answer = await transport.handle_async_request(outgoing)
                 try:
-                    return await _read(answer, request, deadline, name)
+                    return await _read(answer, request, deadline, name, told)
                 finally:
                     await answer.aclose()
         except TimeoutError:
@@ -179,7 +179,9 @@ async def _once(request: ClientRequest, handler: ClientHandlerType) -> ClientRes
         raise Dropped(type(error).__name__) from None
 
 
-async def _read(answer: httpx.Response, request: Request, deadline: asyncio.Timeout, name: str) -> Reply:
+async def _read(
+    answer: httpx.Response, request: Request, deadline: asyncio.Timeout, name: str, told: str
+) -> Reply:
     headers: dict[str, str] = {}
     for raw_key, raw_value in answer.headers.raw:
         key, value = raw_key.decode("latin-1").lower(), raw_value.decode("latin-1")
@@ -207,7 +209,7 @@ async def _read(answer: httpx.Response, request: Request, deadline: asyncio.Time
             chunks.append(chunk)
             if end is not None:
                 deadline.reschedule(min(end, now() + IDLE))
-    return Reply(status=status, headers=headers, body=b"".join(chunks))
+    return Reply(status=status, headers=headers, body=b"".join(chunks), url=told)
 
 
 def _too_large(cap: int, name: str, status: int) -> BadPayload:
