@@ -17,6 +17,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from reportdash.simulator.accounts import DEFAULT, Account, make_account
+from reportdash.simulator.chaos import Chaos
 from reportdash.simulator.faults import Fault, Rule
 from reportdash.simulator.seveng import SevenG
 from reportdash.simulator.sigma import Sigma
@@ -40,7 +41,8 @@ class Simulator:
 
     `now` gives epoch seconds. `ports` None takes free ones; a number P takes P … P+4 in the order 7g, sigma,
     webadmit, talkdesk, storage. `published_dir` is where Sigma publishes; without it a temporary folder, gone
-    at the end. `accounts` maps account names to vendors. `requests` holds the last `log` requests.
+    at the end. `accounts` maps account names to vendors. `chaos` lets things go wrong by chance.
+    `requests` holds the last `log` requests.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class Simulator:
         *,
         changes: float | None = None,
         accounts: Mapping[str, str] | None = None,
-        weather: Weather | None = None,
+        chaos: bool = False,
         log: int = 10_000,
     ) -> None:
         self.world = World(seed=seed, pace=pace, changes=changes, now=now)
@@ -67,7 +69,7 @@ class Simulator:
         }
         self.requests: deque[Request] = deque(maxlen=log)
         self.published = Path(published_dir) if published_dir is not None else None
-        self.weather = weather
+        self.weather: Weather | None = Chaos(seed, self.vendors) if chaos else None
         self._own_folder: Path | None = None
         self._ports = ports
         self._rules: list[Rule] = []
@@ -205,6 +207,8 @@ class Simulator:
         """
         room = self.vendors[vendor]
         user = account if account is not None else next(iter(room.accounts))
+        if user not in room.accounts:
+            raise KeyError(f"{vendor} has no account {user}")
         return room.adopt(
             user, reference, name=name or report or reference, report=report, stage=stage, **more
         )

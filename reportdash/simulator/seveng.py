@@ -49,6 +49,11 @@ class SevenG(Vendor):
     name = "7g"
     words = ("pending", "incomplete")
     shares = (0.25, 0.75)
+    actives: ClassVar[Mapping[str, str]] = {
+        "queued": "pending",
+        "running": "incomplete",
+        "finalizing": "incomplete",
+    }
     finals: ClassVar[Mapping[str, str]] = {
         "ready": "complete",
         "ready_with_warnings": "complete",

@@ -34,6 +34,7 @@ class Sigma(Vendor):
     name = "sigma"
     words = ("", "GENERATED")
     shares = (0.75, 0.25)
+    actives: ClassVar[Mapping[str, str]] = {"queued": "", "running": "", "finalizing": "GENERATED"}
     finals: ClassVar[Mapping[str, str]] = {
         "ready": "PUBLISHED",
         "ready_with_warnings": "PUBLISHED",

@@ -48,6 +48,11 @@ class Talkdesk(Vendor):
     name = "talkdesk"
     words = ("created", "processing", "uploading")
     shares = (0.15, 0.65, 0.2)
+    actives: ClassVar[Mapping[str, str]] = {
+        "queued": "created",
+        "running": "processing",
+        "finalizing": "uploading",
+    }
     finals: ClassVar[Mapping[str, str]] = {
         "ready": "done",
         "ready_with_warnings": "done",

@@ -18,13 +18,14 @@ from reportdash.simulator.world import Job, Stage, Step, World, plan_from
 class Vendor:
     """Base of the handlers. `handle` answers one request; a fault in a script comes back as it is.
 
-    `words` are the active words in their order, `shares` how much of a job's time each takes; `finals` maps
-    our neutral stage names to the vendor's words, `fates` weighs the ends a job can come to.
+    `words` are the active words in their order, `shares` how much of a job's time each takes; `actives` and
+    `finals` map our neutral stage names to the vendor's words, `fates` weighs the ends a job can come to.
     """
 
     name: ClassVar[str]
     words: ClassVar[tuple[str, ...]]
     shares: ClassVar[tuple[float, ...]]
+    actives: ClassVar[Mapping[str, str]]
     finals: ClassVar[Mapping[str, str]]
     fates: ClassVar[tuple[tuple[str, int], ...]]
     odd_word: ClassVar[str]
@@ -56,9 +57,8 @@ class Vendor:
 
     def stage(self, name: str, message: str = "", code: str = "") -> Stage:
         """A stage by our neutral state name (`queued`, `ready`, `lost` …) or by the vendor's own word."""
-        active = {"submitting": 0, "queued": 0, "running": min(1, len(self.words) - 1), "finalizing": -1}
-        if name in active:
-            return Stage(self.words[active[name]])
+        if name in self.actives:
+            return Stage(self.actives[name])
         if name in ("deleted", "expired", "lost") and name not in self.finals:
             return Stage(gone=True)
         if name == "unknown":

@@ -35,6 +35,11 @@ class WebAdmit(Vendor):
     name = "webadmit"
     words = ("Initializing", "Queued", "In Progress")
     shares = (0.1, 0.2, 0.7)
+    actives: ClassVar[Mapping[str, str]] = {
+        "queued": "Queued",
+        "running": "In Progress",
+        "finalizing": "In Progress",
+    }
     finals: ClassVar[Mapping[str, str]] = {
         "ready": "Available",
         "ready_with_warnings": "Success With Errors",
