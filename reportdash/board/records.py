@@ -1,0 +1,247 @@
+"""The jobs in memory, each under a slot number that never changes. Pure: no order, no filter, no screen.
+
+A slot is the job's place in `jobs`; a forgotten job leaves None behind. `kinds` holds each slot's family, and
+the counts of the header are kept true with every change, so that no count ever walks all jobs.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from reportdash.board.counts import Counts
+from reportdash.board.estimates import Estimates
+from reportdash.board.facts import Fetch, Group, Sight, alarm_at, expires_soon
+from reportdash.board.states import FACES, Face, Kind, face
+from reportdash.model import HAS_FILE, SETTLED, Account, ArtifactState, Health, Job, JobState
+
+_GONE = 255
+"""The kind of an empty slot."""
+
+_BY_COPY = HAS_FILE | {JobState.EXPIRED}
+_FIXED: dict[JobState, int] = {
+    state: int(shown.kind)
+    for state, shown in FACES.items()
+    if state not in _BY_COPY and state is not JobState.SUBMITTING
+}
+"""The kind of states that neither our copy nor an intent changes."""
+
+Savable = Callable[[Job], bool]
+
+
+class Records:
+    """Every job and account the ledger has told of."""
+
+    def __init__(self) -> None:
+        self.jobs: list[Job | None] = []
+        self.slot_of: dict[str, int] = {}
+        self.accounts: dict[str, Account] = {}
+        self.kinds = bytearray()
+        self.expiring: set[int] = set()
+        self.parent_of: dict[int, int] = {}
+        self.children: dict[int, list[int]] = {}
+        self.estimates = Estimates()
+        self.fetches: Mapping[str, Fetch] = {}
+        self.savable: Savable | None = None
+        self._tally = [0] * len(Kind)
+        self._alarms: list[tuple[float, int]] = []
+        self._orphans: dict[str, list[int]] = {}
+
+    # Taking in.
+
+    def load(self, jobs: Iterable[Job], accounts: Iterable[Account], now: float) -> None:
+        """Take many jobs in at once; children may stand anywhere."""
+        self.accounts.update((account.name, account) for account in accounts)
+        for job in jobs:
+            if job.forgotten_at is None:
+                self._append(job, now)
+        heapq.heapify(self._alarms)
+
+    def put(self, job: Job, now: float) -> tuple[int, bool]:
+        """Take one job in. Its slot (-1 when it is forgotten and was never here) and whether it is new."""
+        slot = self.slot_of.get(job.id, -1)
+        if job.forgotten_at is not None:
+            if slot >= 0:
+                self._drop(slot)
+            return slot, False
+        if slot < 0:
+            return self._append(job, now), True
+        self.jobs[slot] = job
+        if job.settled_at is not None:
+            self.estimates.learn(job)
+        self.rekind(slot, now)
+        parent = self.parent_of.get(slot)
+        if parent is not None:
+            self._order_children(parent)
+            self.rekind(parent, now)
+        return slot, False
+
+    def _append(self, job: Job, now: float) -> int:
+        slot = len(self.jobs)
+        self.jobs.append(job)
+        self.slot_of[job.id] = slot
+        self.kinds.append(_GONE)
+        if job.parent is not None:
+            parent = self.slot_of.get(job.parent, -1)
+            if parent < 0:
+                self._orphans.setdefault(job.parent, []).append(slot)
+                self.parent_of[slot] = -1
+            else:
+                self._adopt(parent, slot)
+                self.rekind(parent, now)
+        elif self._orphans and job.id in self._orphans:
+            for child in self._orphans.pop(job.id):
+                self._adopt(slot, child)
+        self.rekind(slot, now)
+        return slot
+
+    def awaits(self, job_id: str) -> bool:
+        """Whether children of this job are here already without it."""
+        return job_id in self._orphans
+
+    def _adopt(self, parent: int, child: int) -> None:
+        self.parent_of[child] = parent
+        self.children.setdefault(parent, []).append(child)
+        self._order_children(parent)
+
+    def _order_children(self, parent: int) -> None:
+        def place(slot: int) -> int:
+            job = self.jobs[slot]
+            return job.ordinal if job is not None else 0
+
+        if parent >= 0:
+            self.children[parent].sort(key=place)
+
+    def _drop(self, slot: int) -> None:
+        job = self.jobs[slot]
+        assert job is not None
+        self._count(slot, -1)
+        self.expiring.discard(slot)
+        self.kinds[slot] = _GONE
+        self.jobs[slot] = None
+        del self.slot_of[job.id]
+        parent = self.parent_of.pop(slot, None)
+        if parent is not None and parent >= 0:
+            self.children[parent].remove(slot)
+        for child in self.children.pop(slot, ()):
+            self.parent_of[child] = -1
+
+    # Kinds and counts.
+
+    def rekind(self, slot: int, now: float) -> None:
+        """Bring the kind of a slot up to date, and the counts with it."""
+        job = self.jobs[slot]
+        assert job is not None
+        fixed = _FIXED.get(job.state)
+        kind = fixed if fixed is not None and slot not in self.children else int(self.face(slot).kind)
+        alarm = job.expires_at is not None and kind in (Kind.SAVE, Kind.LOOK)
+        soon = alarm and expires_soon(job, now)
+        if alarm and not soon:
+            heapq.heappush(self._alarms, (alarm_at(job), slot))
+        if kind == self.kinds[slot] and soon == (slot in self.expiring):
+            return
+        if self.kinds[slot] != _GONE:
+            self._count(slot, -1)
+        self.kinds[slot] = kind
+        (self.expiring.add if soon else self.expiring.discard)(slot)
+        self._count(slot, 1)
+
+    def _count(self, slot: int, by: int) -> None:
+        if slot not in self.parent_of:
+            self._tally[self.kinds[slot]] += by
+
+    def order_kind(self, slot: int) -> int:
+        """The kind by which a slot is sorted: an expiring one stands higher."""
+        return int(Kind.EXPIRING) if slot in self.expiring else self.kinds[slot]
+
+    def rung(self, now: float) -> list[int]:
+        """Slots whose expiry has become urgent since the last call; their kind is already up to date."""
+        rang: list[int] = []
+        while self._alarms and self._alarms[0][0] <= now:
+            _, slot = heapq.heappop(self._alarms)
+            if self.jobs[slot] is not None and slot not in self.expiring:
+                self.rekind(slot, now)
+                if slot in self.expiring:
+                    rang.append(slot)
+        return rang
+
+    def counts(self, shown: int) -> Counts:
+        """The header's numbers; `shown` is for the view to say."""
+        tally = self._tally
+        soon = [
+            job.expires_at
+            for slot in self.expiring
+            if self.kinds[slot] == Kind.SAVE and (job := self.jobs[slot]) is not None and job.expires_at
+        ]
+        return Counts(
+            failed=tally[Kind.FAILED],
+            look=tally[Kind.LOOK],
+            save=tally[Kind.SAVE],
+            working=tally[Kind.WORKING],
+            total=sum(tally),
+            shown=shown,
+            expiring=len(soon),
+            soonest=min(soon, default=None),
+        )
+
+    # Looking at one.
+
+    def job(self, slot: int) -> Job:
+        job = self.jobs[slot]
+        assert job is not None
+        return job
+
+    def health(self, job: Job) -> Health:
+        """The health of the job's account, as the contract's JSON means it."""
+        account = self.accounts.get(job.account)
+        return account.shown if account is not None else Health.OK
+
+    def group(self, slot: int) -> Group | None:
+        """What a group's children add up to; None for a job that is not a group."""
+        job = self.job(slot)
+        if not job.is_group:
+            return None
+        children = [self.job(child) for child in self.children.get(slot, ())]
+        files = [child for child in children if child.state in HAS_FILE]
+        return Group(
+            done=sum(child.state in SETTLED for child in children),
+            total=max(job.children_total or 0, len(children)),
+            saved=sum(child.saved for child in files),
+            files=len(files),
+            fetching=any(self._fetching(child) for child in files) or self._fetching(job),
+        )
+
+    def _fetching(self, job: Job) -> bool:
+        fetched_elsewhere = job.artifact is not None and job.artifact.state is ArtifactState.FETCHING
+        return fetched_elsewhere or job.id in self.fetches
+
+    def face(self, slot: int) -> Face:
+        """How the slot's state looks, its copy and its children taken in."""
+        job = self.job(slot)
+        if job.state not in _BY_COPY:
+            return face(job, saved=False)
+        group = self.group(slot)
+        saved = job.saved or (group is not None and group.all_saved)
+        fetching = group.fetching if group is not None else self._fetching(job)
+        savable = self.savable is None or self.savable(job)
+        return face(job, saved=saved, fetching=fetching, savable=savable)
+
+    def sight(self, slot: int, now: float) -> Sight:
+        """What besides the job decides how its row looks."""
+        job = self.job(slot)
+        return Sight(
+            now=now,
+            account=self.accounts.get(job.account),
+            fetch=self.fetches.get(job.id),
+            eta=None if job.settled_at is not None else self.estimates.moment(job, now),
+            group=self.group(slot),
+            savable=self.savable is None or self.savable(job),
+        )
+
+    def learn(self) -> Iterator[None]:
+        """Learn the usual durations from every finished job, a slice at a time."""
+        for number, job in enumerate(list(self.jobs)):
+            if job is not None and job.settled_at is not None:
+                self.estimates.learn(job)
+            if number % 1000 == 999:
+                yield

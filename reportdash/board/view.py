@@ -1,0 +1,390 @@
+"""The table as it stands: filtered, sorted, with a cursor and a selection. Pure; `now` is handed in.
+
+`rows` is a permutation of slots (groups as blocks: the parent, then its children in the vendor's order). A
+changed job moves by a binary search in it; nothing walks all rows but a new filter or a new order, and those
+work in slices (`rebuild`), so that a key between two slices is answered at once.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from reportdash.board import fields
+from reportdash.board.counts import Counts
+from reportdash.board.facts import next_moment
+from reportdash.board.order import DESCENDING, Column, Key, key
+from reportdash.board.query import EVERYTHING, Query
+from reportdash.board.records import Records
+from reportdash.board.selection import Selection
+from reportdash.model import Account, Job
+
+SLICE = 2000
+"""Rows worked on between two chances for a key."""
+RUN = 10_000
+"""Rows sorted at a time; the runs are merged after."""
+MANY = 400
+"""More moves than this at once, and the whole order is built anew."""
+
+
+@dataclass(slots=True)
+class Delta:
+    """What a change did: slots whose row may look different, and whether rows stand elsewhere."""
+
+    touched: set[int] = field(default_factory=set)
+    moved: bool = False
+    rebuild: bool = False
+    """The change is too large for single moves: run `rebuild`."""
+
+
+class View:
+    """Records, and the rows they make under one filter and one order."""
+
+    def __init__(self) -> None:
+        self.records = Records()
+        self.rows = array("I")
+        self.query = EVERYTHING
+        self.column = Column.STATE
+        self.reverse = False
+        self.closed: set[int] = set()
+        self.selection = Selection()
+        self.cursor: int | None = None
+        self.shown = 0
+        self.now = 0.0
+        self._keys: list[Any] = []
+        self._keys_fit = False
+        self._matched = bytearray()
+        self._hays: list[str | None] = []
+        self._held: set[int] = set()
+        self._generation = 0
+        self._rebuilding = False
+
+    # Taking in.
+
+    def load(self, jobs: Iterable[Job], accounts: Iterable[Account], now: float) -> None:
+        """The first rows: everything at once."""
+        self.now = now
+        self.records.load(jobs, accounts, now)
+        for _ in self.rebuild():
+            pass
+
+    def apply(
+        self, jobs: Iterable[Job], accounts: Iterable[Account], now: float, *, hold: bool = False
+    ) -> Delta:
+        """Take changes in. `hold`: rows that are shown stay where they are until `settle`.
+
+        Forgotten rows leave at once in any case.
+        """
+        self.now = now
+        records = self.records
+        delta = Delta()
+        for account in accounts:
+            records.accounts[account.name] = account
+            delta.rebuild |= self.query.by_health
+        moves: set[int] = set()
+        for job in sorted(jobs, key=lambda job: job.parent is not None):
+            before = records.slot_of.get(job.id, -1)
+            group = self.group_of(before) if before >= 0 else -1
+            if job.forgotten_at is not None:
+                if before >= 0:
+                    self._forget(before, group, delta)
+                    records.put(job, now)
+                    if group != before and group >= 0:
+                        moves.add(group)
+                continue
+            if before < 0 and records.awaits(job.id):
+                # Children came before their parent: their rows join its block.
+                self._keys_fit = False
+                self._rebuilding = delta.rebuild = True
+            slot, new = records.put(job, now)
+            if new:
+                self._grow()
+            if self._hays:
+                self._hays[slot] = None
+            delta.touched.add(slot)
+            group = self.group_of(slot)
+            delta.touched.add(group)
+            if self._places_anew(slot, group, new):
+                moves.add(group)
+        moves = {slot for slot in moves if records.jobs[slot] is not None}
+        self._move(moves, delta, hold=hold)
+        return delta
+
+    def tick(self, now: float, *, hold: bool = False) -> Delta:
+        """Let time pass: what expires soon rises, and a filter by time is looked at again."""
+        self.now = now
+        delta = Delta(rebuild=self.query.by_time)
+        rang = set(self.records.rung(now))
+        delta.touched |= rang
+        self._move({self.group_of(slot) for slot in rang}, delta, hold=hold)
+        return delta
+
+    def settle(self) -> Delta:
+        """Put the rows that were held where they belong."""
+        delta = Delta()
+        held, self._held = self._held, set()
+        self._move({slot for slot in held if self.records.jobs[slot] is not None}, delta, hold=False)
+        return delta
+
+    @property
+    def holding(self) -> bool:
+        """Whether rows wait for `settle`."""
+        return bool(self._held)
+
+    # The order.
+
+    def group_of(self, slot: int) -> int:
+        """The slot that decides where a slot's row stands: its parent's, else its own."""
+        parent = self.records.parent_of.get(slot, -1)
+        return parent if parent >= 0 else slot
+
+    def set_query(self, query: Query) -> None:
+        """Another filter; `rebuild` carries it out."""
+        self.query = query
+        self._rebuilding = True
+        if not query.by_words:
+            self._hays = []
+
+    def set_order(self, column: Column, reverse: bool = False) -> None:
+        """Another order; `rebuild` carries it out."""
+        self.column = column
+        self.reverse = reverse
+        self._keys_fit = False
+        self._rebuilding = True
+
+    @property
+    def descending(self) -> bool:
+        """Whether the sorted column's title carries `↓`."""
+        return (self.column in DESCENDING) is not self.reverse
+
+    def _key(self, slot: int) -> Key:
+        records = self.records
+
+        def moment(job: Job) -> float:
+            return next_moment(job, records.sight(slot, self.now))
+
+        return key(self.column, records.job(slot), records.order_kind(slot), moment)
+
+    def rebuild(self) -> Iterator[None]:
+        """Filter and sort anew, in slices: iterate to the end. A second call makes the first one stop.
+
+        The old rows stay as they are until the last slice; changes in between are placed after it.
+        """
+        self._generation += 1
+        mine = self._generation
+        self._rebuilding = True
+        records = self.records
+        self._grow()
+        for slot, job in enumerate(records.jobs):
+            self._matched[slot] = job is not None and self._matches(slot, job)
+            if slot % SLICE == SLICE - 1:
+                yield
+                if self._generation != mine:
+                    return
+        keys: list[Any] = self._keys
+        if not self._keys_fit:
+            keys = [None] * len(records.jobs)
+            for slot, job in enumerate(records.jobs):
+                if job is not None:
+                    keys[slot] = self._key(slot)
+                if slot % SLICE == SLICE - 1:
+                    yield
+                    if self._generation != mine:
+                        return
+        tops = [
+            slot
+            for slot, job in enumerate(records.jobs)
+            if job is not None and records.parent_of.get(slot, -1) < 0 and self._stands(slot)
+        ]
+        runs: list[int] = []
+        for start in range(0, len(tops), RUN):
+            runs += sorted(tops[start : start + RUN], key=keys.__getitem__, reverse=self.reverse)
+            yield
+            if self._generation != mine:
+                return
+        if len(tops) > RUN:
+            runs.sort(key=keys.__getitem__, reverse=self.reverse)
+        rows = array("I")
+        for slot in runs:
+            if records.jobs[slot] is None:
+                continue
+            rows.append(slot)
+            if slot in records.children:
+                rows.extend(self._shown_children(slot))
+        cursor = self.cursor_row
+        self.rows, self._keys, self._keys_fit = rows, keys, True
+        self.shown = sum(self._matched[slot] for slot in tops)
+        self._rebuilding = False
+        self._grow()
+        self._keep_cursor(cursor)
+        late, self._held = self._held, set()
+        self._move({slot for slot in late if records.jobs[slot] is not None}, Delta(), hold=False)
+
+    def _grow(self) -> None:
+        missing = len(self.records.jobs) - len(self._matched)
+        self._matched.extend(bytes(max(0, missing)))
+        self._keys.extend([None] * (len(self.records.jobs) - len(self._keys)))
+        if self.query.by_words:
+            self._hays.extend([None] * (len(self.records.jobs) - len(self._hays)))
+
+    def _matches(self, slot: int, job: Job) -> bool:
+        if not self.query:
+            return True
+        hay = None
+        if self.query.by_words:
+            hay = self._hays[slot]
+            if hay is None:
+                hay = self._hays[slot] = fields.haystack(job)
+        return self.query.matches(job, self.records.health(job), self.now, hay)
+
+    def _stands(self, top: int) -> bool:
+        """Whether a row stands in the table: it matches, or a child of it does."""
+        if self._matched[top]:
+            return True
+        return any(self._matched[child] for child in self.records.children.get(top, ()))
+
+    def _shown_children(self, top: int) -> list[int]:
+        if top in self.closed:
+            return []
+        whole = self._matched[top]
+        return [child for child in self.records.children.get(top, ()) if whole or self._matched[child]]
+
+    # Moving single rows.
+
+    def _places_anew(self, slot: int, group: int, new: bool) -> bool:
+        """Whether a changed slot's block has to be placed again; brings its match up to date."""
+        if self._rebuilding:
+            self._held.add(group)
+            return False
+        matched = self._matches(slot, self.records.job(slot))
+        if new or slot != group or matched != self._matched[slot]:
+            return True
+        return bool(matched) and self._keys[slot] != self._key(slot)
+
+    def _move(self, groups: set[int], delta: Delta, *, hold: bool) -> None:
+        if hold or self._rebuilding:
+            self._held |= groups
+            return
+        if len(groups) > MANY:
+            self._keys_fit = False
+            self._rebuilding = delta.rebuild = True
+            return
+        cursor = self.cursor_row
+        for group in groups:
+            delta.moved |= self._place(group)
+        self._held -= groups
+        self._keep_cursor(cursor)
+
+    def _place(self, group: int) -> bool:
+        """Put one block where it belongs. Whether any row changed its place."""
+        at = self._row_of_group(group)
+        old = self._block_at(at, group)
+        self._keys[group] = self._key(group)
+        was = bool(old) and bool(self._matched[group])
+        for slot in (group, *self.records.children.get(group, ())):
+            self._matched[slot] = self._matches(slot, self.records.job(slot))
+        block = [group, *self._shown_children(group)] if self._stands(group) else []
+        self.shown += (bool(block) and bool(self._matched[group])) - was
+        if old:
+            del self.rows[at : at + len(old)]
+        to = self._row_of_group(group)
+        if block:
+            self.rows[to:to] = array("I", block)
+        return at != to or block != old
+
+    def _row_of_group(self, group: int) -> int:
+        """Where a block with this group's key stands, or would stand: a binary search."""
+        if group >= len(self._keys) or self._keys[group] is None:
+            return len(self.rows)
+        wanted = (self._keys[group], group)
+        keys, rows = self._keys, self.rows
+        low, high = 0, len(rows)
+        while low < high:
+            middle = (low + high) // 2
+            other = self.group_of(rows[middle])
+            have = keys[other]
+            if have == wanted[0]:
+                before = other < group
+            else:
+                before = (have > wanted[0]) if self.reverse else (have < wanted[0])
+            if before:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def _block_at(self, at: int, group: int) -> list[int]:
+        block: list[int] = []
+        while at < len(self.rows) and self.group_of(self.rows[at]) == group:
+            block.append(self.rows[at])
+            at += 1
+        return block
+
+    def _forget(self, slot: int, group: int, delta: Delta) -> None:
+        """Take a row out, and with a group its children's rows."""
+        job = self.records.job(slot)
+        cursor = self.cursor_row
+        self.selection.discard(job.id)
+        at = self.row_of(slot)
+        if at is not None:
+            count = len(self._block_at(at, slot)) if slot == group else 1
+            del self.rows[at : at + count]
+            delta.moved = True
+            self.shown -= slot == group and bool(self._matched[slot])
+        self._held.discard(slot)
+        self._matched[slot] = 0
+        if self.cursor is not None and self.row_of(self.cursor) is None:
+            self._keep_cursor(cursor)
+
+    # Groups, cursor.
+
+    def toggle_group(self, slot: int) -> Delta:
+        """Open or close the group a row belongs to."""
+        group = self.group_of(slot)
+        delta = Delta(touched={group})
+        if self.records.job(group).is_group:
+            self.closed ^= {group}
+            if self.cursor is not None and self.group_of(self.cursor) == group:
+                self.cursor = group
+            self._move({group}, delta, hold=False)
+        return delta
+
+    def row_of(self, slot: int) -> int | None:
+        """The row a slot stands in, or None."""
+        group = self.group_of(slot)
+        at = self._row_of_group(group)
+        block = self._block_at(at, group)
+        return at + block.index(slot) if slot in block else None
+
+    @property
+    def cursor_row(self) -> int | None:
+        """The row the cursor is on."""
+        return None if self.cursor is None else self.row_of(self.cursor)
+
+    def move_to(self, row: int) -> None:
+        """Put the cursor on a row, or the nearest there is."""
+        self.cursor = self.rows[max(0, min(row, len(self.rows) - 1))] if self.rows else None
+
+    def _keep_cursor(self, row: int | None) -> None:
+        """After rows have changed: the cursor stays on its job, or on its line when the job has left."""
+        if self.cursor is not None and self.records.jobs[self.cursor] is None:
+            self.cursor = None
+        if self.cursor is None or self.row_of(self.cursor) is None:
+            self.move_to(row or 0)
+
+    def job_at(self, row: int) -> Job:
+        """The job a row shows."""
+        return self.records.job(self.rows[row])
+
+    @property
+    def cursor_job(self) -> Job | None:
+        """The job under the cursor."""
+        if self.cursor is None or not self.rows:
+            return None
+        return self.records.jobs[self.cursor]
+
+    def counts(self) -> Counts:
+        """The header's numbers."""
+        return self.records.counts(self.shown)
