@@ -39,22 +39,25 @@ def fold(job: Job, seen: Seen, now: float, ttl: float | None = None) -> Job:
     """
     if job.state in FINAL or job.forgotten_at is not None:
         return job
-    state = seen.state
-    note = seen.note
+    state, note, message, prior = seen.state, seen.note, seen.message, job.prior
+    ours = job.deleted_by_us or job.state is JobState.DELETING
     if job.state is JobState.DELETING and state is not JobState.DELETED:
-        state = JobState.DELETING
+        state, message, prior = JobState.DELETING, job.message, seen.state
     elif went_back(job.state, state):
         note = f"went back from {job.state}"
-    if state is JobState.DELETED and not job.deleted_by_us:
+    if state is JobState.DELETED and not ours:
         note = "remote"
     expires_at = seen.expires_at or job.expires_at
     if expires_at is None and ttl is not None and job.submitted_at is not None:
         expires_at = job.submitted_at + ttl
     base = replace(
         job,
+        name=_name(job, seen),
         reference=job.reference or seen.reference,
         vendor_status=seen.vendor_status,
-        message=seen.message,
+        message=message,
+        prior=prior,
+        deleted_by_us=job.deleted_by_us or (ours and state is JobState.DELETED),
         error_code=seen.error_code,
         note=note,
         health=Health.OK,
@@ -77,7 +80,7 @@ def fold_error(job: Job, now: float, *, bad_payload: bool = False, looked: bool 
 
     `bad_payload` for an unreadable answer about this job; the account's own troubles leave its health be.
     """
-    if job.state in FINAL:
+    if job.state in FINAL or job.forgotten_at is not None:
         return job
     changed = replace(
         job,
@@ -95,15 +98,15 @@ def fold_gone(job: Job, message: str, now: float, *, ttl: float | None, certain:
     else after three polls over ten minutes. A saved copy is never touched; a lost job keeps a slow re-check
     and the first good answer restores it.
     """
-    if job.state in FINAL:
+    if job.state in FINAL or job.forgotten_at is not None:
         return job
     if job.deleted_by_us or job.state is JobState.DELETING:
-        base = replace(job, message=message or job.message, attempts=0, checks=job.checks + 1)
+        base = replace(job, message=None, attempts=0, checks=job.checks + 1, health=Health.OK)
         return _stamp(job, enter(replace(base, deleted_by_us=True), JobState.DELETED, now), now)
     since = job.gone_since if job.gone_since is not None else now
     counted = replace(job, gone_since=since, gone_count=job.gone_count + 1, checks=job.checks + 1)
     age = now - job.submitted_at if job.submitted_at is not None else 0.0
-    if ttl is not None and age >= ttl:
+    if (ttl is not None and age >= ttl) or (job.expires_at is not None and now >= job.expires_at):
         gone = replace(
             counted, message=message, vendor_status=None, note="gone", attempts=0, health=Health.OK
         )
@@ -124,6 +127,33 @@ def fold_expiry(job: Job, now: float) -> Job:
     return _stamp(job, enter(replace(job, note="gone"), JobState.EXPIRED, now), now)
 
 
+def fold_children(parent: Job, known: Sequence[Job], seen: Seen, now: float) -> list[Job]:
+    """A group's children after a look at it, in the vendor's order, numbered from 1.
+
+    A new child has an empty id: the ledger gives it one. A child the answer leaves out stays as it was.
+    Children are never polled by themselves.
+    """
+    by_ordinal = {child.ordinal: child for child in known}
+    for ordinal, look in enumerate(seen.children, 1):
+        child = by_ordinal.get(ordinal)
+        if child is None:
+            reference = look.reference or f"{parent.reference}#{ordinal}"
+            child = Job(
+                id="",
+                account=parent.account,
+                vendor=parent.vendor,
+                name=look.name or reference,
+                reference=reference,
+                state=JobState.QUEUED,
+                submitted_at=parent.submitted_at,
+                parent=parent.id,
+                ordinal=ordinal,
+                tracked=parent.tracked,
+            )
+        by_ordinal[ordinal] = replace(fold(child, look, now), next_poll_at=None)
+    return [by_ordinal[ordinal] for ordinal in sorted(by_ordinal)]
+
+
 def fold_group(children: Sequence[JobState], total: int | None) -> JobState:
     """A Sigma group's state from its children's; `total` is the number the vendor announces.
 
@@ -138,7 +168,7 @@ def fold_group(children: Sequence[JobState], total: int | None) -> JobState:
     if all(child is JobState.FAILED for child in children):
         return JobState.FAILED
     if any(child is JobState.FAILED for child in children):
-        has_file = any(child in (JobState.READY, JobState.NOTIFY_FAILED) for child in children)
+        has_file = any(child in HAS_FILE for child in children)
         return JobState.READY_WITH_WARNINGS if has_file else JobState.FAILED
     if any(child is JobState.NOTIFY_FAILED for child in children):
         return JobState.NOTIFY_FAILED
@@ -147,16 +177,27 @@ def fold_group(children: Sequence[JobState], total: int | None) -> JobState:
     return JobState.READY
 
 
+def _name(job: Job, seen: Seen) -> str:
+    """The operator's name stays; one that only stood in for the vendor's gives way to it."""
+    stand_ins = (job.reference, job.spec.report if job.spec is not None else None)
+    return seen.name if seen.name and job.name in stand_ins else job.name
+
+
 def unsure_submit(job: Job) -> bool:
     """A submit that left without a readable answer: an operator has to look at it."""
     return job.state is JobState.SUBMITTING and job.intent is not None and job.intent.stage is Stage.UNSURE
 
 
 def enter(job: Job, state: JobState, now: float) -> Job:
-    """The job in `state`, with `settled_at` kept true; for the engine's own transitions too."""
+    """The job in `state`, with `settled_at` kept true; for the engine's own transitions too.
+
+    A deleted or expired job has nothing left to do at the vendor: its intent goes.
+    """
     if state is job.state:
         return job
     settled_at = job.settled_at
+    if state in FINAL:
+        job = replace(job, intent=None, prior=None, next_poll_at=None)
     if state in SETTLED:
         if job.state not in SETTLED or settled_at is None:
             settled_at = now

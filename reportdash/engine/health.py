@@ -1,0 +1,128 @@
+"""An account's health in the ledger: what a failed or a good answer does to the account's one row.
+
+Health is shared truth: whichever process saw it writes it, pollers with their fence. A job's state is never
+touched here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reportdash.engine import schedule
+from reportdash.engine.core import Core
+from reportdash.engine.seat import Seat
+from reportdash.errors import AuthFailed, CallFailed, NoCredential, Throttled, Unreachable
+from reportdash.model import Account, Fence, Health, replace
+from reportdash.plain import clean
+
+NO_KEY = "no key yet"
+
+
+@dataclass(slots=True)
+class _Streak:
+    """What one process remembers of an account's trouble: the answers to one burst count once."""
+
+    throttles: int = 0
+    throttled_at: float = float("-inf")
+    probes: int = 0
+
+
+def usable_at(row: Account, now: float) -> float:
+    """When the account may be asked again; `now` if at once. Whether it is paused or refused is not looked at."""
+    if row.health not in (Health.THROTTLED, Health.UNREACHABLE) or row.until is None:
+        return now
+    return now if schedule.passed(row.until, row.since, now) else row.until
+
+
+def probing(row: Account) -> bool:
+    """Whether one request at a time is the rule: a throttle just ended, or the breaker is open."""
+    return row.health is Health.THROTTLED or (
+        row.health is Health.UNREACHABLE and row.failures >= schedule.BREAKER_AT
+    )
+
+
+class HealthDesk:
+    """Writes what calls tell about their account."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._streaks: dict[str, _Streak] = {}
+
+    async def answered(self, account: str, *, asked: float, fence: Fence | None = None) -> None:
+        """A readable answer came to a request sent at `asked`: trouble older than the request is over."""
+        now = self._core.clock.now()
+
+        def fold(row: Account) -> Account:
+            if row.health is Health.OK and row.failures == 0:
+                return row
+            if row.health is Health.AUTH_FAILED and row.since is not None and row.since > asked:
+                return row
+            if row.health is Health.THROTTLED and not schedule.passed(row.until, row.since, asked):
+                return row
+            return healthy(row, now)
+
+        row = await self._core.ledger.change_account(account, fold, fence=fence)
+        if row.health is Health.OK:
+            self._streaks.pop(account, None)
+
+    async def failed(
+        self, seat: Seat, error: CallFailed, *, asked: float, fence: Fence | None = None
+    ) -> Account | None:
+        """A call sent at `asked` failed: the account's row after it; None when it is not the account's matter."""
+        now = self._core.clock.now()
+        streak = self._streaks.setdefault(seat.name, _Streak())
+        if isinstance(error, Throttled):
+            # The others of one burst were sent before this throttle was known.
+            first = asked >= streak.throttled_at
+            if first:
+                streak.throttles, streak.throttled_at = streak.throttles + 1, now
+            wait = schedule.throttle_delay(
+                error.retry_after, streak.throttles, seat.policy, self._core.chance
+            )
+            words = clean(error.text)
+
+            def fold(row: Account) -> Account:
+                kept = row.until if row.health is Health.THROTTLED and not first else None
+                until = now + wait if first or error.retry_after is not None else kept
+                return trouble(row, Health.THROTTLED, words, now, until=max(until or now, kept or now))
+
+        elif isinstance(error, (NoCredential, AuthFailed)):
+            words = clean(error.text) or NO_KEY
+
+            def fold(row: Account) -> Account:
+                return trouble(row, Health.AUTH_FAILED, words, now)
+
+        elif isinstance(error, Unreachable):
+            words = clean(error.text)
+            open_before = streak.probes
+            delay = schedule.probe_delay(streak.probes, self._core.chance)
+
+            def fold(row: Account) -> Account:
+                failures = row.failures + 1 if row.health is Health.UNREACHABLE else 1
+                until = row.until if row.health is Health.UNREACHABLE else None
+                if failures >= schedule.BREAKER_AT and schedule.passed(until, row.since, asked):
+                    until = now + delay
+                    streak.probes = open_before + 1
+                return replace(trouble(row, Health.UNREACHABLE, words, now, until=until), failures=failures)
+
+        else:
+            return None
+        return await self._core.ledger.change_account(seat.name, fold, fence=fence)
+
+    async def keyless(self, account: str, words: str = NO_KEY) -> Account:
+        """No credential was found where this account's is looked for."""
+        now = self._core.clock.now()
+        return await self._core.ledger.change_account(
+            account, lambda row: trouble(row, Health.AUTH_FAILED, clean(words), now)
+        )
+
+
+def healthy(row: Account, now: float) -> Account:
+    """The row of an account whose last request was answered."""
+    return replace(row, health=Health.OK, since=now, until=None, message=None, failures=0, accepted_at=now)
+
+
+def trouble(row: Account, health: Health, message: str, now: float, *, until: float | None = None) -> Account:
+    """The row with this trouble; `since` stays while the trouble is the same one."""
+    since = row.since if row.health is health and row.since is not None and row.since <= now else now
+    return replace(row, health=health, since=since, until=until, message=message, failures=0)

@@ -1,0 +1,138 @@
+"""When to look again: pure arithmetic over jobs and a vendor's poll policy.
+
+Times are seconds since the epoch, delays are seconds. Chance is handed in (a function that gives 0 ≤ x < 1),
+so that the same chance gives the same schedule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from reportdash.model import FINAL, HAS_FILE, Job, JobState
+from reportdash.vendors.contract import PollPolicy
+
+Chance = Callable[[], float]
+
+SLOW = 600.0
+"""Between two looks at a job that is done but can still expire, or that is lost and may come back."""
+BACKOFF_CAP = 300.0
+"""The longest pause after failures, unless the account's own interval is longer."""
+JITTER = 0.1
+"""Each interval is drawn from ± this share, so that jobs that started together drift apart."""
+AGE_SHARE = 0.2
+"""An old job changes seldom: it is looked at each fifth of its age, within the policy's bounds."""
+BREAKER_AT = 5
+"""Transport errors in a row after which an account is only probed."""
+FIRST_PROBE = 5.0
+LONGEST_THROTTLE = 3600.0
+JUMP = 5.0
+"""Wall clock and monotonic clock further apart than this since the last look: the wall clock was set."""
+
+_UNPOLLED = FINAL | {
+    JobState.EMPTY,
+    JobState.FAILED,
+    JobState.CANCELLED,
+    JobState.SUBMITTING,
+    JobState.DELETING,
+}
+
+
+def polled(job: Job) -> bool:
+    """Whether the job is looked at by itself.
+
+    Not: one without a reference, a group's child (its parent's look tells), one that ended without a report,
+    one that is being submitted or deleted (its intent decides when).
+    """
+    return (
+        job.reference is not None
+        and job.parent is None
+        and job.forgotten_at is None
+        and job.state not in _UNPOLLED
+    )
+
+
+def interval(job: Job, policy: PollPolicy, now: float) -> float:
+    """Seconds between two looks at this job, without jitter."""
+    if job.state in HAS_FILE or job.state is JobState.LOST:
+        return max(SLOW, policy.poll_max)
+    if job.state is JobState.UNKNOWN:
+        return policy.poll_max
+    age = now - job.submitted_at if job.submitted_at is not None else 0.0
+    return min(max(AGE_SHARE * age, policy.poll_min), policy.poll_max)
+
+
+def after_look(job: Job, policy: PollPolicy, now: float, chance: Chance) -> float | None:
+    """When to look again after a good look; None for a job that is not looked at any more."""
+    if not polled(job):
+        return None
+    at = now + _jittered(interval(job, policy, now), chance)
+    if job.state in HAS_FILE and job.expires_at is not None:
+        return max(now, min(at, job.expires_at))
+    return at
+
+
+def after_failure(job: Job, policy: PollPolicy, now: float, chance: Chance) -> float | None:
+    """When to look again after a failed look; `job.attempts` counts it already."""
+    if not polled(job):
+        return None
+    return now + backoff(min(interval(job, policy, now), policy.poll_max), job.attempts, chance)
+
+
+def backoff(first: float, failures: int, chance: Chance) -> float:
+    """The pause after the `failures`-th failure in a row: `first`, doubling up to 5 min, with jitter."""
+    cap = max(BACKOFF_CAP, first)
+    delay = min(first * 2.0 ** min(max(failures - 1, 0), 32), cap)
+    return min(_jittered(delay, chance), cap)
+
+
+def probe_delay(probes: int, chance: Chance) -> float:
+    """How long an open breaker stays shut after `probes` failed probes: 5 s, then doubling, up to 5 min."""
+    return backoff(FIRST_PROBE, probes + 1, chance)
+
+
+def throttle_delay(retry_after: float | None, streak: int, policy: PollPolicy, chance: Chance) -> float:
+    """How long a throttled account is left alone: what the vendor asked for, else a doubling pause.
+
+    `streak` counts the throttles in a row, this one included. What is asked for is obeyed and only ever
+    lengthened, by at most a tenth, so that several processes do not come back at the same instant.
+    """
+    if retry_after is not None:
+        asked = min(max(retry_after, 0.0), LONGEST_THROTTLE)
+        return asked + min(asked, 10.0) * JITTER * chance()
+    return backoff(policy.poll_min, streak, chance)
+
+
+def stagger(jobs: Sequence[Job], policy: PollPolicy, now: float, chance: Chance) -> dict[str, float]:
+    """First looks spread over the interval: id → when, for jobs that are all due at once.
+
+    The first goes at once, so that a lone job never waits.
+    """
+    count = len(jobs)
+    if count <= 1:
+        return {job.id: now for job in jobs}
+    return {
+        job.id: now + interval(job, policy, now) * max(0.0, place + JITTER * (chance() - 0.5)) / count
+        for place, job in enumerate(jobs)
+    }
+
+
+def too_far(job: Job, policy: PollPolicy, now: float, until: float | None) -> bool:
+    """Whether the next look lies further ahead than any schedule puts it: a clock has jumped, it is due.
+
+    `until` is when a throttled account opens again.
+    """
+    if job.next_poll_at is None:
+        return False
+    longest = max(interval(job, policy, now), BACKOFF_CAP) * (1 + 2 * JITTER)
+    return job.next_poll_at > max(now, until or now) + longest
+
+
+def passed(until: float | None, since: float | None, now: float) -> bool:
+    """Whether a pause that began at `since` and lasts till `until` is over; one from the future is."""
+    if until is None or until <= now:
+        return True
+    return since is not None and since > now + JUMP
+
+
+def _jittered(delay: float, chance: Chance) -> float:
+    return delay * (1 + JITTER * (2 * chance() - 1))
