@@ -1,0 +1,95 @@
+"""`credential_command`: the operator's program that prints an account's secrets. No shell, no terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Mapping, Sequence
+
+from reportdash.credentials.values import LONGEST, Secrets, choose
+from reportdash.errors import CredentialProblem
+
+PATIENCE = 10.0
+"""Seconds a command may take."""
+_WITHHELD = ("REPORTDASH_SECRET__", "GPG_TTY")
+
+
+async def run(
+    account: str,
+    argv: Sequence[str],
+    fields: Sequence[Sequence[str]],
+    environ: Mapping[str, str],
+    patience: float = PATIENCE,
+) -> Secrets:
+    """The secrets `argv` prints: a JSON object, `field=value` lines, or one bare line for a single field.
+
+    Raises CredentialProblem; what the command printed is never repeated.
+    """
+    name = f"{account}: credential_command"
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={key: value for key, value in environ.items() if not key.startswith(_WITHHELD)},
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a command"
+        raise CredentialProblem(f"{name} cannot be run ({reason}): correct it in the config") from None
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(patience):
+            raw = b""
+            while len(raw) <= LONGEST and (part := await process.stdout.read(LONGEST)):
+                raw += part
+            code = await process.wait() if len(raw) <= LONGEST else None
+    except TimeoutError:
+        raise CredentialProblem(
+            f"{name} gave no answer within {patience:g} seconds and was ended: it must work without "
+            "a terminal"
+        ) from None
+    finally:
+        # Also when we are cancelled; and the group, since a helper may outlive the command itself.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+    if code != 0:
+        ending = "printed too much" if code is None else f"ended with exit code {code}"
+        raise CredentialProblem(f"{name} {ending}: run it by hand to see why")
+    chosen = choose(fields, _parse(raw, fields))
+    if chosen is None:
+        wanted = " or ".join(" and ".join(part) for part in fields)
+        raise CredentialProblem(
+            f"{name} printed no complete credential: it must print {wanted} as a JSON object or as "
+            "field=value lines"
+        )
+    return chosen
+
+
+def _parse(raw: bytes, fields: Sequence[Sequence[str]]) -> dict[str, str]:
+    try:
+        text = raw.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        return {}
+    if text.startswith("{"):
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError):
+            return {}
+        return {str(key): value for key, value in data.items() if isinstance(value, str)}
+    lines = text.splitlines()
+    names = {field for wanted in fields for field in wanted}
+    found = {}
+    for line in lines:
+        key, sign, value = line.partition("=")
+        if sign and key.strip() in names:
+            found[key.strip()] = value.strip()
+    if not found and len(lines) == 1 and all(len(wanted) == 1 for wanted in fields):
+        # A key alone, as most password stores print it.
+        return {wanted[0]: text for wanted in fields}
+    return found

@@ -1,0 +1,215 @@
+"""The other end of keyring_process: one request on stdin, the keyring's answer on stdout, then the end.
+
+Run as a program, in its own session without a terminal, so that it can be killed when a keyring never
+answers. Imports nothing of reportdash: starts fast, and no module from the working folder gets in its way.
+Uses only backends that are known to encrypt; never asks the keyring to unlock, which would open a prompt.
+
+Lines written, JSON each: {"stage": …} before each step that may hang, then one {"ok": …} or {"trouble": …}.
+"""
+
+from __future__ import annotations
+
+import configparser
+import importlib
+import importlib.util
+import json
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from typing import Any
+
+SAFE = (
+    "keyring.backends.macOS.Keyring",
+    "keyring.backends.Windows.WinVaultKeyring",
+    "keyring.backends.SecretService.Keyring",
+    "keyring.backends.libsecret.Keyring",
+    "keyring.backends.kwallet.DBusKeyring",
+    "keyring.backends.kwallet.DBusKeyringKWallet4",
+)
+"""Backends that keep secrets encrypted, in the order they are tried."""
+OVER_SECRET_SERVICE = ("keyring.backends.SecretService.Keyring", "keyring.backends.libsecret.Keyring")
+CHAINER = "keyring.backends.chainer.ChainerBackend"
+PROBE_SERVICE = "reportdash:probe"
+
+Say = Callable[[dict[str, Any]], None]
+
+
+class Trouble(Exception):
+    """Why the keyring cannot be used: a code, and a detail that holds no secret."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail = detail
+
+
+def chosen_backend() -> tuple[str, str] | None:
+    """The backend named by the environment or keyringrc.cfg, and which of the two; None: no choice made."""
+    named = os.environ.get("PYTHON_KEYRING_BACKEND")
+    if named:
+        return named.strip(), "PYTHON_KEYRING_BACKEND"
+    from keyring.util import platform_
+
+    path = platform_.config_root() / "keyringrc.cfg"
+    config = configparser.RawConfigParser()
+    try:
+        config.read(path, encoding="utf-8")
+        named = config.get("backend", "default-keyring", fallback="").strip()
+    except (configparser.Error, ValueError, OSError):
+        return None
+    return (named, str(path)) if named else None
+
+
+def load_backend(name: str) -> Any | None:
+    """An instance of a backend of SAFE, or None where it cannot work on this system."""
+    module, _, cls = name.rpartition(".")
+    try:
+        kind = getattr(importlib.import_module(module), cls)
+        # Reading the priority is how a backend says that it cannot work here.
+        return kind() if kind.priority > 0 else None
+    except Exception:
+        return None
+
+
+def backend(say: Say) -> tuple[str, Any]:
+    """The keyring to use, as (class name, instance). Raises Trouble."""
+    candidates: tuple[str, ...] = SAFE
+    choice = chosen_backend()
+    if choice is not None and choice[0] != CHAINER:
+        name, source = choice
+        if name not in SAFE:
+            raise Trouble("refused", f"{source} {name}")
+        candidates = (name,)
+    say({"stage": "contact"})
+    missing = Trouble("none", plaintext_installed())
+    for name in candidates:
+        if name in OVER_SECRET_SERVICE:
+            trouble = secret_service_trouble(say)
+            if trouble is not None and trouble.code in ("locked", "never_unlocked"):
+                raise trouble
+            if trouble is not None and trouble.code != "not_known":
+                missing = trouble
+                continue
+        found = load_backend(name)
+        if found is not None:
+            return name, found
+    raise missing
+
+
+def plaintext_installed() -> str:
+    try:
+        return "keyrings.alt" if importlib.util.find_spec("keyrings.alt") else ""
+    except (ImportError, ValueError):
+        return ""
+
+
+def secret_service_trouble(say: Say) -> Trouble | None:
+    """Why the Secret Service cannot be used, found out without ever making it prompt; None: it is open."""
+    try:
+        import secretstorage
+        from secretstorage import exceptions
+    except ImportError:
+        return Trouble("not_known")
+    try:
+        bus = secretstorage.dbus_init()
+    except exceptions.SecretStorageException:
+        return Trouble("no_bus", plaintext_installed())
+    try:
+        if not secretstorage.check_service_availability(bus):
+            return Trouble("no_service", plaintext_installed())
+        say({"stage": "service"})
+        try:
+            collection = secretstorage.Collection(bus)
+            if collection.is_locked():
+                return Trouble("locked")
+        except exceptions.ItemNotFoundException:
+            return Trouble("never_unlocked")
+        return None
+    except exceptions.SecretStorageException as error:
+        return Trouble("failed", type(error).__name__)
+    finally:
+        bus.close()
+
+
+def answer(request: dict[str, Any], say: Say) -> dict[str, Any]:
+    name, keyring = backend(say)
+    operation = request["op"]
+    result: Any
+    if operation == "find":
+        result = []
+        for service, user in request["items"]:
+            say({"stage": "read"})
+            result.append(keyring.get_password(service, user))
+    elif operation == "keep":
+        result = keep(keyring, request["service"], request["user"], request["value"], say)
+    elif operation == "remove":
+        result = remove(keyring, request["service"], request["user"], say)
+    elif operation == "probe":
+        user, value = secrets.token_hex(8), secrets.token_hex(16)
+        result = keep(keyring, PROBE_SERVICE, user, value, say)
+        remove(keyring, PROBE_SERVICE, user, say)
+    else:
+        raise Trouble("failed", "unknown request")
+    return {"ok": result, "backend": name}
+
+
+def keep(keyring: Any, service: str, user: str, value: str, say: Say) -> bool:
+    say({"stage": "write"})
+    keyring.set_password(service, user, value)
+    # A keyring that stores nothing says that it did.
+    say({"stage": "read"})
+    if keyring.get_password(service, user) != value:
+        raise Trouble("not_kept")
+    return True
+
+
+def remove(keyring: Any, service: str, user: str, say: Say) -> bool:
+    say({"stage": "read"})
+    if keyring.get_password(service, user) is None:
+        return False
+    say({"stage": "remove"})
+    keyring.delete_password(service, user)
+    if keyring.get_password(service, user) is not None:
+        raise Trouble("not_removed")
+    return True
+
+
+def private() -> None:
+    """No core dump of a process that holds secrets, and an end even if nobody kills it."""
+    try:
+        import resource
+        import signal
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(30)
+    except (ImportError, ValueError, OSError, AttributeError):
+        pass
+
+
+def main() -> None:
+    private()
+    # Whatever a backend prints must not get between our lines, nor onto a screen.
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+
+    def say(line: dict[str, Any]) -> None:
+        out.write(json.dumps(line) + "\n")
+        out.flush()
+
+    try:
+        reply = answer(json.loads(sys.stdin.readline()), say)
+    except Trouble as trouble:
+        reply = {"trouble": trouble.code, "detail": trouble.detail}
+    except BaseException as error:
+        # The type alone: a message may quote what was to be stored.
+        locked = type(error).__name__ in ("KeyringLocked", "LockedException")
+        reply = {"trouble": "locked" if locked else "failed", "detail": type(error).__name__}
+    say(reply)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,248 @@
+"""The system's keyring, reached through a child process that can be killed.
+
+A locked or mute Secret Service blocks its caller for ever, and a thread that hangs keeps a process from
+ending. So each call runs in a child in its own session without a terminal; secrets pass through its stdin
+and stdout only. Calls made at the same time share one child.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from reportdash.errors import CredentialProblem
+from reportdash.plain import clean
+
+_CHILD = Path(__file__).with_name("keyring_child.py")
+_LINE = 4 << 20
+# Not for the child: our operator's secrets, and the terminal a pinentry would paint on.
+_WITHHELD = ("REPORTDASH_SECRET__", "GPG_TTY", "SSH_ASKPASS", "PINENTRY_USER_DATA")
+
+
+class KeyringTrouble(CredentialProblem):
+    """The keyring cannot be used, and why. `code`: none, no_bus, no_service, locked, mute, refused…"""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+    @property
+    def absent(self) -> bool:
+        """There is no keyring that could hold anything of ours."""
+        return self.code in ("none", "no_bus", "no_service", "refused", "off")
+
+
+class KeyringProcess:
+    """Reads and writes the keyring. `patience`: seconds for one step of it; `total`: for a whole call."""
+
+    def __init__(
+        self, environ: Mapping[str, str] | None = None, *, patience: float = 3.0, total: float = 10.0
+    ) -> None:
+        whole = os.environ if environ is None else environ
+        self._environ = {name: value for name, value in whole.items() if not name.startswith(_WITHHELD)}
+        self._patience = patience
+        self._total = total
+        self._turn = asyncio.Lock()
+        self._wanted: dict[tuple[str, str], asyncio.Future[str | None]] = {}
+        self._batch: asyncio.Task[None] | None = None
+        self._running: set[asyncio.subprocess.Process] = set()
+        self._muted: tuple[float, KeyringTrouble] | None = None
+        self._closed = False
+        self.backend: str | None = None
+        """Short name of the keyring in use (`SecretService`), once known."""
+
+    async def find(self, service: str, user: str) -> str | None:
+        """The value kept under (service, user), or None. Raises KeyringTrouble."""
+        key = (service, user)
+        future = self._wanted.get(key)
+        if future is None:
+            future = self._wanted[key] = asyncio.get_running_loop().create_future()
+            if self._batch is None or self._batch.done():
+                self._batch = asyncio.create_task(self._find_wanted())
+        return await asyncio.shield(future)
+
+    async def keep(self, service: str, user: str, value: str) -> None:
+        """Store a value and read it back. Raises KeyringTrouble."""
+        await self._call({"op": "keep", "service": service, "user": user, "value": value})
+
+    async def remove(self, service: str, user: str) -> bool:
+        """Remove a value; False if there was none. Raises KeyringTrouble."""
+        return bool(await self._call({"op": "remove", "service": service, "user": user}))
+
+    async def probe(self) -> str:
+        """Write, read back and remove a dummy value; the keyring's name. Raises KeyringTrouble."""
+        self._muted = None
+        await self._call({"op": "probe"}, total=self._patience)
+        return self.backend or "keyring"
+
+    async def aclose(self) -> None:
+        """Kill what still runs; later calls fail at once."""
+        self._closed = True
+        for process in list(self._running):
+            _kill(process)
+        if self._batch is not None:
+            self._batch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._batch
+        for future in self._wanted.values():
+            future.cancel()
+        self._wanted.clear()
+
+    async def _find_wanted(self) -> None:
+        # One turn of the loop lets accounts that start together share the child.
+        await asyncio.sleep(0.01)
+        while self._wanted:
+            async with self._turn:
+                wanted, self._wanted = self._wanted, {}
+                items = list(wanted)
+                try:
+                    values = await self._talk({"op": "find", "items": items}, self._total)
+                except BaseException as error:
+                    for future in wanted.values():
+                        if not future.done():
+                            if isinstance(error, KeyringTrouble):
+                                future.set_exception(error)
+                                # Somebody may have stopped waiting for it.
+                                future.exception()
+                            else:
+                                future.cancel()
+                    if not isinstance(error, KeyringTrouble):
+                        raise
+                else:
+                    for key, value in zip(items, values, strict=True):
+                        if not wanted[key].done():
+                            wanted[key].set_result(value)
+
+    async def _call(self, request: dict[str, Any], total: float | None = None) -> Any:
+        async with self._turn:
+            return await self._talk(request, total or self._total)
+
+    async def _talk(self, request: dict[str, Any], total: float) -> Any:
+        if self._closed:
+            raise _trouble("off", "")
+        # A mute keyring would cost every sign-in the whole patience again.
+        if self._muted is not None and time.monotonic() - self._muted[0] < 60:
+            raise self._muted[1]
+        process = await self._start()
+        self._running.add(process)
+        try:
+            reply = await self._converse(process, request, total)
+        finally:
+            self._running.discard(process)
+            _kill(process)
+            await process.wait()
+        if "trouble" in reply:
+            raise _trouble(str(reply["trouble"]), str(reply.get("detail", "")))
+        self.backend = str(reply["backend"]).removeprefix("keyring.backends.").partition(".")[0]
+        return reply["ok"]
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        try:
+            return await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",
+                str(_CHILD),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                env=self._environ,
+                start_new_session=True,
+                limit=_LINE,
+            )
+        except OSError as error:
+            raise _trouble("failed", error.strerror or type(error).__name__) from None
+
+    async def _converse(
+        self, process: asyncio.subprocess.Process, request: dict[str, Any], total: float
+    ) -> dict[str, Any]:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        # Until the keyring is asked, time is Python's own start; a busy server is not a mute keyring.
+        stage, deadline, step = "start", self._total, self._total
+        try:
+            async with asyncio.timeout(deadline) as whole:
+                with contextlib.suppress(ConnectionError):
+                    process.stdin.write(json.dumps(request).encode() + b"\n")
+                    await process.stdin.drain()
+                    process.stdin.close()
+                while True:
+                    async with asyncio.timeout(step):
+                        line = await process.stdout.readline()
+                    if not line:
+                        raise _trouble("off" if self._closed else "failed", "no answer")
+                    reply: dict[str, Any] = json.loads(line)
+                    if "stage" not in reply:
+                        return reply
+                    if stage == "start":
+                        whole.reschedule(asyncio.get_running_loop().time() + total)
+                        step = self._patience
+                    stage = str(reply["stage"])
+        except TimeoutError:
+            trouble = _trouble("slow" if stage == "start" else "mute", stage)
+            if trouble.code == "mute":
+                self._muted = (time.monotonic(), trouble)
+            raise trouble from None
+        except (ValueError, asyncio.LimitOverrunError):
+            raise _trouble("failed", "unreadable answer") from None
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """The whole group: a backend may have started helpers of its own."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+_OTHERWISE = "or set REPORTDASH_SECRET__<ACCOUNT>__<FIELD> in the environment"
+_UNLOCK = "gnome-keyring-daemon --replace --unlock --components=secrets"
+_SENTENCES = {
+    "none": f"no keyring that encrypts works on this system: install gnome-keyring or KWallet, {_OTHERWISE}",
+    "no_bus": "no keyring can be reached: this session has no D-Bus; start reportdash under "
+    f"`dbus-run-session` with gnome-keyring, {_OTHERWISE}",
+    "no_service": "no keyring runs on this session's D-Bus: install and start gnome-keyring or KWallet, "
+    f"{_OTHERWISE}",
+    "locked": "the keyring is locked and its prompt cannot be shown here: unlock it first "
+    f"(`{_UNLOCK}` reads its password from stdin), {_OTHERWISE}",
+    "never_unlocked": "the keyring was never unlocked in this session and its prompt cannot be shown here: "
+    f"unlock it first (`{_UNLOCK}` reads its password from stdin), {_OTHERWISE}",
+    "mute": f"the keyring does not answer, so it was left alone: restart it, {_OTHERWISE}",
+    "slow": "the keyring helper did not start in time on this busy server: try again",
+    "not_kept": "the keyring says it stored the value but does not have it: nothing is kept there; "
+    f"repair the keyring, {_OTHERWISE}",
+    "not_removed": "the keyring says it removed the value but still has it: remove it with its own tool",
+    "off": "the keyring is switched off in this run",
+}
+
+
+def _trouble(code: str, detail: str) -> KeyringTrouble:
+    detail = clean(detail, 200)
+    if code == "refused":
+        source, _, name = detail.rpartition(" ")
+        text = (
+            f"{source} names {name}, which {_why_refused(name)}: name keyring.backends.SecretService.Keyring "
+            f"or take the line away, {_OTHERWISE}"
+        )
+    else:
+        text = _SENTENCES.get(code, f"the keyring failed ({detail or code}): repair it, {_OTHERWISE}")
+        if detail == "keyrings.alt":
+            text += "; keyrings.alt is installed, but it can keep secrets as plain text and is never used"
+    return KeyringTrouble(code, text)
+
+
+def _why_refused(name: str) -> str:
+    lower = name.lower()
+    if ".null." in lower or ".fail." in lower:
+        return "stores nothing"
+    if "keyrings.alt" in lower or "plaintext" in lower:
+        return "can keep secrets as plain text"
+    if "cryptfile" in lower:
+        return "is no longer maintained"
+    return "is not a keyring known to encrypt"

@@ -1,0 +1,99 @@
+"""Secret values as records: what is kept in the keyring, and what the environment holds. No I/O."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from reportdash.errors import CredentialProblem
+
+VERSION = 1
+LONGEST = 64 * 1024
+"""Characters of one account's values; no vendor's key is near it."""
+
+
+class Secrets(Mapping[str, str]):
+    """Field -> value. Its text form shows the fields only, so that a traceback with locals shows no value."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, field: str) -> str:
+        return self._values[field]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return f"Secrets({', '.join(sorted(self._values))})"
+
+
+@dataclass(slots=True, frozen=True)
+class Stored:
+    """One credential as the keyring has it. `origins`: every origin it may be sent to."""
+
+    origins: tuple[str, ...]
+    fields: Secrets
+
+    def encode(self) -> str:
+        return json.dumps(
+            {"v": VERSION, "origin": " ".join(self.origins), "fields": dict(self.fields)}, sort_keys=True
+        )
+
+    @classmethod
+    def decode(cls, text: str) -> Stored | None:
+        """None for what is not ours or is from another version."""
+        try:
+            data = json.loads(text)
+            if data["v"] != VERSION:
+                return None
+            origins, fields = data["origin"].split(), data["fields"]
+            if not all(isinstance(part, str) and part for pair in fields.items() for part in pair):
+                return None
+            return cls(tuple(origins), Secrets(fields))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return None
+
+
+def variable(account: str, field: str) -> str:
+    """The environment variable of a secret: REPORTDASH_SECRET__NORTH_CAMPUS__API_KEY."""
+    return f"REPORTDASH_SECRET__{account}__{field}".upper().replace("-", "_")
+
+
+def choose(fields: Sequence[Sequence[str]], present: Mapping[str, str]) -> Secrets | None:
+    """The values of the first alternative set that is complete, and only those."""
+    for wanted in fields:
+        if wanted and all(present.get(field) for field in wanted):
+            return Secrets({field: present[field] for field in wanted})
+    return None
+
+
+def from_environment(
+    environ: Mapping[str, str], account: str, fields: Sequence[Sequence[str]]
+) -> Secrets | None:
+    """The account's secrets from the environment; None if there are none.
+
+    Raises CredentialProblem when only a part of a set is there: half a credential is a slip, not a wish.
+    """
+    names = dict.fromkeys(field for wanted in fields for field in wanted)
+    present = {
+        field: environ[variable(account, field)] for field in names if environ.get(variable(account, field))
+    }
+    if not present:
+        return None
+    chosen = choose(fields, present)
+    if chosen is not None:
+        return chosen
+    closest = max(fields, key=lambda wanted: sum(field in present for field in wanted))
+    missing = " and ".join(variable(account, field) for field in closest if field not in present)
+    have = " and ".join(variable(account, field) for field in present)
+    raise CredentialProblem(
+        f"{account}: the environment has {have} but not {missing}: set it too, or unset what is there "
+        f"and run `reportdash login {account}`"
+    )
