@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Clock(Protocol):
@@ -34,6 +36,8 @@ class SystemClock:
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
+        import asyncio  # here, because commands that only read the ledger need no event loop
+
         await asyncio.sleep(max(0.0, seconds))
 
 
@@ -53,6 +57,8 @@ class ManualClock:
         return self._elapsed
 
     async def sleep(self, seconds: float) -> None:
+        import asyncio
+
         if seconds <= 0:
             await asyncio.sleep(0)
             return
@@ -75,6 +81,8 @@ class ManualClock:
 
     async def advance(self, seconds: float) -> None:
         """Let time pass: wakes each sleeper at its own moment and lets the woken tasks run."""
+        import asyncio
+
         target = self._elapsed + seconds
         while True:
             due = min((s for s in self._sleepers if s[0] <= target), default=None)

@@ -6,7 +6,6 @@ Vendor text in these records is already clean (`plain.clean`) unless a field say
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -380,6 +379,8 @@ ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 
 def new_id() -> str:
     """Six lower-case base32 characters; the ledger retries on a collision."""
+    import secrets  # here, because reading needs none
+
     return "".join(secrets.choice(ID_ALPHABET) for _ in range(6))
 
 

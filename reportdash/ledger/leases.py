@@ -22,7 +22,7 @@ class Leases:
     def take(self, account: str, seconds: float = 30.0) -> Fence | None:
         """The right to poll the account; None while another live owner holds it. KeyError: no such account.
 
-        Taking it, even again by its owner, begins a new epoch: writes under the old one are refused from now on.
+        Taking it, even again by its owner, begins a new epoch: writes under the old one are refused.
         """
         now = self.clock.now()
         row = self.reads.account(account)

@@ -174,7 +174,7 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
     found = schema.version(db)
     application = int(db.execute("PRAGMA application_id").fetchone()[0])
     if application != schema.APPLICATION_ID:
-        if application or found or db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
+        if application or found or db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
             raise UsageProblem(
                 f"{clean(path, 300)} is not a reportdash ledger but another program's file. "
                 "Nothing was changed; give another folder with --data-dir."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
 
 HEARTBEAT_SECONDS = 20.0
@@ -35,7 +34,7 @@ def lives_here(owner: str) -> bool | None:
 
 
 def _host() -> str:
-    return socket.gethostname().replace(":", "_")
+    return os.uname().nodename.replace(":", "_")
 
 
 def _started(pid: int) -> str:

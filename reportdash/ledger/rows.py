@@ -106,44 +106,73 @@ _ARTIFACTS: dict[str, ArtifactState] = {str(s): s for s in ArtifactState}
 _VERIFIED: dict[str, Verified] = {str(v): v for v in Verified}
 
 
+# A frozen record fills its slots one slow call at a time, and a table opens with a hundred thousand rows.
+# So a row is written into an open twin with the same slots, which then becomes a Job.
+_Draft: Any = type("_Draft", (), {"__slots__": Job.__slots__})
+_new = object.__new__
+
+
 def job_of(row: Row) -> Job:
     """The job in a row of JOB_COLUMNS."""
-    spec, intent, prior = row[17], row[18], row[19]
-    return Job(
-        row[0],
-        row[1],
-        row[2],
-        row[3],
-        row[4],
-        _STATES[row[5]],
-        row[6],
-        row[7],
-        _HEALTHS[row[8]],
-        row[9],
-        row[10],
-        row[11],
-        row[12],
-        row[13],
-        row[14],
-        row[15],
-        None if row[32] is None else _artifact_of(row),
-        row[16],
-        None if spec is None else _spec_of(spec),
-        None if intent is None else intent_of(intent),
-        None if prior is None else _STATES[prior],
-        row[20] == 1,
-        row[21],
-        row[22],
-        row[23],
-        row[24],
-        row[25],
-        row[26],
-        row[27],
-        row[28],
-        row[29] == 1,
-        row[30],
-        row[31] == 1,
-    )
+    job = _new(_Draft)
+    (
+        job.id,
+        job.account,
+        job.vendor,
+        job.name,
+        job.reference,
+        state,
+        job.vendor_status,
+        job.message,
+        health,
+        job.submitted_at,
+        job.updated_at,
+        job.settled_at,
+        job.expires_at,
+        job.next_poll_at,
+        job.attempts,
+        job.parent,
+        job.rev,
+        spec,
+        intent,
+        prior,
+        tracked,
+        job.ordinal,
+        job.children_total,
+        job.error_code,
+        job.note,
+        job.seen_at,
+        job.checks,
+        job.gone_since,
+        job.gone_count,
+        deleted_by_us,
+        job.forgotten_at,
+        adopted,
+        copy,
+        path,
+        size,
+        total,
+        sha256,
+        verified,
+        owner,
+        error,
+    ) = row
+    job.state = _STATES[state]
+    job.health = _HEALTHS[health]
+    job.spec = None if spec is None else _spec_of(spec)
+    job.intent = None if intent is None else intent_of(intent)
+    job.prior = None if prior is None else _STATES[prior]
+    job.tracked = tracked == 1
+    job.deleted_by_us = deleted_by_us == 1
+    job.adopted = adopted == 1
+    if copy is None:
+        job.artifact = None
+    else:
+        job.artifact = Artifact(
+            _ARTIFACTS[copy], path, size, total, sha256, _VERIFIED[verified], owner, error
+        )
+    job.__class__ = Job
+    return job  # type: ignore[no-any-return]
 
 
 def row_of(job: Job) -> Row:
@@ -198,12 +227,6 @@ def safe(value: Any) -> Any:
 def safe_job_row(row: Sequence[Any]) -> Row:
     # Spec and intent are our own JSON with everything escaped: safe as they are, and longer than other text.
     return tuple(value if i in JSON_COLUMNS else safe(value) for i, value in enumerate(row))
-
-
-def _artifact_of(row: Row) -> Artifact:
-    return Artifact(
-        _ARTIFACTS[row[32]], row[33], row[34], row[35], row[36], _VERIFIED[row[37]], row[38], row[39]
-    )
 
 
 def _artifact_row(artifact: Artifact) -> Row:

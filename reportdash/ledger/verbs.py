@@ -36,7 +36,10 @@ _INSERT_EVENT = (
 )
 _INSERT_EXCHANGE = (
     "INSERT INTO exchanges (job, n, at, method, url, status, ms, request, response, size, error) "
-    "SELECT ?, coalesce(max(n), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM exchanges WHERE job = ? RETURNING n"
+    "SELECT ?, coalesce(max(n), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM exchanges WHERE job = ?"
+)
+_DROP_EXCHANGES = (
+    "DELETE FROM exchanges WHERE job = ?1 AND n <= (SELECT max(n) FROM exchanges WHERE job = ?1) - ?2"
 )
 _STATE, _VENDOR_STATUS, _MESSAGE = (JOB_COLUMNS.index(c) for c in ("state", "vendor_status", "message"))
 _REFERENCE, _FORGOTTEN = JOB_COLUMNS.index("reference"), JOB_COLUMNS.index("forgotten_at")
@@ -56,7 +59,7 @@ class Verbs:
         return self.last_rev
 
     def add(self, job: Job, *, who: str = "operator", what: str = "tracked") -> tuple[Job, bool]:
-        """A new row, given an id when need be; a known (account, reference) is not added: (that job, False)."""
+        """A new row, with an id; a known (account, reference) is not added: (that job, False)."""
         if job.reference is not None:
             known = self.reads.by_reference(job.account, job.reference)
             if known is not None:
@@ -136,7 +139,7 @@ class Verbs:
     def change_account(
         self, name: str, fn: Callable[[Account], Account | None], *, fence: Fence | None = None
     ) -> Account:
-        """Run `fn` on the fresh account; owner, epoch and lease stay as they are. KeyError: no such account."""
+        """Run `fn` on the fresh account; owner, epoch and lease stay as they are. KeyError: none such."""
         self.check(fence)
         old = self.reads.account(name)
         new = fn(old)
@@ -309,11 +312,9 @@ class Verbs:
     def _exchanges(self, job_id: str, exchanges: Sequence[Exchange]) -> None:
         for exchange in exchanges[-KEPT_EXCHANGES:]:
             values = (job_id, *exchange_row(exchange), job_id)
-            n = self.db.execute(_INSERT_EXCHANGE, values).fetchone()[0]
-            if n > KEPT_EXCHANGES:
-                self.db.execute(
-                    "DELETE FROM exchanges WHERE job = ? AND n <= ?", (job_id, n - KEPT_EXCHANGES)
-                )
+            self.db.execute(_INSERT_EXCHANGE, values)
+        if exchanges:
+            self.db.execute(_DROP_EXCHANGES, (job_id, KEPT_EXCHANGES))
 
 
 def _told(old: Row, new: Sequence[object]) -> str | None:
