@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 import time
@@ -12,6 +13,7 @@ from typing import Any
 from reportdash.clock import rfc3339
 from reportdash.errors import UsageProblem
 from reportdash.ledger import owner as owners
+from reportdash.ledger.lines import json_lines
 from reportdash.ledger.rows import (
     ACCOUNT,
     JOB,
@@ -27,6 +29,7 @@ from reportdash.model import (
     Account,
     Event,
     Exchange,
+    Health,
     IntentKind,
     Job,
     JobState,
@@ -98,6 +101,19 @@ class Reads:
         for orphans in families.values():
             listed.extend(orphans)
         return listed
+
+    def json_lines(self) -> list[str]:
+        """What `jobs --json` prints, a line a row, in the order of `jobs`, without making records."""
+        with self._moment():
+            unwell = {one.name: str(one.shown) for one in self.accounts() if one.shown is not Health.OK}
+            try:
+                return json_lines(self.db, unwell)
+            except sqlite3.OperationalError as error:
+                if "no such function" not in str(error):  # a SQLite built without its JSON functions
+                    raise
+            health = {one.name: one.shown for one in self.accounts()}
+            rows = (job.as_json(health.get(job.account, Health.OK)) for job in self.jobs())
+            return [json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows]
 
     def job(self, job_id: str) -> Job | None:
         """By exact id, forgotten ones too."""
