@@ -141,10 +141,18 @@ class Vendor(ABC):
     reference_word: ClassVar[str] = "reference"  # the form of a reference: "GUID"
     params_hint: ClassVar[str] = ""  # one line for the submit form: which parameters exist
     resubmit_is_safe: ClassVar[bool] = False  # a repeated submit returns the running job
+    replay_window: ClassVar[float | None] = (
+        None  # seconds for which the same key replays; None: no such limit
+    )
 
     def __init__(self, account: AccountSettings, api: Api) -> None:
         self.account = account
         self.api = api
+
+    @property
+    def replays_safely(self) -> bool:
+        """Whether a submit without an answer may be sent again with the same key, making no second job."""
+        return self.resubmit_is_safe
 
     # What it can do; asked before any request, shown as it stands.
 

@@ -1,0 +1,270 @@
+"""7G: the registry platform's report queue. One report is one GUID; its file is the `data` of a JSON answer.
+
+Pages: [S0] status, [S3] delete; A1 submit, A2 retrieve, A4-A6 sign-in, A7 A8 envelope, A9 idempotency.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator
+
+from reportdash.errors import (
+    AuthFailed,
+    BadPayload,
+    UsageProblem,
+    VendorRefused,
+)
+from reportdash.model import Credential, Job, JobState, Seen, Spec, Submitted
+from reportdash.net.http import MAX_REPORT, Reply, Request, Session
+from reportdash.vendors import answers
+from reportdash.vendors.contract import (
+    AccountSettings,
+    Action,
+    Api,
+    Can,
+    File,
+    No,
+    PollPolicy,
+    Url,
+    Vendor,
+    Yes,
+    pick,
+)
+from reportdash.vendors.seveng_answers import (
+    GUID,
+    canonical,
+    jwt_expiry,
+    parse_report,
+    parse_status,
+    parse_submit,
+)
+
+DAY = 86_400.0
+TOKEN_LIFE = 20 * 60.0
+VERSION = {"Version": "2.0"}  # on every call, sign-in included [S0]
+RETRIEVE_TIMEOUT = 180.0  # the page asks for 60 s at least (A2)
+
+
+DELETE_NOTES = {
+    JobState.QUEUED: "7G takes the report out of its queue before it starts, and the slot is free at once.",
+    JobState.RUNNING: (
+        "7G tries to stop the report; it may finish first, but its results are purged all the same."
+    ),
+    JobState.READY: (
+        "The report is gone for good: 7G removes its results, and its reference stops working at once."
+    ),
+    JobState.FAILED: "7G clears the failed request and whatever partial results it left.",
+}
+
+
+def _prefix(value: str) -> str:
+    if not value.isprintable() or len(value) > 40:
+        raise ValueError('auth_prefix is one word, as in "Bearer"')
+    return f"{value.strip()} " if value.strip() else ""
+
+
+class SevenGAccount(AccountSettings):
+    """A 7G user. `max_inflight` is the number of reports 7G lets one user run at once (default 10)."""
+
+    SECRETS: ClassVar = (("username", "password"),)
+
+    vendor: Literal["7g"] = "7g"
+    base_url: Url = "https://api.7g.com.au"
+    auth_prefix: Annotated[str, AfterValidator(_prefix)] = ""
+    idempotent: bool = False
+
+
+class SevenG(Vendor):
+    """7G bound to one account."""
+
+    name = "7g"
+    title = "7G"
+    Account = SevenGAccount
+    policy = PollPolicy(poll_min=5.0, poll_max=30.0, ttl=DAY, slots=10, max_inflight=10)
+    report_word = "report name"
+    reference_word = "GUID"
+    params_hint = "the report's own parameters, all text: ProductID=A01 FromDate=2026-11-01 ToDate=2026-11-30"
+    replay_window = DAY
+
+    account: SevenGAccount
+
+    def __init__(self, account: AccountSettings, api: Api) -> None:
+        super().__init__(account, api)
+        self.replays_seen = False
+        self._prefix = self.account.auth_prefix
+        self._prefix_known = bool(self.account.auth_prefix)
+        self._bare_refused = False
+
+    @property
+    def replays_safely(self) -> bool:
+        """Only on an instance known to honour the key: by config, or because it said so (A9)."""
+        return self.account.idempotent or self.replays_seen
+
+    def can(self, action: Action, job: Job | None = None) -> Can:
+        if action is Action.LIST:
+            return No("7G lists no reports; track each one by its GUID")
+        if action is Action.DELETE:
+            general = "7G removes the request and whatever results it has; this cannot be undone."
+            return Yes(DELETE_NOTES.get(job.state, general) if job else general)
+        return Yes()
+
+    @classmethod
+    def reference(cls, text: str) -> str:
+        found = GUID.fullmatch(text.strip())
+        if found is None:
+            raise UsageProblem(
+                "a 7G reference is a GUID, as in a1b2c3d4-e5f6-7890-abcd-ef1234567890, "
+                f"not {answers.text(text, 60) or 'an empty text'!r}"
+            )
+        return canonical(found[1])
+
+    def check(self, spec: Spec) -> Spec:
+        if not spec.report.strip():
+            raise UsageProblem("name the 7G report, as in TransactionSummary")
+        if spec.format is not None:
+            raise UsageProblem("7G hands its reports out as JSON only; leave --format away")
+        if spec.time_from is not None or spec.time_to is not None:
+            raise UsageProblem(
+                "7G takes dates as the report's parameters: -p FromDate=YYYY-MM-DD -p ToDate=YYYY-MM-DD "
+                "instead of --from and --to"
+            )
+        return replace(spec, report=spec.report.strip())
+
+    # signing in (A4-A6)
+
+    async def sign_in(self, credential: Credential, old: Session | None, bare: Api) -> Session:
+        if old is not None and old.refresh is not None:
+            renewed = await self._renew(old, bare)
+            if renewed is not None:
+                return renewed
+        fields = {key: credential.fields.get(key, "") for key in ("username", "password")}
+        reply = await bare.send(
+            Request(
+                "POST",
+                "/User/Login",
+                json=fields,
+                headers=VERSION,
+                public=True,
+                secret=("username", "password"),
+            )
+        )
+        session = self._opened(reply)
+        if self._bare_refused and not self._prefix_known:
+            await self._try_bearer(session, bare)
+        return session
+
+    async def _try_bearer(self, session: Session, bare: Api) -> None:
+        """Where the bare token never worked: ask once with the word "Bearer", which other pages show (A6)."""
+        headers = {**VERSION, "Authorization": f"Bearer {session.token}"}
+        nobody = {"reference": "00000000-0000-0000-0000-000000000000"}
+        reply = await bare.send(Request("GET", "/Report/Status", query=nobody, headers=headers, public=True))
+        if answers.good(reply):
+            self._prefix, self._prefix_known = "Bearer ", True
+
+    async def _renew(self, old: Session, bare: Api) -> Session | None:
+        """A new pair for the old one; None when 7G does not want it any more, which costs one login."""
+        request = Request(
+            "POST",
+            "/User/RefreshToken",
+            json={"refreshToken": old.refresh},
+            headers={**VERSION, "Authorization": self._prefix + old.token},
+            public=True,
+            secret=("refreshToken",),
+        )
+        try:
+            return self._opened(await bare.send(request))
+        except (AuthFailed, BadPayload):
+            return None
+
+    def _opened(self, reply: Reply) -> Session:
+        if reply.status in (400, 401, 403, 422):
+            raise AuthFailed(answers.words(reply), status=reply.status)
+        if not answers.good(reply):
+            raise BadPayload(reply.unreadable(), status=reply.status)
+        answer = reply.object()
+        inner = pick(answer, "data")
+        pair = answer if pick(answer, "accessToken") else inner if isinstance(inner, dict) else {}
+        access = answers.token(pick(pair, "accessToken"))
+        if access is None:
+            if answers.truth(pick(answer, "result")) is False:
+                raise AuthFailed(answers.words(reply), status=reply.status)
+            raise BadPayload("the sign-in answer carries no access token", status=reply.status)
+        expires = jwt_expiry(access)
+        return Session(
+            access,
+            refresh=answers.token(pick(pair, "refreshToken")),
+            expires_at=expires,
+            lifetime=TOKEN_LIFE if expires is None else None,
+        )
+
+    def sign(self, request: Request, session: Session) -> Request:
+        return replace(
+            request,
+            headers={**request.headers, **VERSION, "Authorization": self._prefix + session.token},
+        )
+
+    def refused(self, reply: Reply) -> bool:
+        refused = super().refused(reply)
+        if reply.status == 401:
+            self._bare_refused = True
+        elif not refused:
+            self._prefix_known = True
+        return refused
+
+    async def _send(self, request: Request) -> Reply:
+        reply = await self.api.send(request)
+        if answers.truth(reply.headers.get("idempotent-replayed", "")):
+            self.replays_seen = True
+        return reply
+
+    # the calls
+
+    async def status(self, job: Job) -> Seen:
+        return parse_status(await self._send(_about("GET", "/Report/Status", job)))
+
+    async def submit(self, spec: Spec, key: str) -> Submitted:
+        spec = self.check(spec)
+        body: dict[str, Any] = {"reportName": spec.report}
+        if spec.params:
+            body["parameters"] = {str(name): str(value) for name, value in spec.params.items()}
+        return parse_submit(
+            await self._send(Request("POST", "/Report", json=body, headers={"Idempotency-Key": key}))
+        )
+
+    async def artifact(self, job: Job) -> File:
+        request = replace(_about("GET", "/Report", job), timeout=RETRIEVE_TIMEOUT, cap=MAX_REPORT)
+        reply = await self._send(request)
+        if not answers.good(reply):
+            raise answers.failure(reply)
+        try:
+            return await asyncio.to_thread(parse_report, reply)
+        except VendorRefused as refused:
+            # `data` is as empty for "not finished" as for "gone": the status call tells which.
+            seen = await self.status(job)
+            if seen.state is JobState.READY:
+                raise
+            raise VendorRefused(f"not ready: {seen.vendor_status}", code=refused.code) from None
+
+    async def delete(self, job: Job, key: str) -> None:
+        request = _about("DELETE", "/Report", job)
+        reply = await self._send(replace(request, headers={"Idempotency-Key": key}))
+        if reply.status == 204:
+            return
+        if not answers.good(reply):
+            raise answers.failure(reply)
+        result = answers.truth(pick(reply.object(), "result"))
+        if result is None:
+            raise BadPayload(reply.unreadable(), status=reply.status)
+        if not result:
+            # "No such report" and a plain no look alike: only a report that is gone may count as deleted.
+            await self.status(job)
+            raise VendorRefused(answers.words(reply), status=reply.status)
+
+
+def _about(method: str, path: str, job: Job) -> Request:
+    if job.reference is None:
+        raise VendorRefused("this job has no reference yet")
+    return Request(method, path, query={"reference": job.reference}, job=job.id)

@@ -1,0 +1,182 @@
+"""7G's answers, read: the envelope `{result, message, data}` around everything but a sign-in.
+
+Pure functions from a `Reply` to `Seen`, `Submitted` and `Body`, or the failure it stands for. Pages as in
+`seveng`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from reportdash.errors import BadPayload, CallFailed, NotFound, SlotsFull, VendorRefused
+from reportdash.model import Body, JobState, Seen, Signed, Submitted
+from reportdash.net.http import Reply
+from reportdash.vendors import answers
+from reportdash.vendors.contract import pick, word
+
+CHUNK = 256 * 1024
+GUID = re.compile(r"\{?([0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12})\}?", re.IGNORECASE)
+_TOKEN = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_FULL = re.compile(r"maximum|limit|concurrent", re.IGNORECASE)
+_LINK_KEYS = ("downloadUrl", "downloadLink", "url", "link", "href")
+
+STATES = {
+    "pending": JobState.QUEUED,
+    "incomplete": JobState.RUNNING,
+    "complete": JobState.READY,
+    "error": JobState.FAILED,
+}
+
+
+def canonical(guid: str) -> str:
+    plain = guid.replace("-", "").lower()
+    return f"{plain[:8]}-{plain[8:12]}-{plain[12:16]}-{plain[16:20]}-{plain[20:]}"
+
+
+def jwt_expiry(access: str) -> float | None:
+    """`exp` of a JSON web token, epoch seconds; None where it is not one or names no end."""
+    parts = access.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (ValueError, RecursionError):
+        return None
+    exp = claims.get("exp") if isinstance(claims, dict) else None
+    return (
+        float(exp) if isinstance(exp, (int, float)) and not isinstance(exp, bool) and 0 < exp < 1e11 else None
+    )
+
+
+def parse_status(reply: Reply) -> Seen:
+    """An answer of GET /Report/Status [S0].
+
+    `data` decides: any word is a status, whatever `result` says, for `result` is true only when complete.
+    Raises NotFound for `result: false` without a word, BadPayload for what is neither.
+    """
+    if not answers.good(reply):
+        raise answers.failure(reply)
+    envelope = reply.object()
+    raw = pick(envelope, "data")
+    message = answers.text(pick(envelope, "message"))
+    status = answers.text(raw, answers.STATUS_WORD) if isinstance(raw, str) else None
+    if status is None:
+        if answers.truth(pick(envelope, "result")) is False:
+            raise NotFound(message or "7G does not know this report", status=reply.status)
+        raise BadPayload(f"no status in the answer: {reply.unreadable()}", status=reply.status)
+    return Seen(STATES.get(word(raw), JobState.UNKNOWN), status, message)
+
+
+def parse_submit(reply: Reply) -> Submitted:
+    """An answer of POST /Report (A1): the reference stands in `data`, or in it under a name.
+
+    Raises SlotsFull, VendorRefused, or BadPayload when it cannot be said whether a report was started.
+    """
+    if not answers.good(reply):
+        failed = answers.submit_failure(reply)
+        raise _refusal(failed.text, reply.status) if isinstance(failed, VendorRefused) else failed
+    envelope = reply.object()
+    data = pick(envelope, "data")
+    raw = pick(data, "reference", "guid") if isinstance(data, dict) else data
+    given = raw.strip() if isinstance(raw, str) else ""
+    result = answers.truth(pick(envelope, "result"))
+    message = answers.text(pick(envelope, "message"))
+    guid = GUID.fullmatch(given)
+    if guid or (result is not False and _TOKEN.fullmatch(given)):
+        reference = canonical(guid[1]) if guid else given
+        return Submitted(reference, Seen(JobState.QUEUED, None, message, reference=reference))
+    if result is False:
+        raise _refusal(message or answers.words(reply), reply.status)
+    raise BadPayload(f"no reference in the answer: {reply.unreadable()}", status=reply.status)
+
+
+def _refusal(message: str, status: int) -> CallFailed:
+    kind = SlotsFull if status == 409 or _FULL.search(message) else VendorRefused
+    return kind(message, status=status)
+
+
+def parse_report(reply: Reply) -> Body | Signed:
+    """An answer of GET /Report (A2): the report itself, or a link to it in an older style.
+
+    Runs in a thread: a report can be large. Raises VendorRefused where `data` holds no report.
+    """
+    envelope, restore = _read_exactly(reply)
+    data = pick(envelope, "data")
+    if link := _link(data):
+        return Signed(link)
+    refused = answers.truth(pick(envelope, "result")) is False
+    blank = data is None or data == {} or data == ""
+    if (blank and refused) or data is None or data == "" or (isinstance(data, str) and word(data) in STATES):
+        said = answers.text(pick(envelope, "message")) or answers.text(data)
+        raise VendorRefused(said or "the answer holds no report", status=reply.status)
+    try:
+        encoded = restore(json.dumps(data, ensure_ascii=False)).encode("utf-8")
+    except (ValueError, RecursionError) as error:  # a lone surrogate has no UTF-8
+        raise BadPayload(reply.unreadable(), status=reply.status) from error
+    return Body(
+        _chunks(encoded), "json", total=len(encoded), note="no rows in the file" if _no_rows(data) else None
+    )
+
+
+def _link(data: Any) -> str | None:
+    """An address in place of the report: `data` itself, or the one thing an object without rows holds."""
+    if isinstance(data, dict) and not any(isinstance(value, (list, dict)) for value in data.values()):
+        data = pick(data, *_LINK_KEYS)
+    if isinstance(data, str) and re.match(r"https?://[^\s\x00-\x1f]+\Z", data.strip()):
+        return data.strip()
+    return None
+
+
+def _no_rows(data: Any) -> bool:
+    if isinstance(data, dict):
+        found = pick(data, "results")
+        return not data or (isinstance(found, list) and not found)
+    return isinstance(data, list) and not data
+
+
+class _Restore:
+    """Puts numbers that a float cannot hold back as the vendor wrote them (unit prices run to 28 digits)."""
+
+    def __init__(self) -> None:
+        self.mark = secrets.token_hex(8)
+        self.used = False
+
+    def number(self, raw: str) -> float | str:
+        value = float(raw)
+        try:
+            if Decimal(repr(value)) == Decimal(raw):
+                return value
+        except InvalidOperation:
+            pass
+        self.used = True
+        return f"{self.mark}:{raw}"
+
+    def __call__(self, encoded: str) -> str:
+        return re.sub(rf'"{self.mark}:([^"]*)"', r"\1", encoded) if self.used else encoded
+
+
+def _read_exactly(reply: Reply) -> tuple[Mapping[str, Any], _Restore]:
+    restore = _Restore()
+    try:
+        envelope = json.loads(reply.body, parse_float=restore.number, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadPayload(reply.unreadable(), status=reply.status) from error
+    if not isinstance(envelope, dict):
+        raise BadPayload(reply.unreadable(), status=reply.status)
+    return envelope, restore
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+async def _chunks(data: bytes) -> AsyncIterator[bytes]:
+    view = memoryview(data)
+    for start in range(0, len(view), CHUNK):
+        yield bytes(view[start : start + CHUNK])

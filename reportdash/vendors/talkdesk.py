@@ -1,0 +1,309 @@
+"""Talkdesk Explore: report jobs by type; the finished file hides behind a redirect to a signed link.
+
+Pages: [S4] status; D1-D3 status, submit, download, D4 regions, D5 D6 sign-in, D7 limits, D8 D9 the older API;
+E1-E7 what clients report.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, Literal
+from urllib.parse import urlsplit
+
+from pydantic import model_validator
+
+from reportdash.errors import AuthFailed, BadPayload, CallFailed, NotFound, UsageProblem, VendorRefused
+from reportdash.model import Credential, Job, JobState, Seen, Signed, Spec, Submitted
+from reportdash.net.http import MAX_REPORT, Request, Session
+from reportdash.vendors import answers
+from reportdash.vendors.contract import (
+    AccountSettings,
+    Action,
+    Api,
+    Can,
+    File,
+    No,
+    PollPolicy,
+    Url,
+    Vendor,
+    Yes,
+    origin,
+    pick,
+    word,
+)
+from reportdash.vendors.talkdesk_answers import (
+    PART,
+    has_next,
+    location,
+    parse_download,
+    parse_list,
+    parse_status,
+    parse_submit,
+)
+
+REGIONS = {
+    "us": ("https://api.talkdeskapp.com", "https://{account}.talkdeskid.com"),
+    "eu": ("https://api.talkdeskapp.eu", "https://{account}.talkdeskid.eu"),
+    "ca": ("https://api.talkdeskappca.com", "https://{account}.talkdeskidca.com"),
+}
+TOKEN_LIFE = 599.0  # where `expires_in` is missing (E5)
+SCOPES = "data-reports:read data-reports:write"
+FORMATS = ("csv", "json", "json_bulk")
+LONGEST = timedelta(days=31)  # at most one month a request (D7)
+PER_PAGE = 200
+MAX_PAGES = 100
+DOWNLOAD_TIMEOUT = 120.0
+HOPS = 3
+
+# Jobs are listed type by type; these are the documented ones, and one an instance does not know is skipped.
+TYPES = (
+    "calls",
+    "explore_calls",
+    "audit_logs",
+    "contacts",
+    "ring_attempts",
+    "user_status",
+    "studio_flow_execution",
+    "feedback_flow",
+    "csat",
+)
+_ZONE = re.compile(r"[A-Za-z]+(?:[/_+-][A-Za-z0-9]+)*", re.ASCII)
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII | re.IGNORECASE)
+
+
+class TalkdeskAccount(AccountSettings):
+    """One Talkdesk account: `account` and `region`, or `base_url` and `identity_url` written out."""
+
+    SECRETS: ClassVar = (("client_id", "client_secret"),)
+
+    vendor: Literal["talkdesk"] = "talkdesk"
+    account: str | None = None
+    region: Literal["us", "eu", "ca"] | None = None
+    base_url: Url = ""
+    identity_url: Url = ""
+    download_hosts: tuple[str, ...] = ("*.amazonaws.com",)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _addresses(cls, data: Any) -> Any:
+        """Fill in the addresses a region stands for; what is written out wins."""
+        if not isinstance(data, Mapping) or (data.get("base_url") and data.get("identity_url")):
+            return data
+        account, region = data.get("account"), data.get("region")
+        if region is not None and region not in REGIONS:
+            return {"base_url": "https://unset.invalid", "identity_url": "https://unset.invalid", **data}
+        if region is None or (not account and not data.get("identity_url")):
+            raise ValueError(
+                'Talkdesk needs account and region ("us", "eu" or "ca"), as in account = "acme" '
+                'region = "eu", or base_url and identity_url'
+            )
+        if account and not (isinstance(account, str) and _LABEL.fullmatch(account)):
+            raise ValueError('account is the name before .talkdeskid in your address, as in account = "acme"')
+        base, identity = REGIONS[region]
+        filled = {"base_url": base, "identity_url": identity.format(account=account)}
+        return {**filled, **{key: value for key, value in data.items() if value or key not in filled}}
+
+    def origins(self) -> tuple[str, ...]:
+        return (origin(self.base_url), origin(self.identity_url))
+
+
+class Talkdesk(Vendor):
+    """Talkdesk Explore bound to one account."""
+
+    name = "talkdesk"
+    title = "Talkdesk"
+    Account = TalkdeskAccount
+    policy = PollPolicy(poll_min=5.0, poll_max=30.0)
+    report_word = "report type"
+    reference_word = "TYPE/ID"
+    params_hint = (
+        "timezone=Europe/Lisbon (default UTC) name=… · format csv, json, json_bulk · at most 31 days"
+    )
+
+    account: TalkdeskAccount
+
+    def can(self, action: Action, job: Job | None = None) -> Can:
+        if action is not Action.DELETE:
+            return Yes()
+        if job is not None and job.state in (JobState.QUEUED, JobState.RUNNING, JobState.FINALIZING):
+            return No("Talkdesk deletes finished files only, and this job still runs; f forgets the row here")
+        return Yes("The report's file is gone for good: Talkdesk deletes it, and no new link can be had.")
+
+    @classmethod
+    def reference(cls, text: str) -> str:
+        kind, slash, number = text.strip().partition("/")
+        if not slash or not PART.fullmatch(kind) or not PART.fullmatch(number):
+            raise UsageProblem(
+                "a Talkdesk reference is TYPE/ID, as in calls/6f1b2a90c3d4, "
+                f"not {answers.text(text, 60) or 'an empty text'!r}"
+            )
+        return f"{kind}/{number}"
+
+    def check(self, spec: Spec) -> Spec:
+        kind = spec.report.strip()
+        if not PART.fullmatch(kind):
+            raise UsageProblem(
+                f"a Talkdesk report type is one word, as in calls, not {answers.text(kind, 60)!r}"
+            )
+        params = {"timezone": "UTC", **spec.params}
+        if odd := next((name for name in params if name not in ("timezone", "name")), None):
+            raise UsageProblem(
+                f"Talkdesk knows the parameters timezone and name, not {answers.text(odd, 60)!r}"
+            )
+        if not _ZONE.fullmatch(params["timezone"]):
+            raise UsageProblem("timezone is an IANA name, as in Europe/Lisbon or UTC")
+        wanted = spec.format or "csv"
+        if wanted not in FORMATS:
+            raise UsageProblem(f"Talkdesk makes {', '.join(FORMATS)}, not {answers.text(wanted, 40)!r}")
+        timespan(spec, params["timezone"])
+        return replace(spec, report=kind, params=params, format=wanted)
+
+    # signing in (D5)
+
+    async def sign_in(self, credential: Credential, old: Session | None, bare: Api) -> Session:
+        pair = f"{credential.fields.get('client_id', '')}:{credential.fields.get('client_secret', '')}"
+        reply = await bare.send(
+            Request(
+                "POST",
+                f"{self.account.identity_url}/oauth/token",
+                form={"grant_type": "client_credentials", "scope": SCOPES},
+                headers={"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"},
+                public=True,
+            )
+        )
+        if reply.status in (400, 401, 403):
+            raise AuthFailed(answers.words(reply), status=reply.status)
+        if not answers.good(reply):
+            raise BadPayload(reply.unreadable(), status=reply.status)
+        answer = reply.object()
+        token = answers.token(pick(answer, "access_token"))
+        if token is None:
+            raise BadPayload("the sign-in answer carries no access token", status=reply.status)
+        life = answers.integer(pick(answer, "expires_in"))
+        # Tokens of the newer kind go without the word Bearer (D6).
+        kind = word(pick(answer, "token_type") or "bearer")
+        return Session(
+            f"Bearer {token}" if kind == "bearer" else token,
+            lifetime=float(life) if life and life > 0 else TOKEN_LIFE,
+        )
+
+    def sign(self, request: Request, session: Session) -> Request:
+        return replace(request, headers={**request.headers, "Authorization": session.token})
+
+    # the calls
+
+    async def status(self, job: Job) -> Seen:
+        return parse_status(await self.api.send(_about("GET", "jobs", job)))
+
+    async def submit(self, spec: Spec, key: str) -> Submitted:
+        spec = self.check(spec)
+        body = {
+            "name": spec.params.get("name") or spec.report,
+            "timezone": spec.params["timezone"],
+            "format": spec.format,
+            "timespan": timespan(spec, spec.params["timezone"]),
+        }
+        path = f"/data/reports/{answers.segment(spec.report)}/jobs"
+        return parse_submit(await self.api.send(Request("POST", path, json=body)), spec.report)
+
+    async def artifact(self, job: Job) -> File:
+        request = replace(_about("GET", "files", job), timeout=DOWNLOAD_TIMEOUT, cap=MAX_REPORT)
+        for _ in range(HOPS):
+            reply = await self.api.send(request)
+            target = location(reply)
+            if target is None:
+                return parse_download(reply)
+            if not self._own(target):
+                return Signed(target)
+            request = replace(request, path=target, query={})
+        raise BadPayload("the file's address leads in a circle")
+
+    def _own(self, url: str) -> bool:
+        """Whether an address is one of the API's own report paths, which only a signed request may ask."""
+        return origin(url) == origin(self.account.base_url) and "/data/reports/" in urlsplit(url).path
+
+    async def delete(self, job: Job, key: str) -> None:
+        reply = await self.api.send(replace(_about("DELETE", "files", job), refusal_is_answer=True))
+        if answers.good(reply):
+            return
+        if reply.status == 403:
+            # With a fresh token it is about this file (D8): the status call says which of the two it was.
+            raise VendorRefused(f"already deleted or finished: {answers.words(reply)}", status=403)
+        raise answers.failure(reply)
+
+    async def list(self) -> AsyncIterator[Seen]:
+        refused: CallFailed | None = None
+        known = False
+        for kind in TYPES:
+            try:
+                async for seen in self._listed(kind):
+                    yield seen
+                known = True
+            except (NotFound, VendorRefused) as failure:
+                refused = failure
+        if not known and refused is not None:
+            raise VendorRefused(refused.text, status=refused.status)
+
+    async def _listed(self, kind: str) -> AsyncIterator[Seen]:
+        path = f"/data/reports/{kind}/jobs"
+        last: list[str] = []
+        for page in range(1, MAX_PAGES + 1):
+            query = {"page": str(page), "per_page": str(PER_PAGE)}
+            reply = await self.api.send(Request("GET", path, query=query, refusal_is_answer=True))
+            if not answers.good(reply):
+                raise answers.failure(reply)
+            answer = reply.object()
+            found = list(parse_list(answer, kind))
+            references = [seen.reference or "" for seen in found]
+            if references == last:  # a list that ignores `page` would never end
+                return
+            last = references
+            for seen in found:
+                yield seen
+            if not found or (len(found) < PER_PAGE and not has_next(answer)):
+                return
+
+
+def _about(method: str, room: str, job: Job) -> Request:
+    kind, _, number = (job.reference or "").partition("/")
+    if not number:
+        raise VendorRefused("this job has no reference yet")
+    path = f"/data/reports/{answers.segment(kind)}/{room}/{answers.segment(number)}"
+    return Request(method, path, job=job.id)
+
+
+def timespan(spec: Spec, zone: str) -> dict[str, str]:
+    """`from` (inclusive) and `to` (exclusive) as Talkdesk wants them, checked before anything is sent.
+
+    ISO 8601 dates or times; without an offset they are meant in `zone`. Raises UsageProblem.
+    """
+    if not spec.time_from or not spec.time_to:
+        raise UsageProblem("Talkdesk reports need --from and --to, as in --from 2026-11-01 --to 2026-12-01")
+    start, end = _moment("--from", spec.time_from), _moment("--to", spec.time_to)
+    if (start.tzinfo is None) is not (end.tzinfo is None):
+        raise UsageProblem("write --from and --to both with an offset or both without")
+    if end <= start:
+        raise UsageProblem("--to must be later than --from (it is the first moment not in the report)")
+    if end - start > LONGEST:
+        raise UsageProblem("Talkdesk reports span at most one month (31 days); ask for a shorter time")
+    return {"from": _written(start, zone), "to": _written(end, zone)}
+
+
+def _moment(option: str, text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageProblem(
+            f"{option} is an ISO date or time, as in 2026-11-01 or 2026-11-01T08:00:00, "
+            f"not {answers.text(text, 40) or 'an empty text'!r}"
+        ) from None
+
+
+def _written(moment: datetime, zone: str) -> str:
+    if moment.tzinfo is None:
+        return moment.isoformat(timespec="seconds") + ("Z" if zone == "UTC" else "")
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

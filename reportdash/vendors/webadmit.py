@@ -1,0 +1,211 @@
+"""WebAdMIT (Liaison): export files of an export template, handed out by a link that lives half a minute.
+
+Pages: [S2] status; C1 the other calls, C2 the spelling of the status words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from reportdash.errors import AuthFailed, BadPayload, UsageProblem, VendorRefused
+from reportdash.model import HAS_FILE, Credential, Job, JobState, Seen, Signed, Spec, Submitted
+from reportdash.net.http import Reply, Request, Session
+from reportdash.vendors import answers
+from reportdash.vendors.contract import (
+    AccountSettings,
+    Action,
+    Api,
+    Can,
+    File,
+    No,
+    PollPolicy,
+    Url,
+    Vendor,
+    Yes,
+    pick,
+    word,
+)
+
+ROOM = "/api/v1"
+# A live link must not stay behind in an exchange.
+SECRET = ("download_url",)
+
+STATES = {
+    "initializing": JobState.QUEUED,
+    "queued": JobState.QUEUED,
+    "in_progress": JobState.RUNNING,
+    "available": JobState.READY,
+    "success_with_errors": JobState.READY_WITH_WARNINGS,
+    "empty_list": JobState.EMPTY,
+    "failed": JobState.FAILED,
+}
+
+_REFERENCE = re.compile(r"([0-9]{1,18})/([0-9]{1,18})", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+_NO_IDENTITY = "WebAdMIT {does} for one user identity; write user_identity = NUMBER in this account's config"
+
+
+class WebAdmitAccount(AccountSettings):
+    """One WebAdMIT key. `user_identity` is needed to submit and to list, not to follow and download."""
+
+    SECRETS: ClassVar = (("api_key",),)
+
+    vendor: Literal["webadmit"] = "webadmit"
+    base_url: Url = "https://api.webadmit.org"
+    user_identity: Annotated[int, Field(ge=1)] | None = None
+    download_hosts: tuple[str, ...] = ("*.amazonaws.com",)
+
+
+class WebAdmit(Vendor):
+    """WebAdMIT bound to one account."""
+
+    name = "webadmit"
+    title = "WebAdMIT"
+    Account = WebAdmitAccount
+    policy = PollPolicy(poll_min=5.0, poll_max=60.0)
+    report_word = "export id"
+    reference_word = "EXPORT_ID/FILE_ID"
+    params_hint = "none: the export template says everything"
+    resubmit_is_safe = True
+
+    account: WebAdmitAccount
+
+    def can(self, action: Action, job: Job | None = None) -> Can:
+        match action:
+            case Action.DELETE:
+                return No("WebAdMIT has no delete; f forgets the row here")
+            case Action.SUBMIT if self.account.user_identity is None:
+                return No(_NO_IDENTITY.format(does="runs exports"))
+            case Action.LIST if self.account.user_identity is None:
+                return No(_NO_IDENTITY.format(does="lists files"))
+        return Yes()
+
+    @classmethod
+    def reference(cls, text: str) -> str:
+        found = _REFERENCE.fullmatch(text.strip())
+        if found is None:
+            raise UsageProblem(
+                "a WebAdMIT reference is EXPORT_ID/FILE_ID, two numbers as in 86446/74780, "
+                f"not {answers.text(text, 60) or 'an empty text'!r}"
+            )
+        return f"{int(found[1])}/{int(found[2])}"
+
+    def check(self, spec: Spec) -> Spec:
+        report = spec.report.strip()
+        if not _NUMBER.fullmatch(report):
+            raise UsageProblem(
+                f"a WebAdMIT export id is a number, as in 86446, not {answers.text(report, 60)!r}"
+            )
+        if spec.params or spec.format is not None or spec.time_from is not None or spec.time_to is not None:
+            raise UsageProblem(
+                "a WebAdMIT export takes no parameters, format or time span; its template has them"
+            )
+        return replace(spec, report=str(int(report)))
+
+    # The key is the session; there is nothing to fetch and nothing that ends [S2].
+
+    async def sign_in(self, credential: Credential, old: Session | None, bare: Api) -> Session:
+        key = answers.token(credential.fields.get("api_key"))
+        if key is None:
+            raise AuthFailed("the stored API key has a character no key has; log in again")
+        return Session(key)
+
+    def sign(self, request: Request, session: Session) -> Request:
+        return replace(request, headers={**request.headers, "x-api-key": session.token})
+
+    # the calls
+
+    async def status(self, job: Job) -> Seen:
+        """One look. The status call of an available file makes a live link, so a ready job is looked up in
+        the list instead; where the list does not have it (any more), the status call decides after all.
+        """
+        if job.state in HAS_FILE and self.account.user_identity is not None and job.reference:
+            file = job.reference.partition("/")[2]
+            for item in await self._listed(job):
+                if answers.text(pick(item, "id")) == file:
+                    return parse_file(item)
+        return parse_file(await self._file(job))
+
+    async def submit(self, spec: Spec, key: str) -> Submitted:
+        spec = self.check(spec)
+        able = self.can(Action.SUBMIT)
+        if isinstance(able, No):
+            raise VendorRefused(able.reason)
+        path = f"{ROOM}/user_identities/{self.account.user_identity}/exports/{spec.report}/export_files"
+        reply = await self.api.send(Request("POST", path, secret=SECRET))
+        if not answers.good(reply):
+            raise answers.submit_failure(reply)
+        item = one_file(reply)
+        number = answers.text(pick(item, "id")) or ""
+        if not _NUMBER.fullmatch(number):
+            raise BadPayload(f"no file id in the answer: {reply.unreadable()}", status=reply.status)
+        reference = f"{spec.report}/{int(number)}"
+        if answers.text(pick(item, "status")) is None:
+            return Submitted(reference, Seen(JobState.QUEUED, None, reference=reference))
+        return Submitted(reference, replace(parse_file(item), reference=reference))
+
+    async def artifact(self, job: Job) -> File:
+        item = await self._file(job)
+        url = pick(item, "download_url")
+        if isinstance(url, str) and url.strip():
+            return Signed(url.strip())
+        seen = parse_file(item)
+        if seen.state is JobState.READY_WITH_WARNINGS:
+            raise VendorRefused(f"{seen.vendor_status}: WebAdMIT hands out no file for it")
+        raise VendorRefused(f"no link in the answer; WebAdMIT says {seen.vendor_status}")
+
+    async def list(self) -> AsyncIterator[Seen]:
+        able = self.can(Action.LIST)
+        if isinstance(able, No):
+            raise VendorRefused(able.reason)
+        for item in await self._listed(None):
+            export, file = (answers.text(pick(item, key)) or "" for key in ("export_id", "id"))
+            if _NUMBER.fullmatch(export) and _NUMBER.fullmatch(file) and answers.text(pick(item, "status")):
+                yield replace(parse_file(item), reference=f"{int(export)}/{int(file)}")
+
+    async def _file(self, job: Job) -> Mapping[str, Any]:
+        found = _REFERENCE.fullmatch(job.reference or "")
+        if found is None:
+            raise VendorRefused("this job has no reference yet")
+        path = f"{ROOM}/exports/{found[1]}/export_files/{found[2]}"
+        return one_file(await self.api.send(Request("GET", path, job=job.id, secret=SECRET)), look=True)
+
+    async def _listed(self, job: Job | None) -> Sequence[Mapping[str, Any]]:
+        path = f"{ROOM}/user_identities/{self.account.user_identity}/export_files"
+        reply = await self.api.send(Request("GET", path, job=job.id if job else None, secret=SECRET))
+        if not answers.good(reply):
+            failed = answers.failure(reply, certain=False)
+            # A missing identity says nothing of the file.
+            raise VendorRefused(failed.text, status=reply.status) if job is None else failed
+        found = pick(reply.object(), "export_files")
+        if not isinstance(found, list):
+            raise BadPayload(f"no list of files in the answer: {reply.unreadable()}", status=reply.status)
+        return [item for item in found if isinstance(item, dict)]
+
+
+def one_file(reply: Reply, *, look: bool = False) -> Mapping[str, Any]:
+    """The one object that stands under the plural key `export_files` [S2].
+
+    A 404 is believed only when it repeats (`certain` False). Raises NotFound, VendorRefused or BadPayload.
+    """
+    if look and not answers.good(reply):
+        raise answers.failure(reply, certain=False)
+    found = pick(reply.object(), "export_files")
+    if isinstance(found, list) and len(found) == 1:
+        found = found[0]
+    if not isinstance(found, dict):
+        raise BadPayload(f"no export file in the answer: {reply.unreadable()}", status=reply.status)
+    return found
+
+
+def parse_file(item: Mapping[str, Any]) -> Seen:
+    """One export file; words come as `in_progress` or `In Progress` (C2). Raises BadPayload without one."""
+    raw = answers.text(pick(item, "status"), answers.STATUS_WORD)
+    if raw is None:
+        raise BadPayload("the export file carries no status")
+    return Seen(STATES.get(word(raw), JobState.UNKNOWN), raw)
