@@ -3,17 +3,22 @@
 A body is a header, a block of rows that repeats, and a footer, so that a range of a 1 GB file costs a slice.
 """
 
+# ruff: noqa: S311 - chance here makes repeatable demo data, nothing secret
+
 from __future__ import annotations
 
 import hashlib
 import json
 import random
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 BLOCK_ROWS = 400
-"""Distinct rows before they repeat: enough for a plausible file, little enough to make one in a moment."""
+"""Distinct rows before they repeat: enough for a plausible file, little enough to make in a moment."""
+
+VARIANTS = 4
+"""Sets of such rows a kind of report has; files share them."""
 
 
 @dataclass(frozen=True)
@@ -60,46 +65,56 @@ class Content:
 
 def csv_content(rng: random.Random, kind: str, size: int, encoding: str = "utf-8") -> Content:
     """A CSV of about `size` bytes; at size 0 the header line alone."""
-    rows = make_rows(rng, kind, BLOCK_ROWS if size else 0)
     header = ",".join(COLUMNS[kind]) + "\r\n"
-    lines = [",".join(_cell(value) for value in row.values()) + "\r\n" for row in rows]
     media = f"text/csv; charset={'iso-8859-1' if encoding == 'latin-1' else encoding}"
-    return _fill(header, lines, "", size, "", encoding, media)
+    lines = _lines(rng, kind, "csv", encoding) if size else []
+    return _fill(header.encode(encoding), lines, b"", size, b"", media)
 
 
 def json_content(rng: random.Random, kind: str, size: int, before: str, after: str) -> Content:
     """A JSON text `before` + `[row, …]` + `after` of about `size` bytes; `{total}` in it is the row count."""
-    rows = make_rows(rng, kind, BLOCK_ROWS if size else 0)
-    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
-    return _fill(before + "[", lines, "]" + after, size, ",", "utf-8", "application/json; charset=utf-8")
+    lines = _lines(rng, kind, "json", "utf-8") if size else []
+    header, footer = f"{before}[".encode(), f"]{after}".encode()
+    return _fill(header, lines, footer, size, b",", "application/json; charset=utf-8")
 
 
-def _fill(
-    header: str, lines: list[str], footer: str, size: int, comma: str, encoding: str, media: str
-) -> Content:
+def _lines(rng: random.Random, kind: str, form: str, encoding: str) -> list[bytes]:
+    """A row of its own, then shared ones from a place by chance: no two files are alike, and none is dear."""
+    shared = _shared(kind, rng.randrange(VARIANTS), form, encoding)
+    at = rng.randrange(len(shared))
+    own = make_rows(rng, kind, 1)
+    return [*_encoded(own, form, encoding), *shared[at:], *shared[:at]]
+
+
+@lru_cache(maxsize=64)
+def _shared(kind: str, variant: int, form: str, encoding: str) -> list[bytes]:
+    rng = random.Random(f"{kind}/{variant}")
+    return _encoded(make_rows(rng, kind, BLOCK_ROWS), form, encoding)
+
+
+def _encoded(rows: list[dict[str, Any]], form: str, encoding: str) -> list[bytes]:
+    if form == "json":
+        return [json.dumps(row, ensure_ascii=False).encode(encoding) for row in rows]
+    return [(",".join(map(_cell, row.values())) + "\r\n").encode(encoding) for row in rows]
+
+
+def _fill(header: bytes, lines: list[bytes], footer: bytes, size: int, comma: bytes, media: str) -> Content:
     """Rows up to `size`: whole blocks repeat, a part of a block goes into the footer."""
-    encoded = [line.encode(encoding, "replace") for line in lines]
-    joint = comma.encode()
-    width = sum(map(len, encoded)) + len(joint) * len(encoded)
+    width = sum(map(len, lines)) + len(comma) * len(lines)
     repeats = size // width if width else 0
     rest: list[bytes] = []
     room = size - repeats * width
-    for line in encoded:
+    for line in lines:
         if room <= 0:
             break
         rest.append(line)
         room -= len(line)
     if comma and repeats and not rest:
-        rest = encoded[:1]
-    total = repeats * len(encoded) + len(rest)
-    end = joint.join(rest) if comma else b"".join(rest)
-    return Content(
-        header.encode(encoding, "replace"),
-        b"".join(line + joint for line in encoded),
-        repeats,
-        end + footer.replace("{total}", str(total)).encode(encoding, "replace"),
-        media,
-    )
+        rest = lines[:1]
+    total = repeats * len(lines) + len(rest)
+    block = b"".join(line + comma for line in lines) if repeats else b""
+    end = comma.join(rest) + footer.replace(b"{total}", str(total).encode())
+    return Content(header, block, repeats, end, media)
 
 
 def _cell(value: Any) -> str:

@@ -169,6 +169,13 @@ class Talkdesk(Vendor):
 
     # jobs
 
+    def adopt(self, account: str, reference: str, **more: Any) -> Job:
+        """A reference is `TYPE/ID`; raises ValueError for another."""
+        kind, _, identity = reference.partition("/")
+        if not kind or not identity or "/" in identity:
+            raise ValueError(f"not TYPE/ID: {reference}")
+        return super().adopt(account, reference, **{**more, "report": kind})
+
     def _submit(self, request: Request, account: Account, kind: str) -> Reply:
         body = request.json()
         if not isinstance(body, dict):

@@ -108,6 +108,11 @@ class WebAdmit(Vendor):
                 return self._status(f"{int(export)}/{int(file)}", account)
         return _missing()
 
+    def adopt(self, account: str, reference: str, **more: Any) -> Job:
+        """A reference is `EXPORT_ID/FILE_ID`; raises ValueError for another."""
+        export, _, file = reference.partition("/")
+        return super().adopt(account, f"{int(export)}/{int(file)}", **{**more, "report": str(int(export))})
+
     # what there is
 
     def _identities(self, account: Account) -> Reply:

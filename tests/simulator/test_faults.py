@@ -78,6 +78,16 @@ async def test_a_hang_waits_until_released(
     assert (await waiting).json()["result"] is True
 
 
+async def test_what_still_hangs_does_not_hold_up_the_end(http: httpx.AsyncClient) -> None:
+    async with Simulator() as sim:
+        hang = Hang()
+        sim.inject("7g", hang)
+        waiting = asyncio.create_task(http.get(sim.url("7g")))
+        await hang.arrived.wait()
+    with pytest.raises(httpx.TransportError):
+        await asyncio.wait_for(waiting, 5)
+
+
 async def test_half_and_cut_bodies(sim: Simulator, http: httpx.AsyncClient, headers: dict[str, str]) -> None:
     sim.inject("7g", Half(), path="/Report")
     half = await submit(sim, http, headers)

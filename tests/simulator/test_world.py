@@ -118,6 +118,14 @@ def test_an_account_that_is_not_there_is_an_error() -> None:
         Simulator().add("7g", "a", "nobody")
 
 
+@pytest.mark.parametrize(
+    ("vendor", "reference"), [("webadmit", "12"), ("talkdesk", "calls"), ("talkdesk", "a/b/c")]
+)
+def test_a_reference_in_another_form_is_an_error(vendor: str, reference: str) -> None:
+    with pytest.raises(ValueError):
+        Simulator().add(vendor, reference)
+
+
 def test_no_changes_means_none(clock: Clock) -> None:
     sim = Simulator(now=clock, changes=0)
     jobs = [sim.add("7g", str(n), report="X", stage=stage) for n, stage in enumerate(("queued", "running"))]
