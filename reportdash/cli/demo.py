@@ -1,0 +1,190 @@
+"""`demo` and `simulator`: the program with nothing but itself, over real HTTP on loopback.
+
+The demo reads no config and no environment; its ledger and files live in a temporary folder that goes with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reportdash.cli.context import LEDGER
+from reportdash.cli.demo_rows import VENDOR, rows
+from reportdash.clock import SystemClock
+from reportdash.errors import Exit, Problem, UsageProblem
+
+if TYPE_CHECKING:
+    from reportdash.engine.runtime import Engine
+    from reportdash.model import Job
+
+BATCH = 5_000
+"""Rows of one transaction while the table is filled."""
+
+
+def simulator(args: argparse.Namespace) -> int:
+    """Serve the four vendors until ctrl+c; stdout is a config that works with them."""
+    from reportdash.simulator.standalone import run_forever
+
+    try:
+        run_forever(args.port, args.seed, args.chaos)
+    except OSError as error:
+        raise UsageProblem(
+            f"{error.strerror or error}; name another with --port, or leave it out to take free ones"
+        ) from error
+    return int(Exit.OK)
+
+
+def demo(args: argparse.Namespace) -> int:
+    """The dashboard on a simulator of its own."""
+    from reportdash.cli.dash import show
+
+    with (
+        Child(args.seed, args.changes, args.chaos) as child,
+        tempfile.TemporaryDirectory(prefix="reportdash-demo-", ignore_cleanup_errors=True) as text,
+    ):
+        folder = Path(text)
+        known = _fill(folder, args.jobs, args.seed, only_working=bool(args.changes))
+
+        @asynccontextmanager
+        async def engine() -> AsyncIterator[Engine]:
+            async with _engine(folder, child, known, args) as running:
+                yield running
+
+        return show(folder / LEDGER, engine, demo=True, changes=args.changes is not None, environ={})
+
+
+def _fill(folder: Path, count: int, seed: int, *, only_working: bool) -> list[dict[str, Any]]:
+    """Write the rows into the demo's ledger; return what the simulator has to know of them."""
+    from reportdash.ledger.store import Store
+
+    clock = SystemClock()
+    known: list[dict[str, Any]] = []
+    batch: list[Job] = []
+    with Store.open(folder / LEDGER, clock=clock) as store:
+        store.write(lambda: store.verbs.ensure_accounts(VENDOR), durable=False)
+        for row in rows(count, seed, clock.now(), folder / "reports", only_working=only_working):
+            batch += [row.job, *row.children]
+            if row.known is not None:
+                known.append(row.known)
+            if len(batch) >= BATCH:
+                store.add_many(batch)
+                batch = []
+        store.add_many(batch)
+    return known
+
+
+@asynccontextmanager
+async def _engine(
+    folder: Path, child: Child, known: list[dict[str, Any]], args: argparse.Namespace
+) -> AsyncIterator[Engine]:
+    """An engine whose accounts are the simulator's, with credentials that live in this process only."""
+    from reportdash.credentials import Chain
+    from reportdash.engine.runtime import Engine
+    from reportdash.ledger import Ledger
+    from reportdash.settings import Settings
+    from reportdash.vendors import registry
+
+    hello = await asyncio.to_thread(child.hello)
+    await asyncio.to_thread(child.add, known)
+    accounts: dict[str, Any] = {}
+    secrets: dict[str, str] = {}
+    for name, account in hello["accounts"].items():
+        if name not in VENDOR:
+            continue
+        keys = {**account["settings"], "vendor": account["vendor"]}
+        if args.changes is not None:
+            # Each live job is looked at more often than it changes, so that every change is seen.
+            every = max(0.4, min(2.0, 0.5 * len(known) / max(args.changes, 0.1)))
+            keys |= {"poll_min": every, "poll_max": every, "max_inflight": 16}
+        accounts[name] = registry.account_class(account["vendor"]).model_validate(keys)
+        for field, value in account["secrets"].items():
+            secrets[f"REPORTDASH_SECRET__{name.upper()}__{field.upper()}"] = value
+    settings = Settings(download_dir=folder / "reports", accounts=accounts, bell=False, title=False)
+    clock = SystemClock()
+    ledger = await Ledger.open(folder / LEDGER, clock=clock)
+    chain = Chain(environ=secrets)
+    running = Engine(
+        settings, ledger, chain, clock=clock, paced=args.changes is None, read_only=args.read_only
+    )
+    try:
+        await running.start()
+        running.poll()
+        yield running
+    finally:
+        await running.stop()
+        await chain.aclose()
+        await ledger.close()
+
+
+class Child:
+    """The simulator's process: told over its standard input, gone when that closes."""
+
+    def __init__(self, seed: int, changes: float | None, chaos: bool) -> None:
+        words = [sys.executable, "-m", "reportdash.simulator", "--child", "--seed", str(seed)]
+        if changes is not None:
+            words += ["--changes", str(changes)]
+        if chaos:
+            words.append("--chaos")
+        # A group of its own: ctrl+c and hang-ups are the dashboard's, which then closes the pipe.
+        self._process = subprocess.Popen(  # noqa: S603 - our own module, words from checked numbers
+            words,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        process = self._process
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            process.wait(3)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+    def hello(self) -> dict[str, Any]:
+        """Its addresses and accounts; waits until it serves. Raises Problem when it did not start."""
+        return self._answer()
+
+    def add(self, jobs: list[dict[str, Any]]) -> None:
+        """Make jobs known that stand in the ledger already."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps({"add": jobs}).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError:
+            raise _gone() from None
+        answer = self._answer()
+        if "error" in answer:
+            raise Problem(
+                f"the demo's simulator did not take its jobs: {answer['error']}", exit_code=Exit.INTERNAL
+            )
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise _gone()
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+def _gone() -> Problem:
+    return Problem(
+        "the demo's simulator did not start; `reportdash simulator` says why", exit_code=Exit.INTERNAL
+    )
