@@ -206,8 +206,8 @@ class _Loader(Checker):
             if not _ACCOUNT_NAME.fullmatch(name):
                 self.fail(
                     path,
-                    f"{dotted(path)} is no account name: use at most 64 letters, digits, - and _, a letter or "
-                    "digit first, as in [accounts.main]",
+                    f"{dotted(path)} is no account name: write at most 64 letters, digits, - and _, "
+                    "with a letter or digit first, as in [accounts.main]",
                 )
             twin = seen.setdefault(plain_name(name), name)
             if twin != name:
@@ -248,6 +248,7 @@ class _Loader(Checker):
                 (*path, "poll_min"),
                 f"{dotted((*path, 'poll_min'))} is more than poll_max: write poll_min = {high:g} or less",
             )
+        self.check_encrypted(path, account)
         return self.with_ca_file(path, account)
 
     def vendor_class(self, path: KeyPath, table: dict[str, Any]) -> type[BaseModel]:
@@ -275,6 +276,21 @@ class _Loader(Checker):
             like = nearest(vendor, VENDORS)
             hint = f'the nearest is vendor = "{like}"' if like else f"write vendor = {choices}"
             self.fail((*path, "vendor"), f"{dotted((*path, 'vendor'))} names no vendor we know; {hint}")
+
+    def check_encrypted(self, path: KeyPath, account: BaseModel) -> None:
+        plain = {key: value for key, value in account if key.endswith("url") and isinstance(value, str)}
+        plain = {key: value for key, value in plain.items() if value.startswith("http://")}
+        if not plain or getattr(account, "allow_insecure", False):
+            return
+        from reportdash.net.guard import is_loopback  # brings asyncio, which most commands do without
+
+        for key, value in plain.items():
+            if not is_loopback(value):
+                self.fail(
+                    (*path, key),
+                    f"{dotted((*path, key))} is not encrypted and not on this server: write https://, or "
+                    "allow_insecure = true if you accept that",
+                )
 
     def with_ca_file(self, path: KeyPath, account: BaseModel) -> BaseModel:
         named = getattr(account, "ca_file", None)

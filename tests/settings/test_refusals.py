@@ -1,0 +1,201 @@
+"""A config error is one sentence: file, line, key, the nearest valid key, what to write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reportdash.errors import UsageProblem
+from reportdash.settings import load
+from tests.settings.vendors import account_class, refusal
+
+MAIN = '[accounts.main]\nvendor = "7g"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "hint"),
+    [
+        ("keep_days = soon", "config.toml, line 1, column 13: ", "write text in quotes"),
+        ("a = 1\n[a]\n[a]", "config.toml, line 2, column 3: ", "write TOML"),
+        ('x = """\n', "config.toml, at its end: ", "write TOML"),
+        (
+            "\nkeepdays = 3",
+            "config.toml, line 2: keepdays ",
+            "the nearest is keep_days: write keep_days = 90",
+        ),
+        ("zzz = 3", "config.toml, line 1: zzz ", "accounts, bell, download_dir"),
+        ("[account.main]\n", "config.toml, line 1: account ", "the nearest is accounts"),
+        ('keep_days = "soon"', "config.toml, line 1: keep_days takes a whole number", "write keep_days = 90"),
+        ("keep_days = true", "config.toml, line 1: keep_days takes a whole number", "write keep_days = 90"),
+        ("keep_days = 0", "config.toml, line 1: keep_days takes a number of at least 1", "keep_days = 90"),
+        ('read_only = "maybe"', "config.toml, line 1: read_only takes true or false", "read_only = false"),
+        ('glyphs = "asci"', "config.toml, line 1: glyphs takes", 'the nearest is glyphs = "ascii"'),
+        ("mouse = 7", 'config.toml, line 1: mouse takes "auto", true or false', 'write mouse = "auto"'),
+        ("theme = 3", "config.toml, line 1: theme takes text in quotes", 'theme = "reportdash-dark"'),
+        ('download_dir = ""', "config.toml, line 1: download_dir is empty", 'download_dir = "~/reports"'),
+        ("[keys]\ndelete = 5", "config.toml, line 2: keys.delete takes a key", 'write delete = "d"'),
+        ("[views.a]\nfiltr = 1", "config.toml, line 2: views.a.filtr ", "the nearest is filter"),
+        ("[views]\na = 1", "config.toml, line 2: views.a takes a table", "write [views.a]"),
+        ("accounts = 3", "config.toml, line 1: accounts takes a table", "[accounts.main]"),
+        ('[accounts."a b"]\n', 'config.toml, line 1: accounts."a b" is no account name', "letters, digits"),
+        (
+            "[accounts.main]\n",
+            "config.toml, line 1: accounts.main has no vendor",
+            'write vendor = "7g", "sigma"',
+        ),
+        (
+            '[accounts.main]\nvendr = "7g"',
+            "config.toml, line 2: accounts.main.vendr ",
+            "the nearest is vendor",
+        ),
+        ('[accounts.main]\nvendor = "talkdisk"', "config.toml, line 2: accounts.main.vendor", '"talkdesk"'),
+        (
+            MAIN + "idempotnt = true",
+            "config.toml, line 3: accounts.main.idempotnt",
+            "the nearest is idempotent",
+        ),
+        (MAIN + 'base_url = "ftp://x"', "config.toml, line 3: accounts.main.base_url", "https://"),
+        (
+            MAIN + 'base_url = "http://x.example"',
+            "config.toml, line 3: accounts.main.base_url",
+            "allow_insecure",
+        ),
+        (MAIN + "poll_min = -1", "config.toml, line 3: accounts.main.poll_min", "more than 0"),
+        (
+            MAIN + "poll_min = 9\npoll_max = 3",
+            "config.toml, line 3: accounts.main.poll_min is more than",
+            "3 or",
+        ),
+        (MAIN + 'ca_file = "no.pem"', "config.toml, line 3: accounts.main.ca_file", "PEM file"),
+        (
+            MAIN + 'credential_command = "pass"',
+            "config.toml, line 3: accounts.main.credential_command",
+            '["…"]',
+        ),
+        (
+            '[accounts.calls]\nvendor = "talkdesk"\nregion = "euu"',
+            "config.toml, line 3: accounts.calls.region takes",
+            'the nearest is region = "eu"',
+        ),
+        (
+            '[accounts.a-b]\nvendor="7g"\n[accounts.A_b]\nvendor="7g"',
+            "config.toml, line 3: accounts a-b and A_b",
+            "rename one",
+        ),
+        (
+            'accounts.main = { vendor = "7g", carefull = true }',
+            "config.toml, line 1: accounts.main.carefull",
+            "the nearest is careful: write careful = false",
+        ),
+    ],
+)
+def test_the_sentence_names_place_key_and_what_to_write(
+    tmp_path: Path, text: str, start: str, hint: str
+) -> None:
+    sentence = refusal(tmp_path, text)
+    assert sentence.startswith(start), sentence
+    assert hint in sentence
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        MAIN + 'password = "hunter2"',
+        MAIN + 'username = "hunter2"',
+        MAIN + 'Pass-Word = "hunter2"',
+        MAIN + 'passwrod = "hunter2"',
+        MAIN + 'api_key = "hunter2"',
+        MAIN + "[accounts.main.credentials]\nx = 'hunter2'",
+        '[accounts.main]\nclient_secret = "hunter2"',
+        'accounts.main = { vendor = "7g", token = "hunter2" }',
+    ],
+)
+def test_a_secret_in_the_config_is_named_but_not_repeated(tmp_path: Path, text: str) -> None:
+    sentence = refusal(tmp_path, text)
+    assert "accounts.main." in sentence
+    assert "`reportdash login main`" in sentence
+    assert "hunter2" not in sentence
+
+
+def test_a_secret_at_the_top_is_named_but_not_repeated(tmp_path: Path) -> None:
+    sentence = refusal(tmp_path, 'api-key = "hunter2"')
+    assert sentence.startswith("config.toml, line 1: api-key is a secret")
+    assert "reportdash login ACCOUNT" in sentence
+    assert "hunter2" not in sentence
+
+
+def test_a_secret_comes_before_any_other_fault(tmp_path: Path) -> None:
+    assert "password is a secret" in refusal(tmp_path, MAIN + 'zzz = 1\npassword = "x"')
+
+
+def test_an_address_with_a_password_is_refused_without_repeating_it(tmp_path: Path) -> None:
+    sentence = refusal(tmp_path, MAIN + 'base_url = "https://op:hunter2@api.example"')
+    assert "base_url" in sentence
+    assert "hunter2" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("environ", "start", "hint"),
+    [
+        ({"REPORTDASH_KEEP_DAYS": "x"}, "REPORTDASH_KEEP_DAYS: keep_days takes", "whole number"),
+        (
+            {"REPORTDASH_ACCOUNTS__MAIN__POL_MIN": "1"},
+            "REPORTDASH_ACCOUNTS__MAIN__POL_MIN: accounts.main.pol_min",
+            "the nearest is poll_min",
+        ),
+        (
+            {"REPORTDASH_ACCOUNTS__X__REGION": "eu"},
+            "REPORTDASH_ACCOUNTS__X__REGION: accounts.x has no",
+            "vendor =",
+        ),
+        (
+            {"REPORTDASH_ACCOUNTS__MAIN__DOWNLOAD_HOSTS": "[a"},
+            "REPORTDASH_ACCOUNTS__MAIN__DOWNLOAD_HOSTS: not readable",
+            "JSON",
+        ),
+        (
+            {"REPORTDASH_ACCOUNTS__MAIN__PASSWORD": "hunter2"},
+            "REPORTDASH_ACCOUNTS__MAIN__PASSWORD: ",
+            "REPORTDASH_SECRET__MAIN__PASSWORD",
+        ),
+    ],
+)
+def test_a_fault_in_the_environment_names_the_variable(
+    tmp_path: Path, environ: dict[str, str], start: str, hint: str
+) -> None:
+    sentence = refusal(tmp_path, MAIN, environ)
+    assert sentence.startswith(f"environment variable {start}"), sentence
+    assert hint in sentence
+    assert "hunter2" not in sentence
+
+
+def test_unknown_actions_and_themes_are_refused_where_the_caller_knows_them(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('theme = "mone"\n[keys]\ndelet = "x"\n')
+    with pytest.raises(UsageProblem, match=r"line 3: keys\.delet is not an action; the nearest is delete"):
+        load(path, account_class=account_class, environ={}, known_actions=["delete", "download"])
+    with pytest.raises(UsageProblem, match=r'line 1: theme names no theme; .* write theme = "mono"'):
+        load(path, account_class=account_class, environ={}, known_themes=["mono", "light"])
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"a = 1\nb = '\xff'\n")
+    with pytest.raises(UsageProblem, match=r"line 2: not UTF-8 text"):
+        load(path, account_class=account_class, environ={})
+    path.write_bytes(b"#" * 2_000_000)
+    with pytest.raises(UsageProblem, match="larger than 1 MiB"):
+        load(path, account_class=account_class, environ={})
+    with pytest.raises(UsageProblem, match="is a folder"):
+        load(tmp_path, account_class=account_class, environ={})
+    with pytest.raises(UsageProblem, match="cannot be read"):
+        load(Path("/proc/self/mem"), account_class=account_class, environ={})
+    path.write_text("a = " + "[" * 5_000 + "]" * 5_000)
+    with pytest.raises(UsageProblem, match="nested too deeply"):
+        load(path, account_class=account_class, environ={})
+
+
+def test_nothing_is_made_on_the_way(tmp_path: Path) -> None:
+    refusal(tmp_path, 'download_dir = "out"\nzzz = 1')
+    assert [path.name for path in tmp_path.iterdir()] == ["config.toml"]
