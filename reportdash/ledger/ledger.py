@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from reportdash.clock import Clock
+from reportdash.errors import Problem
 from reportdash.ledger.owner import this_process
 from reportdash.ledger.reads import Changes
 from reportdash.ledger.store import Store
@@ -35,12 +37,14 @@ class Ledger:
         ledger = cls(path, clock=clock, owner=owner)
         ledger.store = await ledger._thread.start()
         ledger._rev = await ledger._thread.read(ledger.store.rev)
-        await ledger._thread.write(ledger.store.leases.beat, durable=False)
+        with suppress(Problem):  # on a full disk the table is shown all the same
+            await ledger._thread.write(ledger.store.leases.beat, durable=True)
         return ledger
 
     async def close(self) -> None:
         """Commit what waits, give back this owner's leases, close the file."""
-        await self._thread.stop(self.store.leases.release_all)
+        with suppress(Problem):  # leases that could not be given back run out by themselves
+            await self._thread.stop(self.store.leases.release_all)
 
     # Reading.
 

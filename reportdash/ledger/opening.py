@@ -1,22 +1,29 @@
-"""Opening the ledger's file: folder and file modes, the journal mode, and sentences for what can be wrong.
+"""Opening the ledger's file: folder and file modes, the journal mode, and what to refuse before any write.
 
 Touches the data folder and nothing else. Knows no rows.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from pathlib import Path
 
-from reportdash.errors import Problem, UsageProblem
 from reportdash.ledger import schema
-from reportdash.plain import clean
-
-BUSY_SECONDS = 15.0
-"""How long a statement waits for another process's lock before it gives up."""
+from reportdash.ledger.problems import (
+    BUSY_SECONDS,
+    disk_full,
+    explain,
+    foreign,
+    newer,
+    primary,
+    unwritable,
+)
 
 _NETWORKED = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "9p", "glusterfs", "lustre"})
+_NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+"""What opening ends with where there is no room for a WAL's shared memory."""
 
 
 def journal_mode(version: tuple[int, ...], networked: bool = False) -> str:
@@ -29,109 +36,70 @@ def journal_mode(version: tuple[int, ...], networked: bool = False) -> str:
     return "truncate" if affected or networked or version < (3, 7, 0) else "wal"
 
 
-def connect(path: Path, now: float) -> sqlite3.Connection:
+def connect(path: Path, now: float) -> tuple[sqlite3.Connection, bool]:
     """The ledger at `path` for reading and writing; made, or brought up to date, when need be.
 
+    The second value is true when there is no room to open it but as it lies on the disk, for reading alone.
     Raises UsageProblem: unwritable folder, another program's file, newer schema; Problem: damaged, disk full.
     """
-    shown = clean(path, 300)
     try:
         _prepare(path)
     except OSError as error:
-        raise UsageProblem(
-            f"cannot write the ledger {shown}: {error.strerror or error}. "
-            "Give a folder you may write with --data-dir or REPORTDASH_DATA_DIR."
-        ) from error
-    db = None
+        raise (disk_full(path) if error.errno == errno.ENOSPC else unwritable(path, error)) from error
     try:
-        db = _connect(path, "rw")
-        _check(db, path)
-        _set_journal(db, path)
-        if schema.version(db) != schema.VERSION:
-            _build(db, path, now)
+        return _ready(path, now), False
     except sqlite3.Error as error:
-        if db is not None:
-            db.close()
+        if primary(error) in _NO_ROOM and path.stat().st_size:
+            return as_it_lies(path), True
         raise explain(error, path) from error
-    except BaseException:
-        if db is not None:
-            db.close()
-        raise
-    return db
 
 
-def connect_readonly(path: Path) -> tuple[sqlite3.Connection, bool]:
-    """The ledger for reading alone, and whether it had to be opened as it lies on the disk.
+def connect_readonly(path: Path, now: float) -> tuple[sqlite3.Connection, bool]:
+    """The ledger for reading alone; an empty one in memory when there is none. Second value as for `connect`.
 
-    The second is true when nothing can be written next to it (full disk): then what a writer has not yet put
-    into the main file is not seen. Raises UsageProblem when there is no ledger, else as `connect`.
+    Opened like any other, so that a killed writer's journal is rolled back before anything is read. Raises as
+    `connect`, but takes a folder that cannot be written.
     """
     if not path.exists():
-        raise UsageProblem(
-            f"there is no ledger at {clean(path, 300)} yet; `reportdash` or `track` makes one."
-        )
-    # Opened for writing at first: a crashed writer's journal has to be rolled back before anything is read.
-    for mode, immutable in (("rw", False), ("ro", False), ("ro", True)):
-        db = None
+        db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        schema.create(db, now)
+        return db, False
+    try:
+        return _ready(path, now, write=False), False
+    except sqlite3.Error as error:
+        if primary(error) in (*_NO_ROOM, sqlite3.SQLITE_READONLY) and path.stat().st_size:
+            return as_it_lies(path), True
+        raise explain(error, path) from error
+
+
+def as_it_lies(path: Path) -> sqlite3.Connection:
+    """The main file alone, without a look at locks or at what a writer has not yet put into it."""
+    try:
+        db = _connect(path, "ro&immutable=1")
         try:
-            db = _connect(path, mode, immutable=immutable)
-            db.execute("PRAGMA query_only = ON")
             _check(db, path)
-            if schema.version(db) != schema.VERSION:
-                db.close()
-                return _upgraded_for_reading(path), False
-        except sqlite3.OperationalError as error:
-            if db is not None:
-                db.close()
-            if immutable or error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-                raise explain(error, path) from error
-            continue
-        except sqlite3.Error as error:
-            if db is not None:
-                db.close()
-            raise explain(error, path) from error
         except BaseException:
-            if db is not None:
-                db.close()
+            db.close()
             raise
-        return db, immutable
-    raise AssertionError("the last mode either opens or raises")
-
-
-def _upgraded_for_reading(path: Path) -> sqlite3.Connection:
-    import time
-
-    db = connect(path, time.time())
-    db.execute("PRAGMA query_only = ON")
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
     return db
 
 
-def explain(error: sqlite3.Error, path: Path) -> Problem:
-    """What a SQLite error means for the operator: what, why, what next."""
-    code = getattr(error, "sqlite_errorcode", None)
-    primary = code & 0xFF if isinstance(code, int) else None
-    shown = clean(path, 300)
-    if primary == sqlite3.SQLITE_FULL:
-        return Problem(
-            f"the disk is full: the ledger {shown} took no change. "
-            "Free some space; what was written before is safe."
-        )
-    if primary in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-        return Problem(
-            f"the ledger {shown} is damaged ({clean(error, 120)}). Nothing was changed. "
-            "Put a backup in its place, or move it away to begin with an empty one."
-        )
-    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return Problem(
-            f"the ledger {shown} is held by another process for more than {BUSY_SECONDS:.0f} s. "
-            "Nothing was changed; try again, or end the process that hangs."
-        )
-    if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        return UsageProblem(
-            f"cannot write the ledger {shown} ({clean(error, 120)}). "
-            "Give a folder you may write with --data-dir or REPORTDASH_DATA_DIR."
-        )
-    return Problem(f"the ledger {shown} could not be used: {clean(error, 200)}. Nothing was changed.")
+def _ready(path: Path, now: float, *, write: bool = True) -> sqlite3.Connection:
+    db = _connect(path, "rw")
+    try:
+        _check(db, path)
+        if write:
+            _set_journal(db, path)
+        if schema.version(db) != schema.VERSION:
+            _build(db, path, now)
+        if not write:
+            db.execute("PRAGMA query_only = ON")
+    except BaseException:
+        db.close()
+        raise
+    return db
 
 
 def _prepare(path: Path) -> None:
@@ -141,12 +109,14 @@ def _prepare(path: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
         folder.chmod(0o700)
-    elif folder.stat().st_mode & 0o077 and folder.stat().st_uid == os.geteuid() and _ours(folder, path):
-        folder.chmod(0o700)
+    else:
+        found = folder.stat()
+        if found.st_mode & 0o077 and found.st_uid == os.geteuid() and _ours(folder, path):
+            folder.chmod(0o700)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         found = os.fstat(handle)
-        if found.st_mode & 0o077 and found.st_uid == os.geteuid():
+        if found.st_mode & 0o777 != 0o600 and found.st_uid == os.geteuid():
             os.fchmod(handle, 0o600)
     finally:
         os.close(handle)
@@ -157,10 +127,9 @@ def _ours(folder: Path, path: Path) -> bool:
     return path.exists() or not any(folder.iterdir())
 
 
-def _connect(path: Path, mode: str, *, immutable: bool = False) -> sqlite3.Connection:
-    address = f"{path.absolute().as_uri()}?mode={mode}{'&immutable=1' if immutable else ''}"
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(
-        address,
+        f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
         timeout=BUSY_SECONDS,
         isolation_level=None,
@@ -175,16 +144,9 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
     application = int(db.execute("PRAGMA application_id").fetchone()[0])
     if application != schema.APPLICATION_ID:
         if application or found or db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
-            raise UsageProblem(
-                f"{clean(path, 300)} is not a reportdash ledger but another program's file. "
-                "Nothing was changed; give another folder with --data-dir."
-            )
+            raise foreign(path)
     elif found > schema.VERSION:
-        raise UsageProblem(
-            f"the ledger {clean(path, 300)} was made by a newer reportdash (schema {found}, this one knows "
-            f"{schema.VERSION}). Nothing was changed; upgrade reportdash, or give another folder "
-            "with --data-dir."
-        )
+        raise newer(path, found, schema.VERSION)
 
 
 def _set_journal(db: sqlite3.Connection, path: Path) -> None:
@@ -192,8 +154,8 @@ def _set_journal(db: sqlite3.Connection, path: Path) -> None:
     try:
         db.execute(f"PRAGMA journal_mode = {wanted}")
     except sqlite3.OperationalError as error:
-        # Another process has it open in the other mode: both modes are correct, so its choice stands.
-        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        # Another process has it open in the other mode: its choice stands while it runs.
+        if primary(error) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise
 
 

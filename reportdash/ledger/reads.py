@@ -23,6 +23,7 @@ from reportdash.ledger.rows import (
     exchange_of,
     intent_of,
     job_of,
+    safe,
 )
 from reportdash.model import (
     OCCUPIES_SLOT,
@@ -168,12 +169,12 @@ class Reads:
         """The job of this account with this reference, if it is not forgotten."""
         return self._one(
             f"SELECT {JOB} FROM jobs WHERE account = ? AND reference = ? AND {_LIVE}",
-            (account, clean(reference, 4000)),
+            (account, safe(reference)),
         )
 
     def known_reference(self, account: str, reference: str) -> bool:
         """Whether this reference is, or ever was, a row of this account: tombstones count."""
-        reference = clean(reference, 4000)
+        reference = safe(reference)
         if self.by_reference(account, reference) is not None:
             return True
         query = "SELECT 1 FROM jobs WHERE account = ? AND reference = ? AND forgotten_at IS NOT NULL LIMIT 1"

@@ -6,8 +6,8 @@ One-shot commands use it as it is; `Ledger` runs it in a thread of its own.
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,9 +18,11 @@ from reportdash.errors import Problem
 from reportdash.ledger import opening
 from reportdash.ledger.leases import Leases
 from reportdash.ledger.owner import this_process
+from reportdash.ledger.problems import disk_full, explain
 from reportdash.ledger.reads import Reads
 from reportdash.ledger.verbs import Verbs
 from reportdash.model import Job
+from reportdash.plain import clean
 
 T = TypeVar("T")
 
@@ -36,26 +38,19 @@ class Store(Reads):
     """The ledger's file. Reading is inherited; writing goes through `commit`."""
 
     def __init__(
-        self,
-        db: sqlite3.Connection,
-        path: Path,
-        *,
-        clock: Clock,
-        owner: str,
-        readonly: bool,
-        as_it_lies: bool,
-        breathe: bool,
+        self, db: sqlite3.Connection, path: Path, *, clock: Clock, owner: str, breathe: bool = False
     ) -> None:
         super().__init__(db, breathe=breathe)
         self.path = path
         self.owner = owner
-        self.readonly = readonly
-        self.as_it_lies = (
-            as_it_lies  # opened without looking for a writer's unfinished work: the disk is full
-        )
+        self.readonly = False
+        self.as_it_lies = False
+        """There was no room to open the file for writing: it is shown as the disk has it."""
         self.verbs = Verbs(self, clock)
         self.leases = Leases(self.verbs, clock, owner)
+        self._clock = clock
         self._synced: bool | None = None
+        self._first_rev = 0
 
     @classmethod
     def open(
@@ -67,22 +62,17 @@ class Store(Reads):
         owner: str | None = None,
         breathe: bool = False,
     ) -> Store:
-        """Open the ledger at `path`; made if it is not there, unless `readonly`. Raises Problem."""
+        """Open the ledger at `path`. Raises Problem.
+
+        One that is not there is made; `readonly`, it is taken for an empty one and nothing is made.
+        On a full disk it may open for reading alone (`as_it_lies`); the next write tries again.
+        """
         clock = clock or SystemClock()
-        as_it_lies = False
-        if readonly:
-            db, as_it_lies = opening.connect_readonly(path)
-        else:
-            db = opening.connect(path, clock.now())
-        return cls(
-            db,
-            path,
-            clock=clock,
-            owner=owner or this_process(),
-            readonly=readonly,
-            as_it_lies=as_it_lies,
-            breathe=breathe,
-        )
+        connect = opening.connect_readonly if readonly else opening.connect
+        db, as_it_lies = connect(path, clock.now())
+        store = cls(db, path, clock=clock, owner=owner or this_process(), breathe=breathe)
+        store.readonly, store.as_it_lies = readonly, as_it_lies
+        return store
 
     def close(self) -> None:
         self.db.close()
@@ -102,14 +92,16 @@ class Store(Reads):
         this returns. Raises Problem when nothing of it could be kept (disk full, locked, damaged).
         """
         if self.readonly:
-            raise Problem(f"the ledger {self.path} is open for reading only.")
+            raise Problem(f"the ledger {clean(self.path, 300)} is open for reading only.")
+        if self.as_it_lies:
+            self._open_again()
         try:
             self._begin(durable)
             results = [self._one_change(change) for change in changes]
             self._end()
         except sqlite3.Error as error:
             self._rollback()
-            raise opening.explain(error, self.path) from error
+            raise explain(error, self.path) from error
         except BaseException:
             self._rollback()
             raise
@@ -151,25 +143,25 @@ class Store(Reads):
                 raise  # SQLite undid the whole of it (disk full): no neighbour is left to save
             self.db.execute("ROLLBACK TO change")
             self.db.execute("RELEASE change")
-            return Failed(opening.explain(error, self.path) if isinstance(error, sqlite3.Error) else error)
+            return Failed(explain(error, self.path) if isinstance(error, sqlite3.Error) else error)
         self.db.execute("RELEASE change")
         return result
 
     def _end(self) -> None:
         if self.verbs.last_rev != self._first_rev:
             self.db.execute("UPDATE meta SET rev = ?", (self.verbs.last_rev,))
-        deadline = time.monotonic() + opening.BUSY_SECONDS
-        while True:
-            try:
-                self.db.execute("COMMIT")
-            except sqlite3.OperationalError as error:
-                # A reader is in the way; the transaction stands and can be tried again.
-                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY and self.db.in_transaction
-                if not busy or time.monotonic() >= deadline:
-                    raise
-            else:
-                return
+        self.db.execute("COMMIT")
 
     def _rollback(self) -> None:
         if self.db.in_transaction:
-            self.db.execute("ROLLBACK")
+            with suppress(sqlite3.Error):  # the file's journal undoes it, now or at the next opening
+                self.db.execute("ROLLBACK")
+
+    def _open_again(self) -> None:
+        """There was no room to open the file for writing; perhaps there is now. Raises Problem if not."""
+        db, still = opening.connect(self.path, self._clock.now())
+        if still:
+            db.close()
+            raise disk_full(self.path)
+        self.db.close()
+        self.db, self.as_it_lies, self._synced = db, False, None

@@ -8,13 +8,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import queue
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from reportdash.errors import Problem
 from reportdash.ledger.owner import HEARTBEAT_SECONDS
+from reportdash.ledger.problems import explain
 from reportdash.ledger.store import Failed, Store
 
 T = TypeVar("T")
@@ -41,7 +44,10 @@ class LedgerThread:
         self._batch: list[Pending] = []
         self._batch_due: float | None = None
         self._store: Store | None = None
-        self._stopping = False
+        self._stopping = False  # nothing more is taken
+        self._ended = False  # the thread's own
+        self._path = Path()
+        self._seen_version = 0
         self._seen_rev = 0
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
 
@@ -50,19 +56,24 @@ class LedgerThread:
         opened: asyncio.Future[Store] = self._loop.create_future()
         self._inbox.put(lambda: self._open(opened))
         self._thread.start()
-        return await opened
+        try:
+            return await opened
+        except asyncio.CancelledError:
+            self._stopping = True
+            self._inbox.put(lambda: self._close(opened))
+            raise
 
     async def stop(self, last: Callable[[], Any]) -> None:
         """Commit what waits, then `last`, close the file and end the thread."""
         if self._stopping:
             return
+        farewell = self.write(last, durable=True)
+        self._stopping = True
+        ended = self._loop.create_future()
+        self._inbox.put(lambda: self._close(ended))
         try:
-            if self._store is not None:
-                await self.write(last, durable=True)
+            await farewell
         finally:
-            self._stopping = True
-            ended = self._loop.create_future()
-            self._inbox.put(lambda: self._close(ended))
             await ended
             self._thread.join()
 
@@ -98,26 +109,20 @@ class LedgerThread:
     def _run(self) -> None:
         look_at = time.monotonic() + LOOK_SECONDS
         beat_at = time.monotonic() + HEARTBEAT_SECONDS
-        while not self._stopping or self._store is not None:
-            now = time.monotonic()
-            until = look_at if self._batch_due is None else min(look_at, self._batch_due)
-            try:
-                job = self._inbox.get(timeout=max(0.0, until - now))
-            except queue.Empty:
-                job = None
-            if job is not None:
-                job()
+        while not self._ended:
+            batch_due = self._batch_due
+            until = look_at if batch_due is None else min(look_at, batch_due)
+            with contextlib.suppress(queue.Empty):
+                self._inbox.get(timeout=max(0.0, until - time.monotonic()))()
             if self._store is None:
-                if job is not None and job is not _wake:
-                    return
                 continue
             now = time.monotonic()
             self._flush(now)
             if now >= look_at:
-                self._look()
+                self._look(self._store)
                 look_at = now + LOOK_SECONDS
             if now >= beat_at:
-                self._beat()
+                self._beat(self._store)
                 beat_at = now + HEARTBEAT_SECONDS
 
     def _open(self, opened: asyncio.Future[Any]) -> None:
@@ -125,13 +130,15 @@ class LedgerThread:
             self._store = self._opener()
             self._seen_version = self._store.data_version()
             self._seen_rev = self._store.rev()
+            self._path = self._store.path
         except Exception as error:
+            self._ended = True
             self._deliver([(opened, Failed(error))])
         else:
             self._deliver([(opened, self._store)])
 
     def _close(self, ended: asyncio.Future[Any]) -> None:
-        store, self._store = self._store, None
+        store, self._store, self._ended = self._store, None, True
         if store is not None:
             store.close()
         self._deliver([(ended, None)])
@@ -139,6 +146,8 @@ class LedgerThread:
     def _answer(self, question: Callable[[], Any], future: asyncio.Future[Any]) -> None:
         try:
             value = question()
+        except sqlite3.Error as error:
+            value = Failed(explain(error, self._path))
         except Exception as error:
             value = Failed(error)
         self._deliver([(future, value)])
@@ -164,27 +173,22 @@ class LedgerThread:
         assert store is not None
         try:
             values = store.commit([change for change, _ in writes], durable=durable)
+            rev = store.verbs.last_rev
         except Exception as error:
-            values = [Failed(error)] * len(writes)
-        self._deliver(
-            [(future, value) for (_, future), value in zip(writes, values, strict=True)], store.verbs.last_rev
-        )
+            values, rev = [Failed(error)] * len(writes), 0
+        self._deliver([(future, value) for (_, future), value in zip(writes, values, strict=True)], rev)
 
-    def _look(self) -> None:
-        """Learn of other processes' commits."""
-        store = self._store
-        assert store is not None
-        try:
+    def _look(self, store: Store) -> None:
+        """Learn of other processes' commits. A file that cannot be read says so to whoever asks for rows."""
+        with contextlib.suppress(sqlite3.Error):
             version = store.data_version()
             if version != self._seen_version:
                 self._seen_version = version
                 self._deliver([], store.rev())
-        except Exception:  # noqa: S110 - a file that cannot be read says so to whoever asks for rows
-            pass
 
-    def _beat(self) -> None:
-        store = self._store
-        if store is not None and not store.readonly:
+    def _beat(self, store: Store) -> None:
+        """Tell other hosts that we live; the leases say it too, so one that fails is no matter."""
+        with contextlib.suppress(Problem):
             store.commit([store.leases.beat])
 
     def _deliver(self, results: list[Result], rev: int = 0) -> None:
@@ -196,7 +200,9 @@ class LedgerThread:
             if future.done():
                 continue  # its task was cancelled; the change stands
             if isinstance(value, Failed):
-                future.set_exception(value.error)
+                error = value.error
+                # A future takes every exception but this one.
+                future.set_exception(RuntimeError(error) if isinstance(error, StopIteration) else error)
             else:
                 future.set_result(value)
         if rev > self._seen_rev:

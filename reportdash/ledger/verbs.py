@@ -6,6 +6,7 @@ Every write stamps its row with the next `rev`. What a method raises undoes that
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from reportdash.clock import Clock
@@ -50,9 +51,12 @@ class Verbs:
 
     def __init__(self, reads: Reads, clock: Clock) -> None:
         self.reads = reads
-        self.db = reads.db
         self.clock = clock
         self.last_rev = 0
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        return self.reads.db
 
     def next_rev(self) -> int:
         self.last_rev += 1
@@ -99,7 +103,7 @@ class Verbs:
         job = self._update(row, row_of(new) if new is not None else row, who, what, touched=error is not None)
         if job.id == job_id:
             self._errors(job_id, error, clear_error)
-            self._exchanges(job_id, exchanges)
+        self._exchanges(job.id, exchanges)
         return job
 
     def change_group(
@@ -287,8 +291,8 @@ class Verbs:
             job.vendor_status,
             job.message,
         )
-        self.db.execute(_INSERT_EVENT, line)
-        if job.checks % 16 == 15:  # now and then is often enough to keep it bounded
+        added = self.db.execute(_INSERT_EVENT, line).lastrowid or 0
+        if added % 16 == 0:  # now and then is often enough to keep it bounded
             self.db.execute(
                 "DELETE FROM history WHERE job = ?1 AND seq <= "
                 "(SELECT seq FROM history WHERE job = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)",

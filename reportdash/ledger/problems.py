@@ -1,0 +1,68 @@
+"""What a SQLite error means for the operator: what, why, what next. No I/O."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from reportdash.errors import Exit, Problem, UsageProblem
+from reportdash.plain import clean
+
+BUSY_SECONDS = 15.0
+"""How long a statement waits for another process's lock before it gives up."""
+
+_ELSEWHERE = "Give a folder you may write with --data-dir or REPORTDASH_DATA_DIR."
+
+
+def primary(error: sqlite3.Error) -> int:
+    """The primary result code, 0 when SQLite gave none."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code & 0xFF if isinstance(code, int) else 0
+
+
+def explain(error: sqlite3.Error, path: Path) -> Problem:
+    """The Problem for an error of this file. Whatever it was, the change it met was not made."""
+    code, shown, words = primary(error), clean(path, 300), clean(error, 150)
+    if code == sqlite3.SQLITE_FULL:
+        return disk_full(path)
+    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+        return Problem(
+            f"the ledger {shown} is damaged ({words}). Nothing was changed. "
+            "Put a backup in its place, or move it away to begin with an empty one.",
+            exit_code=Exit.USAGE,
+        )
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return Problem(
+            f"the ledger {shown} has been held by another process for {BUSY_SECONDS:.0f} s. "
+            "Nothing was changed; try again, or end the process that hangs."
+        )
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return UsageProblem(f"cannot write the ledger {shown} ({words}). {_ELSEWHERE}")
+    return Problem(f"the ledger {shown} could not be used: {words}. Nothing was changed; try again.")
+
+
+def disk_full(path: Path) -> Problem:
+    return Problem(
+        f"the disk is full: the ledger {clean(path, 300)} took no change. "
+        "Free some space and try again; what was written before is safe."
+    )
+
+
+def unwritable(path: Path, error: OSError) -> UsageProblem:
+    return UsageProblem(
+        f"cannot write the ledger {clean(path, 300)}: {error.strerror or clean(error)}. {_ELSEWHERE}"
+    )
+
+
+def foreign(path: Path) -> UsageProblem:
+    return UsageProblem(
+        f"{clean(path, 300)} is not a reportdash ledger but another program's file. "
+        "Nothing was changed; give another folder with --data-dir."
+    )
+
+
+def newer(path: Path, found: int, known: int) -> UsageProblem:
+    return UsageProblem(
+        f"the ledger {clean(path, 300)} was made by a newer reportdash (schema {found}; known is {known}). "
+        "Nothing was changed; upgrade reportdash, or give another folder with --data-dir."
+    )
