@@ -153,26 +153,32 @@ class Client:
             self._known.credential(credential.fields.values())
             session = await self._refresh(signer, credential, old) if old is not None else None
             if session is None:
-                session = await signer.sign_in(credential, None, self._bare)
+                session = await self._ask(signer, credential, None)
             self._known.token(session.token, session.refresh)
             return session
         except AuthFailed as error:
             failure = AuthFailed(self._clean(error.text), status=error.status, code=error.code)
         except CallFailed as error:
             failure = error
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            failure = BadPayload(f"the answer to the sign-in is not as documented ({type(error).__name__})")
         self.last_error = failure.text
         raise failure
 
     async def _refresh(self, signer: Signer, credential: Credential, old: Session) -> Session | None:
         """The refreshed session; None when it takes a full sign-in."""
         try:
-            return await signer.sign_in(credential, old, self._bare)
+            return await self._ask(signer, credential, old)
         except (NoCredential, Throttled, Unreachable):
             raise
         except CallFailed:
             return None
+
+    async def _ask(self, signer: Signer, credential: Credential, old: Session | None) -> Session:
+        try:
+            return await signer.sign_in(credential, old, self._bare)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            kind = type(error).__name__
+        # Outside the handler: what was caught may quote the answer, tokens included.
+        raise BadPayload(f"the answer to the sign-in is not as documented ({kind})")
 
     # One call.
 

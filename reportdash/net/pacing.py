@@ -24,7 +24,7 @@ SLOWEST = 1 / 60
 RECOVERY = 60.0
 """Seconds without a new 429 after which the pace doubles again."""
 
-_SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
+_SECONDS = re.compile(r"[0-9]+", re.ASCII)
 _DATE = re.compile(
     r"[A-Za-z]{3,9}, ?[0-9A-Za-z :-]{10,30} GMT|[A-Z][a-z]{2} [A-Z][a-z]{2} [0-9 :]{16}", re.ASCII
 )
@@ -37,7 +37,6 @@ def parse_retry_after(text: str | None, now: float) -> float | None:
     """
     if text is None:
         return None
-    text = text.strip(" \t")
     if _SECONDS.fullmatch(text):
         return min(float(text), MAX_RETRY_AFTER)
     if not _DATE.fullmatch(text):
@@ -116,11 +115,9 @@ class Pacer:
     def learn(self, headers: Mapping[str, str]) -> None:
         """Read X-RateLimit-Remaining (lower-case name) of an answer; nonsense is passed over."""
         text = headers.get("x-ratelimit-remaining")
-        if text is None:
+        if text is None or not _SECONDS.fullmatch(text):
             return
-        if not _SECONDS.fullmatch(text):
-            return
-        left = int(text)
+        left = float(text)
         self._fill(self._clock.monotonic())
         if left >= LOW_REMAINING:
             self._learned = math.inf

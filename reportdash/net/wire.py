@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Sequence
 from contextlib import aclosing
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -84,17 +85,23 @@ class Wire:
         failure: CallFailed | None = None
         name = where.partition("://")[2]
         connect = min(CONNECT, request.timeout * 0.8)
+        now = asyncio.get_running_loop().time
+        end = now() + request.timeout
         try:
             transport = self._routes.get(where) or await self._open(where)
             outgoing = self._outgoing(request, url, connect)
-            async with asyncio.timeout(request.timeout) as deadline:
+            end = now() + request.timeout
+            async with asyncio.timeout_at(end) as deadline:
                 answer = await transport.handle_async_request(outgoing)
                 try:
                     return await _read(answer, request, deadline, name, told)
                 finally:
                     await answer.aclose()
         except TimeoutError:
-            failure = Unreachable(f"no complete answer from {name} within {request.timeout:g} s")
+            if now() < end:
+                failure = Unreachable(f"{name} fell silent for {IDLE:g} s within its answer")
+            else:
+                failure = Unreachable(f"no complete answer from {name} within {request.timeout:g} s")
         except CallFailed as error:
             failure = error
         except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError) as error:
@@ -236,6 +243,7 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{host}:{port or (443 if parts.scheme == 'https' else 80)}"
 
 
+@lru_cache(maxsize=256)
 def is_loopback(url: str) -> bool:
     """Whether the address is this very machine: localhost, or a loopback number."""
     host = urlsplit(url).hostname or ""
