@@ -1,6 +1,6 @@
 """`demo` and `simulator`: the program with nothing but itself, over real HTTP on loopback.
 
-The demo reads no config and no environment; its ledger and files live in a temporary folder that goes with it.
+It reads no config and no environment; its ledger and files live in a temporary folder that goes with it.
 """
 
 from __future__ import annotations

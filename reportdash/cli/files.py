@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from reportdash.board.query import parse
+from reportdash.cli.asking import query
 from reportdash.cli.context import asynchronous, engine
 from reportdash.cli.output import data, note, say
 from reportdash.engine.outcome import Outcome
@@ -34,7 +34,7 @@ async def download(args: argparse.Namespace) -> int:
     to = _folder(args.to)
     async with engine(args) as running:
         if args.all_ready:
-            jobs = await _all_ready(running, " ".join(args.jobs))
+            jobs = await _all_ready(running, args.jobs)
         else:
             jobs = await _find(running, args.jobs)
         if args.all_ready and not jobs:
@@ -47,9 +47,9 @@ def _folder(text: str | None) -> Path | None:
     return Path(text).expanduser().absolute() if text else None
 
 
-async def _all_ready(running: Engine, query: str) -> list[Job]:
+async def _all_ready(running: Engine, words: Sequence[str]) -> list[Job]:
     """Ready reports that are not saved and whose vendor hands out a file; the rest are named on stderr."""
-    wanted = parse(query)
+    wanted = query(words)
     now = running.clock.now()
     health = {account.name: account.shown for account in await running.ledger.accounts()}
     chosen: list[Job] = []

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from reportdash.board import facts
-from reportdash.board.query import parse
+from reportdash.board.states import face
+from reportdash.cli.asking import query as wanted_by
 from reportdash.cli.context import place
 from reportdash.cli.output import data, line_json, table
 from reportdash.clock import SystemClock, rfc3339
@@ -17,16 +18,18 @@ from reportdash.ledger.store import Store
 from reportdash.model import Event, Exchange, Health, Job, LastError
 
 
+FILE_WIDTH = 21
+
+
 def jobs(args: argparse.Namespace) -> int:
     """The table, once; with --json one job a line."""
-    text = " ".join(args.query)
-    query = parse(text)
+    query = wanted_by(args.query)
     here = place(args)
     if not here.ledger.exists():
         return int(Exit.OK)
     store = Store.open(here.ledger, clock=SystemClock(), readonly=True)
     try:
-        if args.json and not text.strip():
+        if args.json and not args.query:
             for record in store.rows_json():
                 line_json(record)
             return int(Exit.OK)
@@ -46,15 +49,17 @@ def jobs(args: argparse.Namespace) -> int:
 
 def _row(job: Job, now: float) -> tuple[str, ...]:
     indent = "  " if job.parent else ""
+    sight, look = facts.Sight(now), face(job)
+    next_run = facts.next_run(job, sight)
     return (
         job.id,
-        facts.state_word(job),
+        look.word,
         indent + job.name,
         job.account,
-        job.vendor_status or "",
+        facts.says(job),
         facts.age(job, now),
-        facts.next_text(job, now),
-        facts.file_text(job),
+        next_run.text if next_run else "",
+        "".join(run.text for run in facts.file_runs(job, look, sight, FILE_WIDTH)).strip(),
     )
 
 

@@ -6,7 +6,7 @@ import argparse
 import time
 from collections.abc import Callable
 
-from reportdash.board.query import parse
+from reportdash.cli.asking import query
 from reportdash.cli.context import asynchronous, engine
 from reportdash.cli.output import data, line_json, say
 from reportdash.engine.runtime import Engine
@@ -22,7 +22,7 @@ TICK = 1.0
 @asynchronous
 async def watch(args: argparse.Namespace) -> int:
     """Poll until every matching job is settled (or ready), or for ever."""
-    wanted = parse(" ".join(args.query))
+    wanted = query(args.query)
     async with engine(args, download_ready=args.download) as running:
         now = running.clock.now
         health: dict[str, Health] = {}
