@@ -229,6 +229,8 @@ class Talkdesk(Vendor):
     async def delete(self, job: Job, key: str) -> None:
         reply = await self.api.send(replace(_about("DELETE", "files", job), refusal_is_answer=True))
         if answers.good(reply):
+            if reply.body:
+                reply.object()  # the documented answer is 204; a page for people confirms nothing
             return
         if reply.status == 403:
             # With a fresh token it is about this file (D8): the status call says which of the two it was.
@@ -270,8 +272,8 @@ class Talkdesk(Vendor):
 
 def _about(method: str, room: str, job: Job) -> Request:
     kind, _, number = (job.reference or "").partition("/")
-    if not number:
-        raise VendorRefused("this job has no reference yet")
+    if not PART.fullmatch(kind) or not PART.fullmatch(number):
+        raise VendorRefused("this job has no Talkdesk reference (TYPE/ID)")
     path = f"/data/reports/{answers.segment(kind)}/{room}/{answers.segment(number)}"
     return Request(method, path, job=job.id)
 

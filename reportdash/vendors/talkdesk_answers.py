@@ -44,8 +44,11 @@ def location(reply: Reply) -> str | None:
     target = reply.headers.get("location", "").strip()
     if reply.status not in RESULT or not target:
         return None
-    resolved = urljoin(reply.url, target)
-    return resolved if urlsplit(resolved).scheme in ("http", "https") else None
+    try:
+        resolved = urljoin(reply.url, target)
+        return resolved if urlsplit(resolved).scheme in ("http", "https") else None
+    except ValueError:  # half an IPv6 address
+        return None
 
 
 def parse_status(reply: Reply) -> Seen:
