@@ -299,6 +299,7 @@ class Signed:
 
     url: str
     filename: str | None = None  # raw: only through the sanitiser
+    checksum: str | None = None  # where the vendor gives one: "sha256:hex", "md5:hex"
 
     def __repr__(self) -> str:
         return "Signed(…)"
@@ -313,6 +314,7 @@ class Body:
     total: int | None = None
     filename: str | None = None
     note: str | None = None  # about the content: "no rows in the file"
+    checksum: str | None = None  # as in Signed
 
 
 @dataclass(slots=True, frozen=True)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from reportdash.engine import sidecar
-from reportdash.engine.folders import FULL, NoSpace, folder_problem, is_part, open_folder
+from reportdash.engine.folders import FLOOR, FULL, NoSpace, folder_problem, is_part, open_folder
 from reportdash.engine.names import numbered
 from reportdash.engine.placing import place, reserve_blocks
 from reportdash.engine.sidecar import Sidecar, boot_id
@@ -26,7 +26,6 @@ from reportdash.errors import Problem
 
 SYNC_EVERY = 64 * 1024 * 1024
 """Bytes between two records of how much of a part has surely reached the disk."""
-FLOOR = 64 * 1024 * 1024
 _READ = 1024 * 1024
 
 
@@ -56,6 +55,7 @@ class Part:
         self._fd = fd
         self._floor = floor
         self._reserved = 0
+        self._sealed = False  # an earlier run counted it complete and noted its hash
         self._hash = hashlib.sha256()
         self._extra: Any = None
         self.side = Sidecar(job, boot=boot_id())
@@ -102,8 +102,14 @@ class Part:
         return self.size > 0 and self.side.etag is not None
 
     @property
+    def worth_keeping(self) -> bool:
+        """Whether a later run can make something of the part or its sidecar."""
+        return self.resumable or self.side.final is not None
+
+    @property
     def complete(self) -> bool:
-        return self.resumable and self.size == self.side.total
+        """Whether every byte is here already, and only the final name is missing."""
+        return self._sealed or (self.resumable and self.size == self.side.total)
 
     @property
     def sha256(self) -> str:
@@ -123,6 +129,11 @@ class Part:
             self._replace_part()
             return None
         size = info.st_size
+        if self.side.sha256 is not None:
+            self._rehash(size)
+            self._sealed = self.sha256 == self.side.sha256
+            if self._sealed:
+                return None
         if self.side.boot != boot_id():
             size = min(size, self.side.synced)  # what was only in memory may have become holes
         if self.side.etag is None or (self.side.total is not None and size > self.side.total):
@@ -136,27 +147,23 @@ class Part:
             self.side = replace(self.side, boot=boot_id())
         return None
 
-    def checked_by(self, algorithm: str | None) -> None:
-        """Also compute the vendor's own kind of checksum (`md5`, `sha256` …) over all bytes."""
-        self._extra = None
-        if algorithm is not None and algorithm != "sha256":
-            self._extra = hashlib.new(algorithm, usedforsecurity=False)
-            if self.size:
-                self._rehash(self.size)
-
-    def checksum(self) -> str:
-        """Hex of the vendor's kind of checksum, SHA-256 by default."""
-        return str((self._extra or self._hash).hexdigest())
+    def checksum_matches(self) -> bool | None:
+        """Whether the bytes have the vendor's checksum; None without one that can be computed."""
+        wanted = (self.side.checksum or "").partition(":")[2].strip().lower()
+        if not wanted or self._extra is None:
+            return None
+        return str(self._extra.hexdigest()) == wanted
 
     # writing
 
-    def restart(self, *, etag: str | None, total: int | None, extension: str | None) -> None:
+    def restart(
+        self, *, etag: str | None, total: int | None, extension: str | None, checksum: str | None = None
+    ) -> None:
         """Throw away what is there and begin version `etag` of `total` bytes. Raises NoSpace."""
         os.ftruncate(self._fd, 0)
-        os.lseek(self._fd, 0, os.SEEK_SET)
-        self.size = self._reserved = 0
+        self._reserved, self._sealed = 0, False
+        self.side = Sidecar(self.job, etag, total, extension, checksum, boot=boot_id())
         self._rehash(0)
-        self.side = Sidecar(self.job, etag=etag, total=total, extension=extension, boot=boot_id())
         self._write_side()
         self.reserve()
 
@@ -281,8 +288,7 @@ class Part:
 
     def _rehash(self, size: int) -> None:
         self._hash = hashlib.sha256()
-        if self._extra is not None:
-            self._extra = hashlib.new(self._extra.name, usedforsecurity=False)
+        self._extra = _hasher(self.side.checksum)
         offset = 0
         while offset < size:
             block = os.pread(self._fd, min(_READ, size - offset), offset)
@@ -361,6 +367,14 @@ def _open_part(folder: Path, folder_fd: int, name: str) -> int:
 
 def _foreign(folder: Path, name: str) -> Problem:
     return Problem(f"{folder / name} is not a plain file of ours; look at it, then take it away")
+
+
+def _hasher(checksum: str | None) -> Any:
+    """The hash a vendor's `algorithm:hex` needs; None for one that this Python does not know."""
+    algorithm = (checksum or "").partition(":")[0].strip().lower()
+    if algorithm not in hashlib.algorithms_guaranteed or algorithm.startswith("shake"):
+        return None
+    return hashlib.new(algorithm, usedforsecurity=False)
 
 
 def _hash_file(fd: int, size: int) -> Any:

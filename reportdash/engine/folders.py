@@ -11,6 +11,8 @@ from pathlib import Path
 from reportdash.errors import Problem
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+FLOOR = 64 * 1024 * 1024
+"""Bytes of the disk that downloads leave free."""
 
 
 class NoSpace(Exception):

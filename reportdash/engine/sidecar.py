@@ -15,14 +15,16 @@ _MAX = 64 * 1024
 class Sidecar:
     """What must be known to go on with a part. No address, ever.
 
-    `etag` a strong one or None; `total` the whole size in bytes; `synced` bytes surely on the disk in `boot`;
-    `final` and `sha256` are written just before the file gets its final name.
+    `etag` a strong one or None; `checksum` the vendor's, as `md5:…`; `total` the whole size in bytes;
+    `synced` bytes surely on the disk in `boot`; `final`, `sha256` and `verified` are written just before the
+    file gets its final name.
     """
 
     job: str
     etag: str | None = None
     total: int | None = None
     extension: str | None = None
+    checksum: str | None = None
     synced: int = 0
     boot: str = ""
     final: str | None = None
@@ -68,7 +70,7 @@ def parse(data: bytes) -> Sidecar | None:
     numbers = (raw["synced"], raw["total"])
     if any(type(n) is not int and n is not None for n in numbers) or raw["synced"] is None:
         return None
-    texts = [raw[k] for k in ("job", "etag", "extension", "boot", "final", "sha256", "verified")]
+    texts = [raw[k] for k in ("job", "etag", "extension", "checksum", "boot", "final", "sha256", "verified")]
     if any(not isinstance(t, str) and t is not None for t in texts):
         return None
     final = raw["final"]
