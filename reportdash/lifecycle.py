@@ -188,6 +188,11 @@ def unsure_submit(job: Job) -> bool:
     return job.state is JobState.SUBMITTING and job.intent is not None and job.intent.stage is Stage.UNSURE
 
 
+def may_hold_report(state: JobState) -> bool:
+    """Whether the vendor may hold a report in this state: without our copy it is unsaved."""
+    return state in HAS_FILE or state is JobState.UNKNOWN
+
+
 def enter(job: Job, state: JobState, now: float) -> Job:
     """The job in `state`, with `settled_at` kept true; for the engine's own transitions too.
 

@@ -126,18 +126,14 @@ class Core:
         if event.is_set() or (seconds is not None and seconds <= 0):
             await asyncio.sleep(0)
             return
-        waiters = {asyncio.ensure_future(event.wait())}
+        waiters: set[asyncio.Future[Any]] = {asyncio.ensure_future(event.wait())}
         if seconds is not None:
-            waiters.add(asyncio.ensure_future(self._sleep(seconds)))
+            waiters.add(asyncio.ensure_future(self.clock.sleep(seconds)))
         try:
             await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for waiter in waiters:
                 waiter.cancel()
-
-    async def _sleep(self, seconds: float) -> bool:
-        await self.clock.sleep(seconds)
-        return True
 
 
 def last_error(error: CallFailed, now: float) -> LastError:

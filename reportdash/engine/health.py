@@ -28,7 +28,7 @@ class _Streak:
 
 
 def usable_at(row: Account, now: float) -> float:
-    """When the account may be asked again; `now` if at once. Whether it is paused or refused is not looked at."""
+    """When the account may be asked again; `now` if at once. Paused and refused are other questions."""
     if row.health not in (Health.THROTTLED, Health.UNREACHABLE) or row.until is None:
         return now
     return now if schedule.passed(row.until, row.since, now) else row.until
@@ -51,15 +51,18 @@ class HealthDesk:
     async def answered(self, account: str, *, asked: float, fence: Fence | None = None) -> None:
         """A readable answer came to a request sent at `asked`: trouble older than the request is over."""
         now = self._core.clock.now()
+        row = await self._core.ledger.account(account)
+        if row.health is Health.OK and row.failures == 0 and row.accepted_at is not None:
+            self._streaks.pop(account, None)
+            return
 
         def fold(row: Account) -> Account:
-            if row.health is Health.OK and row.failures == 0:
-                return row
             if row.health is Health.AUTH_FAILED and row.since is not None and row.since > asked:
                 return row
             if row.health is Health.THROTTLED and not schedule.passed(row.until, row.since, asked):
                 return row
-            return healthy(row, now)
+            accepted = row.accepted_at is None or row.health is Health.AUTH_FAILED
+            return healthy(row, now, accepted=accepted)
 
         row = await self._core.ledger.change_account(account, fold, fence=fence)
         if row.health is Health.OK:
@@ -68,7 +71,7 @@ class HealthDesk:
     async def failed(
         self, seat: Seat, error: CallFailed, *, asked: float, fence: Fence | None = None
     ) -> Account | None:
-        """A call sent at `asked` failed: the account's row after it; None when it is not the account's matter."""
+        """A call sent at `asked` failed: the account's row after it; None if the account is not to blame."""
         now = self._core.clock.now()
         streak = self._streaks.setdefault(seat.name, _Streak())
         if isinstance(error, Throttled):
@@ -109,6 +112,14 @@ class HealthDesk:
             return None
         return await self._core.ledger.change_account(seat.name, fold, fence=fence)
 
+    async def accepted(self, account: str) -> Account:
+        """A credential was accepted just now: whoever waits for one reads the row again."""
+        now = self._core.clock.now()
+        self._streaks.pop(account, None)
+        return await self._core.ledger.change_account(
+            account, lambda row: healthy(row, now, accepted=True), durable=True
+        )
+
     async def keyless(self, account: str, words: str = NO_KEY) -> Account:
         """No credential was found where this account's is looked for."""
         now = self._core.clock.now()
@@ -117,9 +128,17 @@ class HealthDesk:
         )
 
 
-def healthy(row: Account, now: float) -> Account:
-    """The row of an account whose last request was answered."""
-    return replace(row, health=Health.OK, since=now, until=None, message=None, failures=0, accepted_at=now)
+def healthy(row: Account, now: float, *, accepted: bool = False) -> Account:
+    """The row of an account whose last request was answered. `accepted`: with a credential new to us."""
+    return replace(
+        row,
+        health=Health.OK,
+        since=row.since if row.health is Health.OK else now,
+        until=None,
+        message=None,
+        failures=0,
+        accepted_at=now if accepted else row.accepted_at,
+    )
 
 
 def trouble(row: Account, health: Health, message: str, now: float, *, until: float | None = None) -> Account:

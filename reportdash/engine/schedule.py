@@ -116,14 +116,16 @@ def stagger(jobs: Sequence[Job], policy: PollPolicy, now: float, chance: Chance)
     }
 
 
-def too_far(job: Job, policy: PollPolicy, now: float, until: float | None) -> bool:
+def too_far(
+    job: Job, policy: PollPolicy, now: float, until: float | None, *, pause: float = BACKOFF_CAP
+) -> bool:
     """Whether the next look lies further ahead than any schedule puts it: a clock has jumped, it is due.
 
-    `until` is when a throttled account opens again.
+    `until` is when a throttled account opens again, `pause` the longest backoff that is believed.
     """
     if job.next_poll_at is None:
         return False
-    longest = max(interval(job, policy, now), BACKOFF_CAP) * (1 + 2 * JITTER)
+    longest = max(interval(job, policy, now), pause) * (1 + 2 * JITTER)
     return job.next_poll_at > max(now, until or now) + longest
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+from reportdash.model import Credential
 from reportdash.net.client import Client
 from reportdash.vendors.contract import AccountSettings, PollPolicy, Vendor
 
@@ -16,6 +18,8 @@ class Seat:
     settings: AccountSettings
     vendor: Vendor
     client: Client
+    find_credential: Callable[[], Awaitable[Credential | None]]
+    """The credential as it is now, None if there is none. Raises CredentialProblem with a sentence."""
 
     @property
     def policy(self) -> PollPolicy:

@@ -1,0 +1,130 @@
+"""One look at one job: ask the vendor, fold the answer into the ledger's row, say when to look again.
+
+A look that fails changes the job's attempts and last error, and the account's health; never the job's state.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from reportdash import lifecycle
+from reportdash.engine import schedule
+from reportdash.engine.core import Core, last_error
+from reportdash.engine.health import HealthDesk, usable_at
+from reportdash.engine.seat import Seat
+from reportdash.errors import (
+    AuthFailed,
+    BadPayload,
+    CallFailed,
+    NoCredential,
+    NotFound,
+    Throttled,
+    Unreachable,
+)
+from reportdash.model import Account, Exchange, Fence, Health, Job, Seen, replace
+from reportdash.plain import clean
+
+log = logging.getLogger(__name__)
+
+_ACCOUNTS_MATTER = (Throttled, NoCredential, AuthFailed, Unreachable)
+
+
+class Looker:
+    """Looks at jobs. Every write carries the fence it is given."""
+
+    def __init__(self, core: Core, health: HealthDesk) -> None:
+        self._core = core
+        self._health = health
+
+    async def look(self, seat: Seat, job: Job, fence: Fence, answered: Callable[[], None]) -> Job:
+        """Look once and write what was seen. `answered` is called when the request is over.
+
+        Raises LeaseLost, and KeyError when the row is gone.
+        """
+        core = self._core
+        asked = core.clock.now()
+        result: Seen | CallFailed
+        with core.exchanges.of(job.id) as kept:
+            try:
+                result = await seat.vendor.status(job)
+            except CallFailed as error:
+                result = error
+            except Exception as error:  # a vendor's own mistake is no answer about the job
+                log.exception("%s: the status of %s ended unexpectedly", seat.name, job.id)
+                result = BadPayload(f"the answer could not be read ({type(error).__name__})")
+            finally:
+                answered()
+            exchanges = list(kept)
+            kept.clear()
+        if isinstance(result, _ACCOUNTS_MATTER):
+            account = await self._health.failed(seat, result, asked=asked, fence=fence)
+            return await self._account_failed(seat, job, result, account, exchanges, fence)
+        await self._health.answered(seat.name, asked=asked, fence=fence)
+        if isinstance(result, Seen):
+            return await self._seen(seat, job, result, exchanges, fence)
+        return await self._not_seen(seat, job, result, exchanges, fence)
+
+    async def _seen(
+        self, seat: Seat, job: Job, seen: Seen, exchanges: Sequence[Exchange], fence: Fence
+    ) -> Job:
+        now, policy, chance = self._core.clock.now(), seat.policy, self._core.chance
+
+        def fold(row: Job) -> Job:
+            folded = lifecycle.fold(row, seen, now, policy.ttl)
+            return replace(folded, next_poll_at=schedule.after_look(folded, policy, now, chance))
+
+        def fold_group(row: Job, children: list[Job]) -> tuple[Job, list[Job]]:
+            return fold(row), lifecycle.fold_children(row, children, seen, now)
+
+        change = self._core.ledger
+        if seen.children or seen.children_total is not None:
+            return await change.change_group(
+                job.id, fold_group, fence=fence, who="vendor", clear_error=True, exchanges=exchanges
+            )
+        return await change.change(
+            job.id, fold, fence=fence, who="vendor", clear_error=True, exchanges=exchanges
+        )
+
+    async def _not_seen(
+        self, seat: Seat, job: Job, error: CallFailed, exchanges: Sequence[Exchange], fence: Fence
+    ) -> Job:
+        """The vendor answered, but told nothing of a state: not found, or nothing readable."""
+        now, policy, chance = self._core.clock.now(), seat.policy, self._core.chance
+
+        def fold(row: Job) -> Job:
+            if isinstance(error, NotFound):
+                words = clean(error.text)
+                folded = lifecycle.fold_gone(row, words, now, ttl=policy.ttl, certain=error.certain)
+            else:
+                folded = lifecycle.fold_error(row, now, bad_payload=True)
+            again = schedule.after_failure if folded.attempts else schedule.after_look
+            return replace(folded, next_poll_at=again(folded, policy, now, chance))
+
+        return await self._core.ledger.change(
+            job.id, fold, fence=fence, error=last_error(error, now), exchanges=exchanges
+        )
+
+    async def _account_failed(
+        self,
+        seat: Seat,
+        job: Job,
+        error: CallFailed,
+        account: Account | None,
+        exchanges: Sequence[Exchange],
+        fence: Fence,
+    ) -> Job:
+        """The account is in trouble; the job only waits for it."""
+        now, policy, chance = self._core.clock.now(), seat.policy, self._core.chance
+        until = usable_at(account, now) if account is not None else now
+        refused = account is not None and account.health is Health.AUTH_FAILED
+
+        def fold(row: Job) -> Job:
+            folded = lifecycle.fold_error(row, now)
+            at = schedule.after_failure(folded, policy, now, chance)
+            # A refused account's jobs are due as soon as somebody has logged in.
+            return replace(folded, next_poll_at=at if at is None else now if refused else max(at, until))
+
+        return await self._core.ledger.change(
+            job.id, fold, fence=fence, error=last_error(error, now), exchanges=exchanges
+        )

@@ -1,0 +1,147 @@
+"""Bringing the table and the vendors together without submitting: track, adopt, forget."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from reportdash import lifecycle
+from reportdash.engine import schedule
+from reportdash.engine.core import Core
+from reportdash.engine.health import HealthDesk
+from reportdash.engine.intents import Intents
+from reportdash.engine.seat import Seat
+from reportdash.errors import CallFailed, SafetyProblem, UsageProblem
+from reportdash.model import IntentKind, Job, JobState, Seen, Stage, new_id, replace
+from reportdash.vendors.contract import Action, No
+
+
+class Reconcile:
+    """Rows for jobs that were started elsewhere, and tombstones for those nobody wants to see."""
+
+    def __init__(
+        self, core: Core, health: HealthDesk, intents: Intents, unsaved: Callable[[Job], Awaitable[bool]]
+    ) -> None:
+        self._core = core
+        self._health = health
+        self._intents = intents
+        self._unsaved = unsaved
+
+    async def track(self, seat: Seat, text: str, *, name: str | None = None, for_: str | None = None) -> Job:
+        """Follow the job with this reference; no request. A known reference gives its row.
+
+        `for_`: the id of a submit without an answer that this reference belongs to.
+        Raises UsageProblem for a reference the vendor would not know as one.
+        """
+        reference = seat.vendor.reference(text)
+        if for_ is not None:
+            return await self._bind(seat, for_, reference, name)
+        now = self._core.clock.now()
+        job = Job(
+            id=new_id(),
+            account=seat.name,
+            vendor=seat.vendor.name,
+            name=name or reference,
+            reference=reference,
+            state=JobState.QUEUED,
+            submitted_at=now,
+            updated_at=now,
+            next_poll_at=now,
+            tracked=True,
+        )
+        row, _ = await self._core.ledger.add(job, what="tracked")
+        return row
+
+    async def _bind(self, seat: Seat, job_id: str, reference: str, name: str | None) -> Job:
+        """The reference of a submit that went unanswered: from here on it is looked at."""
+        job = await self._core.ledger.job(job_id)
+        if job is None or job.account != seat.name:
+            raise UsageProblem(f"{job_id} is no job of the account {seat.name}")
+        if not lifecycle.unsure_submit(job):
+            raise UsageProblem(f"{job_id} is {job.state}: only a submit without an answer takes a reference")
+        now, intent = self._core.clock.now(), job.intent
+
+        def change(row: Job) -> Job | None:
+            if row.intent != intent:
+                return None
+            bound = replace(
+                row,
+                name=name or row.name,
+                reference=reference,
+                intent=None,
+                message=None,
+                next_poll_at=now,
+                updated_at=now,
+            )
+            return lifecycle.enter(bound, JobState.QUEUED, now)
+
+        row = await self._core.ledger.change(
+            job_id, change, who="operator", what=f"its reference is {reference}", durable=True
+        )
+        if row.reference != reference:
+            raise UsageProblem(f"{job_id} has changed meanwhile; look at it again")
+        return row
+
+    async def adopt(self, seat: Seat) -> list[Job]:
+        """Rows for what the vendor lists and nobody knows; tombstones stay forgotten.
+
+        Raises SafetyProblem where the vendor lists nothing, and what its calls raise.
+        """
+        can = seat.vendor.can(Action.LIST)
+        if isinstance(can, No):
+            raise SafetyProblem(can.reason)
+        core, adopted = self._core, list[Job]()
+        asked = core.clock.now()
+        try:
+            async for seen in seat.vendor.list():
+                if seen.reference is None or await core.ledger.known_reference(seat.name, seen.reference):
+                    continue
+                row, new = await core.ledger.add(self._adopted(seat, seen), who="vendor", what="adopted")
+                if new:
+                    adopted.append(row)
+        except CallFailed as error:
+            await self._health.failed(seat, error, asked=asked)
+            raise
+        await self._health.answered(seat.name, asked=asked)
+        return adopted
+
+    def _adopted(self, seat: Seat, seen: Seen) -> Job:
+        now, policy = self._core.clock.now(), seat.policy
+        assert seen.reference is not None
+        bare = Job(
+            id=new_id(),
+            account=seat.name,
+            vendor=seat.vendor.name,
+            name=seen.reference,
+            reference=seen.reference,
+            state=JobState.QUEUED,
+            submitted_at=seen.submitted_at or now,
+            updated_at=now,
+            tracked=seen.submitted_at is None,
+            adopted=True,
+        )
+        job = lifecycle.fold(bare, seen, now, policy.ttl)
+        return replace(job, next_poll_at=schedule.after_look(job, policy, now, self._core.chance))
+
+    async def forget(self, job: Job, *, unsaved: bool = False) -> Job:
+        """Take the job, and its children, from the table; a tombstone stays. The vendor hears nothing.
+
+        Raises SafetyProblem for an unsaved report, a group's child, and an act that is under way.
+        """
+        await self.check_forget(job, unsaved=unsaved)
+        return await self._core.ledger.forget(job.id)
+
+    async def check_forget(self, job: Job, *, unsaved: bool = False) -> None:
+        """Raises SafetyProblem with the reason when the job must not be forgotten as it is."""
+        if job.parent is not None:
+            raise SafetyProblem(
+                f"{job.id} is part of the group {job.parent}: a group is forgotten as a whole"
+            )
+        intent = job.intent
+        if intent is not None and intent.stage is Stage.SENDING and await self._intents.held_elsewhere(job):
+            act = "submitted" if intent.kind is IntentKind.SUBMIT else "deleted"
+            raise SafetyProblem(f"{job.id} is being {act} right now: wait until that has ended")
+        if not unsaved and await self._unsaved(job):
+            raise SafetyProblem(
+                f"{job.id} is {job.state} and not saved: `reportdash download {job.id}` first, "
+                "or give --unsaved to forget it as it is"
+            )

@@ -1,0 +1,366 @@
+"""One account's poller: takes the lease, looks at what is due, brings open intents to their end.
+
+All it knows of jobs it reads from the ledger; it sleeps on nothing but the clock and changes of the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from reportdash import lifecycle
+from reportdash.engine import schedule
+from reportdash.engine.core import Core
+from reportdash.engine.delete import Deletes
+from reportdash.engine.health import NO_KEY, HealthDesk, probing, usable_at
+from reportdash.engine.look import Looker
+from reportdash.engine.reconcile import Reconcile
+from reportdash.engine.seat import Seat
+from reportdash.engine.submit import Submits
+from reportdash.errors import AuthFailed, CallFailed, LeaseLost, NoCredential, Problem
+from reportdash.model import Account, Credential, Fence, Health, Job, replace
+from reportdash.plain import clean
+
+log = logging.getLogger(__name__)
+
+LEASE = 30.0
+RENEW = 8.0
+"""Between two renewals of a lease: three may fail before it ends."""
+FOLLOW = 3.0
+"""Between two tries for a lease that another process holds."""
+ASK_AGAIN = 60.0
+"""Between two looks for a credential that was missing or refused, when nobody says that there is one."""
+LONGEST_WAIT = 30.0
+MOST_SPREAD = 10_000
+ADOPT_EVERY = 600.0
+STUMBLE = 5.0
+"""Pause after something unexpected, so that it cannot become a busy loop."""
+
+
+class Worker:
+    """Polls one account while it holds the account's lease; follows while another process does.
+
+    `wake` is set by whoever knows of a change; `refusal` is why this process cannot poll the account, if so.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        seat: Seat,
+        *,
+        health: HealthDesk,
+        looker: Looker,
+        submits: Submits,
+        deletes: Deletes,
+        reconcile: Reconcile,
+    ) -> None:
+        self._core = core
+        self.seat = seat
+        self._health = health
+        self._looker = looker
+        self._submits = submits
+        self._deletes = deletes
+        self._reconcile = reconcile
+        self.wake = asyncio.Event()
+        self.intents_changed = True
+        self.fence: Fence | None = None
+        self.refusal: str | None = None
+        self._refused: Mapping[str, str] | None = None  # the credential the vendor said no to
+        self._in_hand: dict[str, asyncio.Task[None]] = {}  # looks under way, until they are written
+        self._asking = 0  # of those, the ones whose request is under way
+        self._acting: asyncio.Task[None] | None = None
+        self._accepted_at: float | None = None
+        self._lost = False
+        self._next_intents: float | None = None
+        self._next_adopt = float("-inf")
+        self._drift: float | None = None
+
+    @property
+    def leads(self) -> bool:
+        return self.fence is not None
+
+    async def run(self) -> None:
+        """Follow, lead, follow …, until cancelled."""
+        while True:
+            try:
+                fence = await self._take()
+                await self._lead(fence)
+            except LeaseLost:
+                log.info("%s: another process polls it now", self.seat.name)
+            except (Problem, OSError, CallFailed) as error:
+                log.warning("%s: polling stumbled: %s", self.seat.name, error)
+                await self._core.clock.sleep(STUMBLE)
+            except Exception:
+                log.exception("%s: polling stumbled", self.seat.name)
+                await self._core.clock.sleep(STUMBLE)
+
+    # following
+
+    async def _take(self) -> Fence:
+        """Wait until this process may poll: a credential is there, and nobody else holds the lease."""
+        core, seat = self._core, self.seat
+        while True:
+            self.wake.clear()
+            row = await core.ledger.account(seat.name)
+            if row.paused:
+                await core.wait(self.wake, LONGEST_WAIT)
+                continue
+            credential = await self._credential(row)
+            if credential is None:
+                await core.wait(self.wake, ASK_AGAIN)
+                continue
+            fence = await core.ledger.take_lease(seat.name, LEASE)
+            if fence is None:
+                self.refusal = None
+                await core.wait(self.wake, FOLLOW)
+            elif row.health is not Health.AUTH_FAILED or await self._accepted(credential):
+                self.refusal = None
+                return fence
+            else:
+                await core.ledger.release(fence)
+
+    async def _credential(self, row: Account) -> Credential | None:
+        """A credential the vendor has not refused yet; None, with the reason on the account's row."""
+        seat = self.seat
+        try:
+            found, words = await seat.find_credential(), NO_KEY
+        except Problem as problem:
+            found, words = None, clean(problem.text)
+        if found is None:
+            self.refusal = words
+            if row.health is not Health.AUTH_FAILED or row.message != words:
+                await self._health.keyless(seat.name, words)
+            return None
+        if row.health is Health.AUTH_FAILED and self._refused == found.fields:
+            self.refusal = row.message or NO_KEY
+            return None
+        if self._refused is not None:  # somebody logged in, or the key is another one
+            self._refused = None
+            seat.client.drop_session()
+        return found
+
+    async def _accepted(self, credential: Credential) -> bool:
+        """Whether the vendor takes a credential at an account whose last one it refused."""
+        asked = self._core.clock.now()
+        try:
+            await self.seat.client.sign_in()
+        except (AuthFailed, NoCredential) as error:
+            self._refused = dict(credential.fields)
+            self.refusal = clean(error.text)
+            await self._health.failed(self.seat, error, asked=asked)
+            return False
+        except CallFailed as error:  # it cannot be told now; polling finds out
+            await self._health.failed(self.seat, error, asked=asked)
+            return True
+        await self._health.accepted(self.seat.name)
+        return True
+
+    # leading
+
+    async def _lead(self, fence: Fence) -> None:
+        """Poll until the lease is lost, the account is paused or its credential is refused."""
+        self.fence, self._lost, self.intents_changed = fence, False, True
+        self._next_intents, self._next_adopt = None, float("-inf")
+        self._accepted_at = (await self._core.ledger.account(self.seat.name)).accepted_at
+        keeper = asyncio.ensure_future(self._keep(fence))
+        try:
+            await self._spread()
+            while not self._lost and await self._round(fence):
+                pass
+            if not self._lost and self._acting is not None:
+                await asyncio.wait({self._acting})  # what has left is brought to its end
+        finally:
+            self.fence = None
+            keeper.cancel()
+            await self._drop(list(self._in_hand.values()))
+            if self._acting is not None:
+                await self._drop([self._acting])
+            if not self._lost:
+                await self._core.ledger.release(fence)
+        if self._lost:
+            raise LeaseLost(self.seat.name)
+
+    async def _round(self, fence: Fence) -> bool:
+        """One turn: start what is due, then wait for whatever comes first. False: stop leading."""
+        core, seat = self._core, self.seat
+        self.wake.clear()
+        row = await core.ledger.account(seat.name)
+        if row.health is Health.AUTH_FAILED:
+            await self._note_refusal(row)
+            return False
+        if row.paused:
+            return False
+        if row.accepted_at != self._accepted_at:
+            if self._accepted_at is not None:
+                seat.client.drop_session()  # another process stored a new credential
+            self._accepted_at = row.accepted_at
+        await self._mind_the_clock()
+        now = core.clock.now()
+        open_at = usable_at(row, now)
+        if open_at > now:
+            await core.wait(self.wake, min(open_at - now, LONGEST_WAIT))
+            return True
+        self._start_intents(fence)
+        if seat.settings.adopt and not core.read_only and now >= self._next_adopt:
+            self._next_adopt = now + ADOPT_EVERY
+            core.spawn(self._adopt())
+        next_at = await self._start_looks(fence, 1 if probing(row) else seat.policy.max_inflight)
+        times = [at for at in (next_at, self._next_intents) if at is not None]
+        pause = max(min(times) - core.clock.now(), 0.0) if times else LONGEST_WAIT
+        await core.wait(self.wake, min(pause, LONGEST_WAIT))
+        return True
+
+    async def _note_refusal(self, row: Account) -> None:
+        self.refusal = row.message or NO_KEY
+        try:
+            found = await self.seat.find_credential()
+        except Problem:
+            found = None
+        self._refused = dict(found.fields) if found is not None else None
+
+    async def _keep(self, fence: Fence) -> None:
+        """Renew the lease until it is lost."""
+        while True:
+            await self._core.clock.sleep(RENEW)
+            try:
+                await self._core.ledger.renew(fence, LEASE)
+            except LeaseLost:
+                self._lose()
+                return
+            except (Problem, OSError) as error:  # a full disk; the fence decides what still counts
+                log.warning("%s: the lease could not be renewed: %s", self.seat.name, error)
+
+    def _lose(self) -> None:
+        self._lost = True
+        self.wake.set()
+
+    async def _spread(self, *, jumped: bool = False) -> None:
+        """First looks spread over the interval; what a jumped clock put far away is due as well."""
+        core, seat = self._core, self.seat
+        policy, now = seat.policy, core.clock.now()
+        until = usable_at(await core.ledger.account(seat.name), now)
+        pause = 0.0 if jumped else schedule.BACKOFF_CAP
+
+        def due(job: Job) -> bool:
+            at = job.next_poll_at
+            return at is not None and (at <= now or schedule.too_far(job, policy, now, until, pause=pause))
+
+        ahead = await core.ledger.due(seat.name, float("inf"), limit=MOST_SPREAD)
+        jobs = [job for job in ahead if due(job)]
+        if len(jobs) <= 1 and all((job.next_poll_at or now) <= now for job in jobs):
+            return
+        places = schedule.stagger(jobs, policy, now, core.chance)
+
+        def move(row: Job) -> Job | None:
+            return replace(row, next_poll_at=places[row.id]) if due(row) else None
+
+        await asyncio.gather(*(core.ledger.change(job.id, move, fence=self.fence) for job in jobs))
+
+    async def _mind_the_clock(self) -> None:
+        """Look whether the wall clock was set, or the machine slept.
+
+        After a step back, what was due soon would be due in an hour; after a step ahead all is due at once.
+        """
+        drift = self._core.clock.now() - self._core.clock.monotonic()
+        before, self._drift = self._drift, drift
+        if before is not None and abs(drift - before) > schedule.JUMP:
+            log.info("%s: the clock moved by %.0f s", self.seat.name, drift - before)
+            await self._spread(jumped=True)
+
+    # work
+
+    def _start_intents(self, fence: Fence) -> None:
+        """Waiting submits, orphaned intents, unfinished deletes: beside the looks, one after the other."""
+        due = self._next_intents is not None and self._core.clock.now() >= self._next_intents
+        if self._core.read_only or self._acting is not None or not (self.intents_changed or due):
+            return
+        self.intents_changed, self._next_intents = False, None
+        self._acting = asyncio.ensure_future(self._intents(fence))
+
+    async def _intents(self, fence: Fence) -> None:
+        try:
+            jobs = await self._core.ledger.open_intents(self.seat.name)
+            if jobs:
+                times = (
+                    await self._submits.advance(self.seat, jobs, fence),
+                    await self._deletes.advance(self.seat, jobs, fence),
+                )
+                self._next_intents = min((at for at in times if at is not None), default=None)
+        except LeaseLost:
+            self._lose()
+        except Exception:
+            log.exception("%s: its intents could not be brought forward", self.seat.name)
+            self._next_intents = self._core.clock.now() + LONGEST_WAIT
+        finally:
+            self._acting = None
+            self.wake.set()
+
+    async def _start_looks(self, fence: Fence, most: int) -> float | None:
+        """Start looks at what is due, at most `most` requests at a time. When the next one is due."""
+        room = most - self._asking
+        if room <= 0:
+            return None  # the end of a look wakes
+        now = self._core.clock.now()
+        wanted = len(self._in_hand) + room + 1
+        for job in await self._core.ledger.due(self.seat.name, now + LONGEST_WAIT, limit=wanted):
+            if job.id in self._in_hand:
+                continue
+            if job.next_poll_at is None or job.next_poll_at > now:
+                return job.next_poll_at
+            if room <= 0:
+                return None
+            room -= 1
+            self._asking += 1
+            task = asyncio.ensure_future(self._look(job, fence))
+            self._in_hand[job.id] = task
+        return None if room <= 0 else now + LONGEST_WAIT
+
+    async def _look(self, job: Job, fence: Fence) -> None:
+        asking = True
+
+        def answered() -> None:
+            nonlocal asking
+            if asking:
+                asking = False
+                self._asking -= 1
+                self.wake.set()
+
+        try:
+            now = self._core.clock.now()
+            if lifecycle.fold_expiry(job, now) is not job:
+                await self._expire(job, fence)
+            elif not schedule.polled(job):
+                await self._core.ledger.change(
+                    job.id, lambda row: replace(row, next_poll_at=None), fence=fence
+                )
+            else:
+                await self._looker.look(self.seat, job, fence, answered)
+        except LeaseLost:
+            self._lose()
+        except KeyError:
+            pass  # pruned meanwhile
+        except Exception:
+            # The row could not be written: it is still due, and must not be asked for in a busy loop.
+            log.exception("%s: a look at %s could not be kept", self.seat.name, job.id)
+            await self._core.clock.sleep(STUMBLE)
+        finally:
+            answered()
+            self._in_hand.pop(job.id, None)
+            self.wake.set()
+
+    async def _expire(self, job: Job, fence: Fence) -> None:
+        now = self._core.clock.now()
+        await self._core.ledger.change(job.id, lambda row: lifecycle.fold_expiry(row, now), fence=fence)
+
+    async def _adopt(self) -> None:
+        try:
+            await self._reconcile.adopt(self.seat)
+        except (CallFailed, Problem) as error:
+            log.info("%s: nothing adopted: %s", self.seat.name, error)
+
+    async def _drop(self, tasks: list[asyncio.Task[None]]) -> None:
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.gather(*tasks, return_exceptions=True)
