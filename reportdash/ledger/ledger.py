@@ -104,6 +104,10 @@ class Ledger:
     async def next_due(self, account: str) -> float | None:
         return await self._thread.read(lambda: self.store.next_due(account))
 
+    async def outlived(self, now: float, limit: int = 100) -> list[Job]:
+        """Settled jobs whose result's life has ended by `now`, the earliest first."""
+        return await self._thread.read(lambda: self.store.outlived(now, limit))
+
     async def open_intents(self, account: str | None = None) -> list[Job]:
         """Jobs with an intent, the oldest intent first."""
         return await self._thread.read(lambda: self.store.open_intents(account))

@@ -45,6 +45,9 @@ CHUNK = 500
 _LIVE = "forgotten_at IS NULL"
 _NEWEST = "coalesce(submitted_at, added_at) DESC, seq DESC"
 _SLOT_STATES = "state IN ('queued', 'running', 'finalizing')"  # as the index jobs_slots has it
+_EXPIRING = (  # as the index jobs_expiring has it
+    "state IN ('ready', 'ready_with_warnings', 'notify_failed', 'empty', 'failed')"
+)
 _CHILD = re.compile(r"(.+)\.(\d{1,6})\Z")
 
 
@@ -238,6 +241,14 @@ class Reads:
         )
         found: float | None = self.db.execute(query, (account,)).fetchone()[0]
         return found
+
+    def outlived(self, now: float, limit: int = 100) -> list[Job]:
+        """Settled jobs whose result's life has ended by `now`, the earliest first."""
+        return self._many(
+            f"SELECT {JOB} FROM jobs WHERE expires_at <= ? AND expires_at IS NOT NULL AND {_LIVE} "
+            f"AND {_EXPIRING} ORDER BY expires_at LIMIT ?",
+            (now, limit),
+        )
 
     def open_intents(self, account: str | None = None) -> list[Job]:
         """Jobs with an intent, the oldest intent first."""

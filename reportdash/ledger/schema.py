@@ -70,6 +70,9 @@ CREATE INDEX jobs_due ON jobs (account, next_poll_at) WHERE next_poll_at IS NOT 
 CREATE INDEX jobs_intents ON jobs (account) WHERE intent IS NOT NULL AND forgotten_at IS NULL;
 CREATE INDEX jobs_slots ON jobs (account)
   WHERE state IN ('queued', 'running', 'finalizing') AND parent IS NULL AND forgotten_at IS NULL;
+CREATE INDEX jobs_expiring ON jobs (expires_at)
+  WHERE expires_at IS NOT NULL AND forgotten_at IS NULL
+  AND state IN ('ready', 'ready_with_warnings', 'notify_failed', 'empty', 'failed');
 CREATE UNIQUE INDEX jobs_reference ON jobs (account, reference)
   WHERE forgotten_at IS NULL AND reference IS NOT NULL;
 CREATE INDEX jobs_tombstones ON jobs (account, reference)
