@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 
-from reportdash.board.states import WORDS
+from reportdash.board.states import WORDS, Weight, face
 from reportdash.clock import rfc3339
 from reportdash.model import ArtifactState, Health, Job, JobState
 
@@ -81,6 +81,14 @@ def _artifact(job: Job, health: Health) -> tuple[str, ...]:
     return (str(job.artifact.state if job.artifact else ArtifactState.NONE),)
 
 
+def _is(job: Job, health: Health) -> tuple[str, ...]:
+    shown = face(job)
+    names = [shown.kind.name.casefold()]
+    if shown.weight is Weight.NEEDS_YOU:
+        names.append("needs")
+    return tuple(names)
+
+
 _STATE_NAMES = tuple(dict.fromkeys([*map(str, JobState), *WORDS.values()]))
 
 FIELDS: dict[str, FieldSpec] = {
@@ -101,8 +109,9 @@ FIELDS: dict[str, FieldSpec] = {
     "attempts": FieldSpec(lambda job, health: (str(job.attempts),)),
     "parent": FieldSpec(_text("parent"), Match.START),
     "artifact": FieldSpec(_artifact, allowed=tuple(map(str, ArtifactState))),
+    "is": FieldSpec(_is, allowed=("needs", "failed", "look", "save", "working", "over")),
 }
-"""Every field of the contract's JSON."""
+"""Every field of the contract's JSON, and `is`: the families of line 1."""
 
 _SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}

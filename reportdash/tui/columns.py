@@ -1,0 +1,60 @@
+"""Which columns a width shows, and where: plain arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from reportdash.board.order import Column
+
+GUTTER = 3
+"""Cursor bar, mark, blank."""
+
+WIDE = 120
+"""From here on the table has every column."""
+ROOMY = 136
+"""From here on lines 1 to 3 are the long ones and File shows its proof."""
+MEDIUM = 100
+NARROW = 80
+LEAST = 60
+LEAST_HEIGHT = 12
+PANE_HEIGHT = 30
+"""With this many lines (and WIDE) the detail pane stands below the table."""
+
+
+@dataclass(slots=True, frozen=True)
+class Place:
+    """A column on the screen."""
+
+    column: Column
+    x: int
+    width: int
+    right: bool = False
+
+
+@lru_cache(maxsize=16)
+def places(width: int) -> tuple[Place, ...]:
+    """The columns of a table `width` cells wide, left to right. Report takes what is left."""
+    if width >= WIDE:
+        gap = 2
+        file = 21 if width >= ROOMY else 10
+        widths = {Column.ACCOUNT: 11, Column.SAYS: 20, Column.AGE: 4, Column.NEXT: 11, Column.FILE: file}
+        widths[Column.ID] = 7
+    elif width >= MEDIUM:
+        gap = 2
+        widths = {Column.ACCOUNT: 11, Column.SAYS: 14, Column.AGE: 4, Column.NEXT: 11, Column.FILE: 10}
+    elif width >= NARROW:
+        gap = 1
+        widths = {Column.ACCOUNT: 10, Column.AGE: 4, Column.NEXT: 11, Column.FILE: 9}
+    else:
+        gap = 1
+        widths = {Column.NEXT: 11}
+    state = 12
+    rest = sum(widths.values()) + gap * (len(widths) + 1) + state + GUTTER + 1
+    ordered = {Column.STATE: state, Column.REPORT: max(1, width - rest), **widths}
+    out: list[Place] = []
+    x = GUTTER
+    for column, cells in ordered.items():
+        out.append(Place(column, x, cells, right=column is Column.AGE))
+        x += cells + gap
+    return tuple(out)

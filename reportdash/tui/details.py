@@ -1,0 +1,321 @@
+"""What the tabs of the details say, as lines of text at columns. Pure: the ledger's rows are handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from textwrap import wrap
+from typing import TypeAlias
+
+from reportdash.board import facts
+from reportdash.board.explain import Explanation, KeyOf, Line, explain
+from reportdash.board.facts import Run, Sight
+from reportdash.board.states import HEALTH, Face, Role
+from reportdash.board.units import clock_text, digits, plural, size, span
+from reportdash.model import ArtifactState, Event, Exchange, Health, Job, JobState, LastError, Verified
+from reportdash.plain import clean_block
+from reportdash.tui.actions import Keymap
+from reportdash.tui.text import cut_middle, key_run, muted, strong, text_run
+
+Pieces: TypeAlias = Sequence[tuple[int, Iterable[Run]]]
+
+FACTS_AT = 106
+"""Column of the facts at the right, where the pane is wide enough."""
+FACTS_WIDTH = 33
+
+
+@dataclass(slots=True, frozen=True)
+class Known:
+    """What the ledger keeps of a job beside its row; None: not read yet."""
+
+    history: tuple[Event, ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
+    error: LastError | None = None
+    same_error: int = 0
+
+
+@dataclass(slots=True, frozen=True)
+class Subject:
+    """One job with everything its details are made from. `title`: the vendor's name for people."""
+
+    job: Job
+    face: Face
+    sight: Sight
+    title: str
+    known: Known = field(default_factory=Known)
+    slots: str = ""
+
+    def explanation(self) -> Explanation | None:
+        return explain(self.job, self.known.error, self.sight.account, self.title, self.sight.now)
+
+
+@dataclass(slots=True, frozen=True)
+class Tab:
+    """A tab: `label` with its count; `lines` for a width."""
+
+    name: str
+    label: str
+
+
+def tabs(subject: Subject) -> list[Tab]:
+    """The tabs that have something in them; Overview always."""
+    found = [Tab("overview", "Overview")]
+    if subject.explanation() is not None:
+        found.append(Tab("error", "Error"))
+    if subject.known.history:
+        found.append(Tab("history", f"History {len(subject.known.history)}"))
+    if subject.known.exchanges:
+        found.append(Tab("exchanges", f"Exchanges {len(subject.known.exchanges)}"))
+    if has_file(subject):
+        found.append(Tab("file", "File"))
+    return found
+
+
+def has_file(subject: Subject) -> bool:
+    """Whether there is anything to say of our copy."""
+    artifact = subject.job.artifact
+    if artifact is not None and artifact.state is not ArtifactState.NONE:
+        return True
+    return subject.sight.fetch is not None or subject.job.state in facts.HAS_FILE
+
+
+def lines(name: str, subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]:
+    """The lines of a tab."""
+    if name == "error":
+        return error_lines(subject, cells, keymap)
+    if name == "history":
+        return history_lines(subject)
+    if name == "exchanges":
+        return exchange_lines(subject, cells)
+    if name == "file":
+        return file_lines(subject, cells, keymap)
+    return overview_lines(subject, cells)
+
+
+def _beside(left: list[Pieces], right: list[tuple[str, str]], cells: int) -> list[Pieces]:
+    """Facts at the right of what is said; below it where the screen is narrow."""
+    rows = [[(0, (muted(name),)), (12, (text_run(value),))] for name, value in right]
+    if cells < 100:
+        return [*left, [], *[[(2 + x, runs) for x, runs in row] for row in rows]] if left else _indented(rows)
+    at = FACTS_AT if cells >= FACTS_AT + FACTS_WIDTH else cells - FACTS_WIDTH - 1
+    out: list[Pieces] = []
+    for number in range(max(len(left), len(rows))):
+        pieces = list(left[number]) if number < len(left) else []
+        if number < len(rows):
+            pieces += [(at + x, runs) for x, runs in rows[number]]
+        out.append(pieces)
+    return out
+
+
+def _indented(rows: Sequence[Pieces]) -> list[Pieces]:
+    return [[(2 + x, runs) for x, runs in row] for row in rows]
+
+
+def _said(line: Line, keymap: Keymap) -> list[Run]:
+    runs: list[Run] = []
+    for part in line:
+        if isinstance(part, KeyOf):
+            # An action without a key is still in the palette, under its name.
+            runs.append(key_run(keymap.shown(part.action) or f"{keymap.shown('palette')} {part.action}"))
+        else:
+            runs.append(text_run(part))
+    return runs
+
+
+def _wrapped(text: str, cells: int, most: int) -> list[str]:
+    found = wrap(text, max(10, cells), break_long_words=True) or [""]
+    if len(found) > most:
+        found = [*found[: most - 1], " ".join(found[most - 1 :])]
+    return found
+
+
+def error_lines(subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]:
+    """The vendor's words, what they mean, what to do."""
+    told = subject.explanation()
+    if told is None:
+        return overview_lines(subject, cells)
+    role = Role.WARN if told.check or subject.job.state is not JobState.FAILED else Role.BAD
+    bar = (2, (Run("▌", role),))
+    room = (FACTS_AT if cells >= FACTS_AT + FACTS_WIDTH else cells) - 6
+    out: list[Pieces] = [[bar, (4, (strong(text),))] for text in _wrapped(told.headline, room, 2)]
+    out.append([bar, (4, (muted(told.source),))])
+    indent = 18 if cells >= 80 else 4
+    for title, said in (("What it means", told.means), ("What to do", told.todo)):
+        out.append([])
+        if indent == 4:
+            out.append([(2, (muted(title),))])
+        for number, line in enumerate(said[:2]):
+            head = [(2, (muted(title),))] if number == 0 and indent > 4 else []
+            out.append([*head, (indent, _said(line, keymap))])
+    return _beside(out, _facts(subject), cells)
+
+
+def _facts(subject: Subject) -> list[tuple[str, str]]:
+    """Points in time, the reference, the looks."""
+    job, now = subject.job, subject.sight.now
+    found: list[tuple[str, str]] = []
+    if job.submitted_at is not None:
+        found.append(("Tracked" if job.tracked else "Submitted", clock_text(job.submitted_at, now)))
+    if job.settled_at is not None:
+        word = "Failed" if job.state is JobState.FAILED else "Ended"
+        text = clock_text(job.settled_at, now)
+        if job.submitted_at is not None and not job.tracked:
+            text += f", after {_after(job.settled_at - job.submitted_at)}"
+        found.append((word, text))
+    if job.reference:
+        found.append(("Reference", cut_middle(job.reference, 18)))
+    if job.checks:
+        seen = f", last {clock_text(job.seen_at, now)}" if job.seen_at is not None else ""
+        found.append(("Checked", f"{digits(job.checks)} time{'' if job.checks == 1 else 's'}{seen}"))
+    if subject.known.same_error > 1:
+        found.append(("Same error", f"{plural(subject.known.same_error, 'job')} in 24h"))
+    if job.attempts:
+        found.append(("Failed looks", f"{job.attempts} in a row"))
+    found.append(("Next look", _next_look(subject)))
+    if job.expires_at is not None and job.state in facts.HAS_FILE:
+        found.append(("Expires", clock_text(job.expires_at, now)))
+    return found
+
+
+def _after(seconds: float) -> str:
+    return "under 1m" if seconds < 60 else span(seconds)
+
+
+def _next_look(subject: Subject) -> str:
+    job, account, now = subject.job, subject.sight.account, subject.sight.now
+    if account is not None and account.shown in (Health.PAUSED, Health.AUTH_FAILED):
+        return f"none: {HEALTH[account.shown].word}"
+    if job.parent is not None:
+        return "with its group"
+    at = job.next_poll_at
+    if (
+        account is not None
+        and account.until is not None
+        and account.shown is not Health.OK
+        and at is not None
+    ):
+        at = max(at, account.until)
+    return "none" if at is None else clock_text(max(at, now), now)
+
+
+def overview_lines(subject: Subject, cells: int) -> list[Pieces]:
+    """What the job is and where it stands."""
+    job, face = subject.job, subject.face
+    account = subject.sight.account
+    rows: list[tuple[str, Sequence[Run]]] = []
+    state: list[Run] = [Run(f"{face.glyph} {face.word}", face.role, bold=True)]
+    words = facts.says(job, subject.sight.group)
+    if words:
+        state += [muted("  the vendor says "), text_run(words)]
+    if job.note:
+        state.append(muted(f"  ({job.note})"))
+    rows.append(("State", state))
+    if job.message:
+        rows.append(("Message", (text_run(job.message),)))
+    said = [text_run(job.account), muted(f" · {subject.title}")]
+    if account is not None and account.shown is not Health.OK:
+        health = HEALTH[account.shown]
+        said.append(Run(f"  {health.glyph} {health.word}", health.role))
+        if account.message:
+            said.append(muted(f"  {account.message}"))
+    elif job.health is Health.BAD_PAYLOAD:
+        health = HEALTH[Health.BAD_PAYLOAD]
+        said.append(Run(f"  {health.glyph} {health.word}", health.role))
+    rows.append(("Account", said))
+    if job.spec is not None:
+        asked = "  ".join(f"{name}={value}" for name, value in job.spec.params.items())
+        span_ = " to ".join(text for text in (job.spec.time_from, job.spec.time_to) if text)
+        parts = [part for part in (asked, job.spec.format or "", span_) if part]
+        rows.append(
+            ("Asked for", (text_run(job.spec.report), muted("  " + "  ".join(parts) if parts else "")))
+        )
+    if job.reference:
+        rows.append(("Reference", (text_run(job.reference),)))
+    rows.append(("Id", (text_run(job.id),)))
+    left: list[Pieces] = [[(2, (muted(name),)), (18, runs)] for name, runs in rows]
+    return _beside(left, _facts(subject), cells)
+
+
+def history_lines(subject: Subject) -> list[Pieces]:
+    """The job's history, the newest first."""
+    now = subject.sight.now
+    out: list[Pieces] = []
+    for event in reversed(subject.known.history):
+        told = [text_run(event.what)]
+        words = " · ".join(text for text in (event.vendor_status, event.message) if text)
+        if words:
+            told.append(muted(f"  {words}"))
+        out.append([(2, (muted(clock_text(event.at, now)),)), (18, (muted(event.who),)), (30, told)])
+    return out
+
+
+def exchange_lines(subject: Subject, cells: int) -> list[Pieces]:
+    """The last requests and their answers, redacted as they are kept, the newest first."""
+    now = subject.sight.now
+    out: list[Pieces] = []
+    for exchange in reversed(subject.known.exchanges):
+        answered = str(exchange.status) if exchange.status is not None else "no answer"
+        good = exchange.status is not None and exchange.status < 400 and exchange.error is None
+        if out:
+            out.append([])
+        out.append(
+            [
+                (2, (muted(clock_text(exchange.at, now)),)),
+                (18, (Run(answered, Role.TEXT if good else Role.WARN, bold=not good),)),
+                (30, (text_run(exchange.method), text_run(f" {exchange.url}"))),
+            ]
+        )
+        facts_ = f"{digits(exchange.ms)} ms · {size(exchange.size)}"
+        out.append([(30, (muted(facts_ + (f" · {exchange.error}" if exchange.error else "")),))])
+        for sign, body in (("›", exchange.request), ("‹", exchange.response)):
+            for number, line in enumerate(_body(body, cells - 34)):
+                out.append([(30, (muted(sign if number == 0 else " "), text_run(f" {line}")))])
+    return out
+
+
+def _body(text: str, cells: int) -> list[str]:
+    found: list[str] = []
+    for line in clean_block(text).splitlines():
+        found += wrap(line, max(20, cells), replace_whitespace=False, drop_whitespace=False) or [""]
+    return found if text else []
+
+
+def file_lines(subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]:
+    """Our copy: where it is, how large, what it was checked against; or why there is none."""
+    job = subject.job
+    artifact = job.artifact
+    rows: list[tuple[str, Sequence[Run]]] = []
+    if subject.sight.fetch is not None:
+        rows.append(("Download", facts.fetch_runs(subject.sight.fetch, 21)))
+    if artifact is None or artifact.state is ArtifactState.NONE:
+        if subject.sight.fetch is None:
+            rows.append(
+                ("File", (text_run("not saved  "), key_run(keymap.shown("download")), text_run(" saves it")))
+            )
+    elif artifact.state is ArtifactState.SAVED:
+        proof = {
+            Verified.CHECKSUM: "checked against the vendor's checksum",
+            Verified.LENGTH: "length checked only: the vendor gives no checksum",
+            Verified.NONE: "not checked: the vendor gives neither length nor checksum",
+        }[artifact.verified]
+        rows.append(
+            ("Size", (text_run(f"{size(artifact.bytes)}  "), muted(f"{digits(artifact.bytes)} bytes")))
+        )
+        rows.append(("Proof", (text_run(proof),)))
+        if artifact.sha256:
+            rows.append(("SHA-256", (text_run(artifact.sha256),)))
+    elif artifact.state is ArtifactState.FAILED:
+        rows.append(("File", (Run("not saved", Role.BAD, bold=True),)))
+        if artifact.error:
+            rows.append(("Why", (text_run(artifact.error),)))
+        rows.append(
+            ("What to do", (key_run(keymap.shown("download")), text_run(" tries again; a part goes on")))
+        )
+    elif subject.sight.fetch is None:
+        rows.append(("Download", (text_run("another process fetches it"),)))
+    out: list[Pieces] = [[(2, (muted(name),)), (18, runs)] for name, runs in rows]
+    if artifact is not None and artifact.path:
+        for number, part in enumerate(wrap(artifact.path, max(20, cells - 20), break_on_hyphens=False)):
+            head: Pieces = [(2, (muted("Path"),))] if number == 0 else []
+            out.append([*head, (18, (text_run(part),))])
+    return out

@@ -1,0 +1,129 @@
+"""Line 2: the accounts, the troubled ones coloured and with words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from textual.strip import Strip
+
+from reportdash.board.facts import Run
+from reportdash.board.states import HEALTH, Role
+from reportdash.board.units import clock_text
+from reportdash.model import Account, Health
+from reportdash.tui.columns import ROOMY
+from reportdash.tui.text import Pen, key_run, length, muted
+from reportdash.tui.widgets.lines import Lines
+
+NO_KEY = "no key yet"
+"""What the account's row says when there never was a credential."""
+
+
+@dataclass(slots=True, frozen=True)
+class Slots:
+    """Jobs an account has at its vendor, of those the vendor runs at once."""
+
+    used: int
+    limit: int
+
+
+class Accounts(Lines):
+    """Line 2."""
+
+    def __init__(self, pen: Pen) -> None:
+        super().__init__(pen, id="accounts")
+
+    def update(
+        self,
+        accounts: Sequence[Account],
+        now: float,
+        *,
+        titles: Mapping[str, str],
+        slots: Mapping[str, Slots],
+        login_key: str,
+        plain: str = "",
+    ) -> None:
+        """Show the accounts. `titles`: how people read a vendor's name; `plain` stands alone."""
+        cells = self.size.width
+        if plain:
+            self.show([self.pen.strip([(1, (muted(plain),))], cells, Role.BAR)])
+            return
+        self.show([line(accounts, now, cells, self.pen, titles=titles, slots=slots, login_key=login_key)])
+
+
+def line(
+    accounts: Sequence[Account],
+    now: float,
+    cells: int,
+    pen: Pen,
+    *,
+    titles: Mapping[str, str],
+    slots: Mapping[str, Slots],
+    login_key: str,
+) -> Strip:
+    """Line 2 in `cells`. What does not fit is folded: healthy accounts first, then vendors' names."""
+    roomy = cells >= ROOMY
+    gap = 5 if roomy else 2
+    room = cells - 2
+
+    def item(account: Account, long: bool) -> tuple[Run, ...]:
+        if account.shown is Health.OK:
+            return _healthy(account, titles, slots.get(account.name), long)
+        return _troubled(account, titles, now, long, login_key)
+
+    def folded(kept: Sequence[Account], count: int, long: bool) -> list[tuple[Run, ...]]:
+        items = [item(account, long) for account in kept]
+        if count:
+            items.append((muted(f"{count} account{'' if count == 1 else 's'} ok"),))
+        return items
+
+    def taken(items: Sequence[Sequence[Run]], gap: int) -> int:
+        return sum(map(length, items)) + gap * (len(items) - 1)
+
+    troubled = [account for account in accounts if account.shown is not Health.OK]
+    healthy = len(accounts) - len(troubled)
+    tries = [(folded(accounts, 0, roomy), gap), (folded(troubled, healthy, roomy), gap)]
+    tries += [(folded(accounts, 0, False), 2), (folded(troubled, healthy, False), 2)]
+    items, gap = next((found for found in tries if taken(*found) <= room), tries[-1])
+    pieces: list[tuple[int, Sequence[Run]]] = []
+    at = 1
+    for runs in items:
+        pieces.append((at, runs))
+        at += length(runs) + gap
+    return pen.strip(pieces, cells, Role.BAR)
+
+
+def _healthy(account: Account, titles: Mapping[str, str], slots: Slots | None, long: bool) -> tuple[Run, ...]:
+    if not long:
+        return (muted(account.name),)
+    words = titles.get(account.vendor, account.vendor)
+    if slots is not None:
+        words += f" · {slots.used} of {slots.limit} slots"
+    return Run(account.name, Role.TEXT), muted(f" {words}")
+
+
+def _troubled(
+    account: Account, titles: Mapping[str, str], now: float, long: bool, login_key: str
+) -> tuple[Run, ...]:
+    health = account.shown
+    face = HEALTH[health]
+    heavy = face.role is not Role.MUTED
+    head = Run(f"{face.glyph} {account.name}", face.role, bold=heavy)
+    key = key_run(login_key)
+    if not long:
+        if health is Health.AUTH_FAILED:
+            return (
+                (head, Run(" log in: ", Role.TEXT), key) if login_key else (head, Run(" log in", Role.TEXT))
+            )
+        return head, Run(f" {face.word}", Role.TEXT if heavy else Role.MUTED)
+    vendor = muted(f" {titles.get(account.vendor, account.vendor)}")
+    if health is Health.AUTH_FAILED:
+        what = NO_KEY if account.message == NO_KEY else "key refused"
+        said = Run(f" · {what}, ", Role.TEXT)
+        return (head, vendor, said, key, Run(" log in", Role.TEXT))
+    words = face.word
+    if health is Health.THROTTLED and account.until is not None:
+        words = f"throttled until {clock_text(account.until, now)}"
+    elif health is Health.UNREACHABLE and account.since is not None:
+        words = f"unreachable since {clock_text(account.since, now)}"
+    return head, vendor, Run(f" · {words}", Role.TEXT if heavy else Role.MUTED)
