@@ -1,0 +1,167 @@
+"""Real session buses, a real gnome-keyring, a mute Secret Service, and keyrings that misbehave."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+Environ = dict[str, str]
+
+_BUS = """\
+<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>unix:path={socket}</listen>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+"""
+
+_MUTE = """\
+import sys
+from jeepney import DBusAddress, MessageType, new_method_call
+from jeepney.io.blocking import open_dbus_connection
+from jeepney.bus_messages import message_bus
+connection = open_dbus_connection("SESSION")
+connection.send_and_get_reply(message_bus.RequestName("org.freedesktop.secrets"))
+print("ready", flush=True)
+while True:
+    connection.receive()
+"""
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Environ:
+    """An environment with a home of its own and no bus."""
+    home = tmp_path / "home"
+    run = tmp_path / "run"
+    home.mkdir()
+    run.mkdir(mode=0o700)
+    return {"HOME": str(home), "PATH": os.environ.get("PATH", ""), "XDG_RUNTIME_DIR": str(run)}
+
+
+@pytest.fixture
+def bus(bare: Environ, tmp_path: Path) -> Iterator[Environ]:
+    """A session bus of our own that starts no service by itself."""
+    if shutil.which("dbus-daemon") is None:
+        pytest.skip("dbus-daemon is not installed")
+    # The path of a socket has room for some hundred characters only.
+    folder = Path(os.path.realpath("/tmp")) / f"reportdash-bus-{os.getpid()}-{abs(hash(tmp_path)) % 10**8}"
+    folder.mkdir(mode=0o700)
+    config = tmp_path / "bus.conf"
+    config.write_text(_BUS.format(socket=folder / "bus"))
+    daemon = subprocess.Popen(
+        ["dbus-daemon", f"--config-file={config}", "--nofork", "--print-address"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=bare,
+        text=True,
+    )
+    assert daemon.stdout is not None
+    address = daemon.stdout.readline().strip()
+    try:
+        yield {**bare, "DBUS_SESSION_BUS_ADDRESS": address}
+    finally:
+        daemon.kill()
+        daemon.wait()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def unlock(bus: Environ) -> Iterator[Callable[..., Environ]]:
+    """Start gnome-keyring on the bus, unlocked with a password, or not unlocked at all."""
+    if shutil.which("gnome-keyring-daemon") is None:
+        pytest.skip("gnome-keyring is not installed")
+    running: list[subprocess.Popen[bytes]] = []
+
+    def stop() -> None:
+        while running:
+            daemon = running.pop()
+            daemon.kill()
+            daemon.wait()
+
+    def start(password: str | None) -> Environ:
+        stop()
+        command = ["gnome-keyring-daemon", "--foreground", "--components=secrets"]
+        if password is not None:
+            command.append("--unlock")
+        daemon = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=bus,
+        )
+        running.append(daemon)
+        assert daemon.stdin is not None
+        daemon.stdin.write((password or "").encode())
+        daemon.stdin.close()
+        _wait_for_name(bus)
+        return bus
+
+    yield start
+    stop()
+
+
+def _wait_for_name(environ: Environ) -> None:
+    code = """
+    import time
+    from jeepney.bus_messages import message_bus
+    from jeepney.io.blocking import open_dbus_connection
+    bus = open_dbus_connection("SESSION")
+    for _ in range(200):
+        if bus.send_and_get_reply(message_bus.NameHasOwner("org.freedesktop.secrets")).body[0]:
+            break
+        time.sleep(0.05)
+    else:
+        raise SystemExit("nobody owns org.freedesktop.secrets")
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], env=environ, check=True)
+
+
+@pytest.fixture
+def mute(bus: Environ) -> Iterator[Environ]:
+    """A Secret Service that takes every call and never answers one."""
+    service = subprocess.Popen([sys.executable, "-c", _MUTE], stdout=subprocess.PIPE, env=bus, text=True)
+    assert service.stdout is not None
+    assert service.stdout.readline().strip() == "ready"
+    try:
+        yield bus
+    finally:
+        service.kill()
+        service.wait()
+
+
+@pytest.fixture
+def fake(bare: Environ, tmp_path: Path) -> Callable[[str], Environ]:
+    """A package `keyring` whose KWallet backend has these methods, in place of the real one."""
+
+    def install(body: str) -> Environ:
+        package = tmp_path / "fake"
+        backends = package / "keyring" / "backends"
+        backends.mkdir(parents=True)
+        (package / "keyring" / "__init__.py").write_text("")
+        (backends / "__init__.py").write_text("")
+        (backends / "kwallet.py").write_text(
+            "import os, sys, time\nSTORE = os.environ['STORE']\n\nclass DBusKeyring:\n    priority = 5\n"
+            + textwrap.indent(textwrap.dedent(body), "    ")
+        )
+        return {
+            **bare,
+            "PYTHONPATH": str(package),
+            "STORE": str(tmp_path / "store"),
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.kwallet.DBusKeyring",
+        }
+
+    return install
