@@ -92,11 +92,10 @@ class Exchanges:
 
 @dataclass(slots=True)
 class Core:
-    """Shared by every part of one engine. `read_only` blocks whatever changes something at a vendor."""
+    """Shared by every part of one engine."""
 
     ledger: Ledger
     clock: Clock
-    read_only: bool = False
     chance: Chance = random.random
     exchanges: Exchanges = field(init=False)
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)

@@ -87,7 +87,10 @@ class HealthDesk:
             def fold(row: Account) -> Account:
                 kept = row.until if row.health is Health.THROTTLED and not first else None
                 until = now + wait if first or error.retry_after is not None else kept
-                return trouble(row, Health.THROTTLED, words, now, until=max(until or now, kept or now))
+                # Without a status it is our own pacing that holds back: the vendor's words stay.
+                said = row.message if error.status is None and row.health is Health.THROTTLED else None
+                until = max(until or now, kept or now)
+                return trouble(row, Health.THROTTLED, said or words, now, until=until)
 
         elif isinstance(error, (NoCredential, AuthFailed)):
             words = clean(error.text) or NO_KEY

@@ -8,10 +8,22 @@ from reportdash import lifecycle
 from reportdash.engine import schedule
 from reportdash.engine.core import Core
 from reportdash.engine.health import HealthDesk
-from reportdash.engine.intents import Intents
+from reportdash.engine.intents import PATIENCE, Intents, pause_before
 from reportdash.engine.seat import Seat
-from reportdash.errors import CallFailed, SafetyProblem, UsageProblem
+from reportdash.errors import (
+    AuthFailed,
+    CallFailed,
+    CredentialProblem,
+    Exit,
+    NoCredential,
+    Problem,
+    SafetyProblem,
+    Throttled,
+    UsageProblem,
+    VendorRefused,
+)
 from reportdash.model import IntentKind, Job, JobState, Seen, Stage, new_id, replace
+from reportdash.plain import clean
 from reportdash.vendors.contract import Action, No
 
 
@@ -103,6 +115,28 @@ class Reconcile:
             raise
         await self._health.answered(seat.name, asked=asked)
         return adopted
+
+    async def adopt_patiently(self, seat: Seat) -> list[Job]:
+        """`adopt` for a command: a list call is safe to repeat, for a minute. Raises Problem at the end."""
+        clock = self._core.clock
+        started, tries = clock.monotonic(), 0
+        while True:
+            try:
+                return await self.adopt(seat)
+            except (NoCredential, AuthFailed) as error:
+                raise CredentialProblem(f"{seat.name}: {clean(error.text)}") from error
+            except CallFailed as error:
+                tries += 1
+                pause = pause_before(tries)
+                if isinstance(error, Throttled) and error.retry_after is not None:
+                    pause = max(pause, error.retry_after)
+                if isinstance(error, VendorRefused) or clock.monotonic() - started + pause > PATIENCE:
+                    refused = isinstance(error, VendorRefused)
+                    raise Problem(
+                        f"{seat.name}: {clean(error.text)}",
+                        exit_code=Exit.FAILED if refused else Exit.UNREACHABLE,
+                    ) from error
+                await clock.sleep(pause)
 
     def _adopted(self, seat: Seat, seen: Seen) -> Job:
         now, policy = self._core.clock.now(), seat.policy

@@ -54,6 +54,7 @@ class Worker:
         submits: Submits,
         deletes: Deletes,
         reconcile: Reconcile,
+        read_only: bool = False,
     ) -> None:
         self._core = core
         self.seat = seat
@@ -62,6 +63,7 @@ class Worker:
         self._submits = submits
         self._deletes = deletes
         self._reconcile = reconcile
+        self._read_only = read_only
         self.wake = asyncio.Event()
         self.intents_changed = True
         self.fence: Fence | None = None
@@ -202,7 +204,7 @@ class Worker:
             await core.wait(self.wake, min(open_at - now, LONGEST_WAIT))
             return True
         self._start_intents(fence)
-        if seat.settings.adopt and not core.read_only and now >= self._next_adopt:
+        if seat.settings.adopt and not self._read_only and now >= self._next_adopt:
             self._next_adopt = now + ADOPT_EVERY
             core.spawn(self._adopt())
         next_at = await self._start_looks(fence, 1 if probing(row) else seat.policy.max_inflight)
@@ -273,7 +275,7 @@ class Worker:
     def _start_intents(self, fence: Fence) -> None:
         """Waiting submits, orphaned intents, unfinished deletes: beside the looks, one after the other."""
         due = self._next_intents is not None and self._core.clock.now() >= self._next_intents
-        if self._core.read_only or self._acting is not None or not (self.intents_changed or due):
+        if self._read_only or self._acting is not None or not (self.intents_changed or due):
             return
         self.intents_changed, self._next_intents = False, None
         self._acting = asyncio.ensure_future(self._intents(fence))

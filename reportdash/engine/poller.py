@@ -1,0 +1,186 @@
+"""All accounts' workers of one process, and the one task that tells them what changed in the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+
+from reportdash import lifecycle
+from reportdash.engine.core import Core
+from reportdash.engine.download import Downloads
+from reportdash.engine.seat import Seat
+from reportdash.engine.worker import STUMBLE, Worker
+from reportdash.errors import Problem
+from reportdash.ledger import Changes
+from reportdash.model import ArtifactState, Fence, Job, JobState
+from reportdash.vendors.contract import Action
+
+log = logging.getLogger(__name__)
+
+LOOK = 5.0
+"""Seconds after which the ledger is asked again although nobody said that it changed."""
+EXPIRE_EVERY = 60.0
+PRUNE_EVERY = 6 * 3600.0
+DAY = 86_400.0
+RATE_WINDOW = 60.0
+_FETCHED = frozenset({JobState.READY, JobState.READY_WITH_WARNINGS})
+
+
+class Poller:
+    """Starts and stops workers; wakes them when the ledger changes, whoever changed it.
+
+    `wanted` says which ready jobs are downloaded by themselves beside those of `auto_download` accounts.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        seats: Mapping[str, Seat],
+        downloads: Downloads,
+        make_worker: Callable[[Seat], Worker],
+        *,
+        keep_days: int,
+        wanted: Callable[[Job], bool] | None,
+    ) -> None:
+        self._core = core
+        self._seats = seats
+        self._downloads = downloads
+        self._make_worker = make_worker
+        self._keep_days = keep_days
+        self._wanted = wanted
+        self._workers: dict[str, Worker] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._watch: list[asyncio.Task[None]] = []
+        self._changed: deque[tuple[float, int]] = deque()
+        self._offered: set[str] = set()  # jobs whose download was started by itself once
+
+    def start(self, accounts: Iterable[str] | None = None) -> None:
+        """Poll these accounts (all, by default); those that are polled already go on."""
+        for name in self._seats if accounts is None else accounts:
+            if name not in self._tasks:
+                worker = self._workers[name] = self._make_worker(self._seats[name])
+                self._tasks[name] = asyncio.ensure_future(worker.run())
+        if not self._watch:
+            self._watch = [asyncio.ensure_future(self._follow()), asyncio.ensure_future(self._housekeep())]
+
+    async def stop(self) -> None:
+        """End every worker; leases are given back."""
+        tasks = [*self._watch, *self._tasks.values()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=1.5)
+        self._watch, self._tasks, self._workers = [], {}, {}
+
+    def leading(self) -> set[str]:
+        """Accounts whose lease this process holds."""
+        return {name for name, worker in self._workers.items() if worker.leads}
+
+    def fence(self, account: str) -> Fence | None:
+        worker = self._workers.get(account)
+        return worker.fence if worker is not None else None
+
+    def refused(self) -> dict[str, str]:
+        """Accounts this process would poll but has no working credential for → why."""
+        return {name: worker.refusal for name, worker in self._workers.items() if worker.refusal is not None}
+
+    def wake(self, account: str) -> None:
+        worker = self._workers.get(account)
+        if worker is not None:
+            worker.wake.set()
+
+    def changes_per_second(self) -> float:
+        """Job rows changed, by whomever, as a mean over the last minute (or since the start)."""
+        now = self._core.clock.monotonic()
+        self._forget_old(now)
+        if not self._changed:
+            return 0.0
+        span = max(now - self._changed[0][0], 1.0)
+        return sum(count for _, count in self._changed) / span
+
+    def _forget_old(self, now: float) -> None:
+        while self._changed and now - self._changed[0][0] > RATE_WINDOW:
+            self._changed.popleft()
+
+    # learning of changes
+
+    async def _follow(self) -> None:
+        ledger = self._core.ledger
+        rev: int | None = None
+        while True:
+            try:
+                if rev is None:
+                    rev = await ledger.rev()
+                    await self._catch_up()
+                await ledger.wait(rev, LOOK)
+                changes = await ledger.changed_since(rev)
+                rev = changes.rev
+                self._tell(changes)
+            except Exception as error:  # the ledger is out of reach for a moment: a full disk, a lock
+                if not isinstance(error, (Problem, OSError)):
+                    log.exception("following the ledger stumbled")
+                await self._core.clock.sleep(STUMBLE)
+
+    def _tell(self, changes: Changes) -> None:
+        if changes.jobs:
+            now = self._core.clock.monotonic()
+            self._changed.append((now, len(changes.jobs)))
+            self._forget_old(now)
+        for job in changes.jobs:
+            worker = self._workers.get(job.account)
+            if worker is not None:
+                # An intent came, moved on or ended, or a slot came free.
+                if job.intent is not None or job.settled:
+                    worker.intents_changed = True
+                worker.wake.set()
+            self._offer(job)
+        for account in changes.accounts:
+            self.wake(account.name)
+
+    async def _catch_up(self) -> None:
+        """Ready jobs that nobody has fetched while no process ran."""
+        if self._wanted is None and not any(seat.settings.auto_download for seat in self._seats.values()):
+            return
+        for job in await self._core.ledger.jobs():
+            self._offer(job)
+
+    def _offer(self, job: Job) -> None:
+        """Download a report that became ready, once, if that is wanted and nobody is at it."""
+        if job.state not in _FETCHED or job.parent is not None or job.forgotten_at is not None:
+            self._offered.discard(job.id)
+            return
+        untouched = job.artifact is None or job.artifact.state is ArtifactState.NONE
+        seat = self._seats.get(job.account)
+        if seat is None or not untouched or job.id in self._offered:
+            return
+        asked_for = self._wanted is not None and self._wanted(job)
+        own = seat.settings.auto_download and self.fence(job.account) is not None
+        if (asked_for or own) and seat.vendor.can(Action.DOWNLOAD, job):
+            self._offered.add(job.id)
+            self._downloads.start(job.id)
+
+    # what only time brings
+
+    async def _housekeep(self) -> None:
+        clock, ledger = self._core.clock, self._core.ledger
+        next_prune = clock.monotonic()
+        while True:
+            try:
+                await self._expire()
+                if clock.monotonic() >= next_prune:
+                    next_prune = clock.monotonic() + PRUNE_EVERY
+                    await ledger.prune(clock.now() - self._keep_days * DAY)
+            except (Problem, OSError) as error:
+                log.warning("housekeeping stumbled: %s", error)
+            except Exception:
+                log.exception("housekeeping stumbled")
+            await clock.sleep(EXPIRE_EVERY)
+
+    async def _expire(self) -> None:
+        """Results whose life has ended are expired by time alone, without a request."""
+        now, ledger = self._core.clock.now(), self._core.ledger
+        for job in await ledger.outlived(now):
+            if job.account in self._workers and job.intent is None:
+                await ledger.change(job.id, lambda row: lifecycle.fold_expiry(row, now))

@@ -1,0 +1,383 @@
+"""The engine: settings, ledger, credentials and vendors put together, and every verb an operator has.
+
+Both the command line and the screen call these; a rule that holds in one holds in the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
+
+from reportdash.clock import Clock
+from reportdash.credentials import Chain
+from reportdash.engine.core import Core, Tracing
+from reportdash.engine.delete import Deletes
+from reportdash.engine.download import Downloads, Progress
+from reportdash.engine.health import HealthDesk
+from reportdash.engine.intents import Intents
+from reportdash.engine.look import Looker
+from reportdash.engine.outcome import Outcome
+from reportdash.engine.poller import Poller
+from reportdash.engine.reconcile import Reconcile
+from reportdash.engine.seat import Seat
+from reportdash.engine.sending import Sender
+from reportdash.engine.submit import Submits
+from reportdash.engine.worker import Worker
+from reportdash.errors import SafetyProblem, UsageProblem
+from reportdash.ledger import Ledger
+from reportdash.lifecycle import may_hold_report
+from reportdash.model import FINAL, HAS_FILE, Account, Credential, Health, Job, JobState, Spec, replace
+from reportdash.net.client import Client
+from reportdash.net.pacing import Pacer
+from reportdash.plain import clean
+from reportdash.settings import Settings
+from reportdash.vendors import registry
+from reportdash.vendors.contract import AccountSettings, Action, Can, No, Vendor, Yes
+
+__all__ = ["Downloads", "Engine", "Outcome", "Progress", "Seat"]
+
+STOP_PATIENCE = 1.5
+"""Seconds for each part of an orderly end."""
+
+
+class Engine:
+    """One process's engine. `start` before any verb, `stop` at the end; polling begins with `poll`.
+
+    `download_ready`: jobs that become ready are downloaded, all or those the function takes.
+    `paced` False lifts the pace of requests (the demo).
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        chain: Chain,
+        *,
+        clock: Clock,
+        read_only: bool = False,
+        download_ready: bool | Callable[[Job], bool] = False,
+        paced: bool = True,
+    ) -> None:
+        self.settings = settings
+        self.ledger = ledger
+        self.chain = chain
+        self.clock = clock
+        self.read_only = read_only or settings.read_only
+        self.accounts: dict[str, Seat] = {}
+        self.core = Core(ledger, clock)
+        self.downloads = Downloads(ledger, self.seat, settings.download_dir, clock, ledger.owner)
+        self._paced = paced
+        self._health = HealthDesk(self.core)
+        self._intents = Intents(self.core)
+        self._looker = Looker(self.core, self._health)
+        self._submits = Submits(self.core, Sender(self.core, self._health, self._intents), self._intents)
+        self._deletes = Deletes(self.core, self._health, self._intents, self.downloads.is_intact)
+        self._reconcile = Reconcile(self.core, self._health, self._intents, self._deletes.unsaved)
+        wanted = download_ready if callable(download_ready) else (lambda _: True) if download_ready else None
+        self._poller = Poller(
+            self.core,
+            self.accounts,
+            self.downloads,
+            self._worker,
+            keep_days=settings.keep_days,
+            wanted=wanted,
+        )
+        self._requests: deque[tuple[float, int]] = deque()
+
+    # life
+
+    async def start(self) -> None:
+        """Make the accounts of the config known to the ledger, and a client for each; nothing is sent."""
+        for name, settings in self.settings.accounts.items():
+            self.accounts[name] = self._make_seat(name, settings)
+        await self.ledger.ensure_accounts({name: seat.vendor.name for name, seat in self.accounts.items()})
+
+    async def stop(self) -> None:
+        """End polling and downloads, give back leases, close connections; within two seconds."""
+        await self._poller.stop()
+        await asyncio.wait({asyncio.ensure_future(self.downloads.stop())}, timeout=STOP_PATIENCE)
+        await self.core.drain(STOP_PATIENCE)
+        await asyncio.gather(
+            *(seat.client.aclose() for seat in self.accounts.values()), return_exceptions=True
+        )
+
+    def seat(self, account: str) -> Seat:
+        """The account's seat. Raises UsageProblem with the nearest name."""
+        seat = self.accounts.get(account)
+        if seat is None:
+            near = get_close_matches(account, self.accounts, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            have = ", ".join(self.accounts) or "none is configured"
+            raise UsageProblem(f"no account is named {clean(account, 60)}{hint} (accounts: {have})")
+        return seat
+
+    def _make_seat(self, name: str, settings: AccountSettings) -> Seat:
+        find = self._finder(name, settings)
+        client = self._client(name, settings, find)
+        vendor = registry.load(settings.vendor)(settings, Tracing(client))
+        client.bind(vendor)
+        return Seat(name, settings, vendor, client, find)
+
+    def _client(
+        self, name: str, settings: AccountSettings, credential: Callable[[], Awaitable[Credential | None]]
+    ) -> Client:
+        return Client(
+            account=name,
+            base_url=settings.base_url,
+            extra_origins=settings.origins()[1:],
+            ca_file=settings.ca_file,
+            allow_insecure=settings.allow_insecure,
+            credential=credential,
+            trace=self.core.exchanges.trace,
+            clock=self.clock,
+            pacer=Pacer(self.clock) if self._paced else Pacer(self.clock, rate=math.inf),
+        )
+
+    def _finder(self, name: str, settings: AccountSettings) -> Callable[[], Awaitable[Credential | None]]:
+        async def find() -> Credential | None:
+            return await self.chain.find(name, settings.vendor, settings.secret_fields(), settings.origins())
+
+        return find
+
+    def _worker(self, seat: Seat) -> Worker:
+        return Worker(
+            self.core,
+            seat,
+            health=self._health,
+            looker=self._looker,
+            submits=self._submits,
+            deletes=self._deletes,
+            reconcile=self._reconcile,
+            read_only=self._blocked(seat) is not None,
+        )
+
+    # polling
+
+    def poll(self, accounts: Iterable[str] | None = None) -> None:
+        """Poll these accounts (default: all): each takes its lease, or follows whoever has it."""
+        names = None if accounts is None else [self.seat(name).name for name in accounts]
+        self._poller.start(names)
+
+    def polled_here(self) -> set[str]:
+        """Accounts whose lease this process holds now."""
+        return self._poller.leading()
+
+    def refused_here(self) -> dict[str, str]:
+        """Accounts this process would poll but for their credential → why not."""
+        return self._poller.refused()
+
+    async def poll_now(self, job_ids: Sequence[str]) -> None:
+        """Look at these jobs as soon as possible, settled ones too; at a group for its child."""
+        now = self.clock.now()
+        wanted: dict[str, str] = {}
+        for job_id in job_ids:
+            job = await self.ledger.job(job_id)
+            if job is not None:
+                wanted[job.parent or job.id] = job.account
+
+        def due(row: Job) -> Job | None:
+            open_end = row.reference is not None and row.state not in FINAL and row.intent is None
+            return replace(row, next_poll_at=now) if open_end and row.forgotten_at is None else None
+
+        def probe(row: Account) -> Account | None:
+            # The vendor asked for nothing: an operator may knock earlier than the breaker would.
+            return replace(row, until=None) if row.health is Health.UNREACHABLE and row.until else None
+
+        await asyncio.gather(*(self.ledger.change(job_id, due) for job_id in wanted))
+        for account in set(wanted.values()):
+            await self.ledger.change_account(account, probe)
+            self._poller.wake(account)
+
+    async def pause(self, account: str, paused: bool) -> Account:
+        """Stop or resume polling of the account, in whichever process. Raises SafetyProblem if read-only."""
+        seat = self.seat(account)
+        self._refuse_if_blocked(seat)
+        return await self.ledger.change_account(
+            seat.name, lambda row: replace(row, paused=paused) if row.paused != paused else None, durable=True
+        )
+
+    def requests_per_minute(self) -> int:
+        """Requests sent by this process in the last minute."""
+        return sum(seat.client.requests_last_minute() for seat in self.accounts.values())
+
+    def changes_per_second(self) -> float:
+        """Changed job rows a second, whoever changed them; a one-minute mean."""
+        return self._poller.changes_per_second()
+
+    # verbs
+
+    async def track(
+        self, account: str, reference: str, *, name: str | None = None, for_: str | None = None
+    ) -> Job:
+        """Follow a job started elsewhere; nothing is sent. A known reference gives its row."""
+        return await self._reconcile.track(self.seat(account), reference, name=name, for_=for_)
+
+    async def adopt(self, account: str) -> list[Job]:
+        """Rows for what the vendor lists and nobody knows here.
+
+        Raises SafetyProblem (read-only, or the vendor lists nothing) and Problem for a call that failed.
+        """
+        seat = self.seat(account)
+        self._refuse_if_blocked(seat)
+        return await self._reconcile.adopt_patiently(seat)
+
+    async def submit(self, account: str, spec: Spec, *, name: str | None = None) -> Outcome:
+        """Start a report. Raises SafetyProblem and UsageProblem before anything is written."""
+        seat = self.seat(account)
+        self._refuse_if_blocked(seat)
+        return await self._submits.submit(seat, spec, name=name)
+
+    async def submit_again(
+        self, job_id: str, params: Mapping[str, str], *, name: str | None = None
+    ) -> Outcome:
+        """The same report as a new job, with `params` over its own."""
+        job, seat = await self._acted_on(job_id)
+        return await self._submits.again(seat, job, params, name=name)
+
+    async def resend(self, job_id: str) -> Outcome:
+        """Send a submit without an answer once more, because the operator says so."""
+        job, seat = await self._acted_on(job_id)
+        return await self._submits.resend(seat, job)
+
+    async def delete(self, job_id: str, *, unsaved: bool = False) -> Outcome:
+        """Delete at the vendor. Raises SafetyProblem with the reason when a rule forbids it."""
+        job, seat = await self._acted_on(job_id)
+        return await self._deletes.delete(seat, job, unsaved=unsaved)
+
+    async def check_delete(self, job: Job, *, unsaved: bool = False) -> None:
+        """Raises SafetyProblem with the reason `delete` would be refused with now."""
+        seat = self.seat(job.account)
+        self._refuse_if_blocked(seat)
+        await self._deletes.check(seat, job, unsaved=unsaved)
+
+    async def forget(self, job_id: str, *, unsaved: bool = False) -> Job:
+        """Take a job from the table; a tombstone stays. Raises SafetyProblem when a rule forbids it."""
+        job = await self._job(job_id)
+        if job.account in self.accounts:
+            self._refuse_if_blocked(self.accounts[job.account])
+        elif self.read_only:
+            raise SafetyProblem(_READ_ONLY)
+        return await self._reconcile.forget(job, unsaved=unsaved)
+
+    def can(self, action: str, job: Job) -> Can:
+        """Whether the action (`download delete forget poll submit resend track_for`) makes sense for this
+        job now, or why not: rules, the vendor, and the job's state, without a look at the disk.
+        """
+        seat = self.accounts.get(job.account)
+        if seat is None:
+            return Yes() if action == "forget" else No(f"the account {job.account} is not in the config")
+        blocked = self._blocked(seat)
+        match action:
+            case "download":
+                return self.can_download(job)
+            case "poll":
+                return No(f"{job.state} is final") if job.state in FINAL else Yes()
+            case "track_for":
+                waits = job.state is JobState.SUBMITTING
+                return Yes() if waits else No("only a submit without an answer takes a reference")
+        if blocked is not None:
+            return No(blocked)
+        if action in ("delete", "forget") and job.parent is not None:
+            return No("part of a group: act on the group")
+        match action:
+            case "delete":
+                if job.state in FINAL:
+                    return No(f"{job.state} already")
+                if job.reference is None:
+                    return No("it has no reference at the vendor; f forgets it")
+                return seat.vendor.can(Action.DELETE, job)
+            case "submit":
+                if job.spec is None:
+                    return No("its parameters are not known: it was started elsewhere")
+                return seat.vendor.can(Action.SUBMIT, job)
+            case "resend":
+                waits = job.state is JobState.SUBMITTING
+                return Yes() if waits else No("only a submit without an answer is sent again")
+        return Yes()
+
+    def can_download(self, job: Job) -> Can:
+        """Whether there is a file to fetch, or why not."""
+        seat = self.accounts.get(job.account)
+        if seat is None:
+            return No(f"the account {job.account} is not in the config")
+        if job.parent is not None:
+            return No("part of a group: the group's download saves each report")
+        if job.state not in HAS_FILE and not job.saved:
+            return No(f"{job.state}: there is no report to download")
+        return seat.vendor.can(Action.DOWNLOAD, job)
+
+    async def is_saved(self, job: Job) -> bool:
+        """Whether our file lies at its path with its size, now."""
+        return await self.downloads.is_intact(job)
+
+    async def is_unsaved(self, job: Job) -> bool:
+        """Whether the vendor may hold a report of which we have no copy, now."""
+        return may_hold_report(job.state) and not await self.is_saved(job)
+
+    async def downloads_pending(self) -> bool:
+        """Whether a download of this process waits or runs."""
+        return self.downloads.busy() > 0
+
+    # credentials
+
+    async def try_credential(self, account: str, values: Mapping[str, str]) -> None:
+        """Sign in once with these values, on a connection of its own.
+
+        Raises AuthFailed with the vendor's words, Unreachable and the other CallFailed.
+        """
+        seat = self.seat(account)
+        credential = Credential(dict(values), None, "login")
+
+        async def given() -> Credential | None:
+            return credential
+
+        client = self._client(seat.name, seat.settings, given)
+        vendor: Vendor = type(seat.vendor)(seat.settings, client)
+        client.bind(vendor)
+        try:
+            await client.sign_in()
+        finally:
+            await client.aclose()
+
+    async def logged_in(self, account: str) -> None:
+        """A new credential was stored: whoever waits for one, in any process, tries again."""
+        seat = self.seat(account)
+        seat.client.drop_session()
+        await self._health.accepted(seat.name)
+        self._poller.wake(seat.name)
+
+    async def logged_out(self, account: str) -> None:
+        """The credential was taken away: polling in any process ends until there is another."""
+        seat = self.seat(account)
+        seat.client.drop_session()
+        await self._health.keyless(seat.name)
+
+    # rules
+
+    def _blocked(self, seat: Seat) -> str | None:
+        if self.read_only:
+            return _READ_ONLY
+        return f"the account {seat.name} is read-only" if seat.settings.read_only else None
+
+    def _refuse_if_blocked(self, seat: Seat) -> None:
+        blocked = self._blocked(seat)
+        if blocked is not None:
+            raise SafetyProblem(blocked)
+
+    async def _job(self, job_id: str) -> Job:
+        job = await self.ledger.job(job_id)
+        if job is None or job.forgotten_at is not None:
+            raise UsageProblem(f"no job is named {clean(job_id, 40)}")
+        return job
+
+    async def _acted_on(self, job_id: str) -> tuple[Job, Seat]:
+        job = await self._job(job_id)
+        seat = self.seat(job.account)
+        self._refuse_if_blocked(seat)
+        return job, seat
+
+
+_READ_ONLY = "read-only: submit, delete, adopt, pause and forget are off"

@@ -1,0 +1,22 @@
+"""A rig with one 7G account, ready to start."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from reportdash.clock import ManualClock
+from reportdash.simulator import Simulator
+from tests.engine.rig import START, Rig
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    clock = ManualClock(START)
+    async with Simulator(now=clock.now, published_dir=tmp_path / "published") as sim:
+        made = Rig(sim, clock, tmp_path)
+        made.account("main")
+        yield made
+        await made.close()
