@@ -306,7 +306,9 @@ def fill(pattern: str, name: str, reference: str, report: str) -> str:
             raise VendorRefused(f"{key} {value!r} names no file")
         escaped = glob.escape(value) if value else "*"
         filled[key] = re.sub(r"[/\\\x00]", "?", escaped)
-    return pattern.format(**filled)
+    parts = pattern.format(**filled).split("/")
+    # `***` or `a**` means no more than `*`; only a lone `**` of the config's own has a meaning.
+    return "/".join(part if part == "**" else re.sub(r"\*+", "*", part) for part in parts)
 
 
 # Parameters of a submit (B3).
