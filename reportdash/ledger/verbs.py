@@ -124,18 +124,10 @@ class Verbs:
         family = {child.ordinal: child for child in self.reads.children(parent_id)}
         new, children = fn(job_of(row), list(family.values()))
         parent = self._update(row, row_of(new), who, what, touched=error is not None)
-        if parent.id != parent_id:
+        if parent.id != parent_id or parent.forgotten_at is not None:
             return parent
         for child in children:
-            old = family.get(child.ordinal)
-            if old is None:
-                added = self._insert(
-                    replace(child, parent=parent_id, account=parent.account, vendor=parent.vendor)
-                )
-                self._event(added, "seen in its group", who)
-            else:
-                kept = replace(child, id=old.id, parent=parent_id, account=old.account)
-                self._update(self._row(old.id), row_of(kept), who, None)
+            self._put_child(parent, family.get(child.ordinal), child, who)
         self._errors(parent_id, error, clear_error)
         self._exchanges(parent_id, exchanges)
         return parent
@@ -267,6 +259,25 @@ class Verbs:
                 gone = row_of(replace(child, forgotten_at=job.forgotten_at, next_poll_at=None))
                 self._update(row_of(child), gone, who, "forgotten with its group")
         return job
+
+    def _put_child(self, parent: Job, old: Job | None, child: Job, who: str) -> None:
+        reference = child.reference
+        if reference is not None and (old is None or old.reference != reference):
+            # Somebody may follow the child as a job of its own: then that row has the reference.
+            taken = self.reads.by_reference(parent.account, reference)
+            reference = None if taken is not None else reference
+        kept = replace(
+            child,
+            id=old.id if old is not None else "",
+            parent=parent.id,
+            account=parent.account,
+            vendor=parent.vendor,
+            reference=reference,
+        )
+        if old is None:
+            self._event(self._insert(kept), "seen in its group", who)
+        else:
+            self._update(row_of(old), row_of(kept), who, None)
 
     def _fold(self, row: list[object], other: Job, who: str) -> Job:
         """The vendor answered with a reference we follow already: one row of the two stays."""

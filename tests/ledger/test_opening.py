@@ -1,0 +1,220 @@
+"""What the ledger's file looks like, and what is said when it cannot be used."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reportdash.errors import Exit, Problem, UsageProblem
+from reportdash.ledger import Ledger, Store, opening, schema
+from reportdash.ledger.problems import explain
+from tests.ledger.conftest import a_job, put
+
+
+def test_the_folder_and_every_file_are_the_operators_alone_whatever_the_umask(path: Path) -> None:
+    old = os.umask(0)
+    try:
+        with Store.open(path) as store:
+            store.db.execute("PRAGMA journal_mode = wal")
+            put(store)
+            modes = {found.name: found.stat().st_mode & 0o777 for found in path.parent.iterdir()}
+    finally:
+        os.umask(old)
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert {"ledger.db", "ledger.db-wal", "ledger.db-shm"} <= set(modes)
+    assert set(modes.values()) == {0o600}
+
+
+def test_a_ledger_that_others_could_read_is_closed_to_them(path: Path) -> None:
+    Store.open(path).close()
+    path.chmod(0o644)
+    path.parent.chmod(0o755)
+    Store.open(path).close()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_that_serves_other_ends_keeps_its_mode(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "other").write_text("")
+    Store.open(tmp_path / "ledger.db").close()
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize(
+    ("version", "networked", "mode"),
+    [
+        ((3, 40, 1), False, "truncate"),
+        ((3, 51, 2), False, "truncate"),
+        ((3, 51, 3), False, "wal"),
+        ((3, 44, 6), False, "wal"),
+        ((3, 50, 7), False, "wal"),
+        ((3, 50, 6), False, "truncate"),
+        ((3, 60, 0), False, "wal"),
+        ((3, 60, 0), True, "truncate"),
+    ],
+)
+def test_wal_is_used_only_where_it_loses_nothing(
+    version: tuple[int, ...], networked: bool, mode: str
+) -> None:
+    assert opening.journal_mode(version, networked) == mode
+
+
+def test_the_file_really_is_in_that_mode(store: Store) -> None:
+    expected = opening.journal_mode(sqlite3.sqlite_version_info, False)
+    assert store.db.execute("PRAGMA journal_mode").fetchone()[0] == expected
+
+
+def test_an_unwritable_folder_is_a_usage_problem_that_names_the_option(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UsageProblem, match="--data-dir") as told:
+        Store.open(tmp_path / "file" / "ledger.db")
+    assert told.value.exit_code is Exit.USAGE
+    assert str(tmp_path) in told.value.text
+
+
+def test_a_ledger_of_a_newer_reportdash_is_refused_and_left_alone(path: Path) -> None:
+    Store.open(path).close()
+    with sqlite3.connect(path) as db:
+        db.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+    before = path.read_bytes()
+    for readonly in (False, True):
+        with pytest.raises(Problem, match="newer reportdash") as told:
+            Store.open(path, readonly=readonly)
+        assert told.value.exit_code is Exit.USAGE
+    assert path.read_bytes() == before
+
+
+def test_another_programs_file_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE theirs (x)")
+    before = path.read_bytes()
+    with pytest.raises(UsageProblem, match="another program"):
+        Store.open(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("readonly", [False, True])
+def test_a_damaged_ledger_is_named_and_left_alone(path: Path, readonly: bool) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"no database at all" * 500)
+    before = path.read_bytes()
+    with pytest.raises(Problem, match="damaged") as told:
+        Store.open(path, readonly=readonly)
+    assert str(path) in told.value.text
+    assert path.read_bytes() == before
+
+
+async def test_the_async_ledger_says_the_same_and_leaves_no_thread(path: Path) -> None:
+    import threading
+
+    from reportdash.clock import SystemClock
+
+    path.parent.mkdir()
+    path.write_bytes(b"no database at all" * 500)
+    with pytest.raises(Problem, match="damaged"):
+        await Ledger.open(path, clock=SystemClock())
+    for thread in threading.enumerate():
+        if thread.name == "ledger":
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+def test_reading_where_there_is_no_ledger_finds_nothing_and_makes_nothing(path: Path) -> None:
+    with Store.open(path, readonly=True) as store:
+        assert store.jobs() == []
+        assert store.json_lines() == []
+    assert not path.parent.exists()
+
+
+def test_a_ledger_opened_for_reading_takes_no_change(path: Path, store: Store) -> None:
+    put(store)
+    with Store.open(path, readonly=True) as reader:
+        assert len(reader.jobs()) == 1
+        with pytest.raises(Problem, match="reading only"):
+            reader.add(a_job())
+        with pytest.raises(sqlite3.OperationalError):
+            reader.db.execute("DELETE FROM jobs")
+
+
+def test_reading_works_while_another_connection_writes(path: Path, store: Store) -> None:
+    put(store)
+    store.db.execute("BEGIN IMMEDIATE")
+    store.db.execute("UPDATE jobs SET name = 'half'")
+    try:
+        with Store.open(path, readonly=True) as reader:
+            assert [job.name for job in reader.jobs()] == ["Balance"]
+    finally:
+        store.db.execute("ROLLBACK")
+
+
+def test_two_processes_may_make_the_ledger_at_once(path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from reportdash.ledger import Store;"
+        "sys.stdin.read(1); Store.open(Path(sys.argv[1])).close()"
+    )
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for _ in range(4)
+    ]
+    ends = [racer.communicate(b"x") for racer in racers]
+    assert [racer.returncode for racer in racers] == [0] * 4, ends
+    with Store.open(path) as store:
+        assert schema.version(store.db) == schema.VERSION
+
+
+def test_the_store_brings_no_event_loop_and_no_screen(path: Path) -> None:
+    script = (
+        "import sys; from reportdash.ledger import Store; from pathlib import Path;"
+        "Store.open(Path(sys.argv[1]), readonly=True).json_lines();"
+        "print({'asyncio', 'textual', 'httpx', 'pydantic', 'keyring', 'logging'} & set(sys.modules))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        ("SELECT * FROM nowhere", "could not be used"),
+        ("locked", "held by another process"),
+    ],
+)
+def test_every_error_of_sqlite_becomes_a_sentence(path: Path, store: Store, make: str, says: str) -> None:
+    with sqlite3.connect(path, timeout=0) as other:
+        if make == "locked":
+            store.db.execute("BEGIN IMMEDIATE")
+            make = "UPDATE meta SET rev = 1"
+        with pytest.raises(sqlite3.Error) as raised:
+            other.execute(make)
+    other.close()
+    assert says in explain(raised.value, path).text
+
+
+def test_a_journal_left_by_a_killed_writer_is_rolled_back_before_reading(path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from reportdash.ledger import Store; "
+        "from tests.ledger.conftest import put\n"
+        "store = Store.open(Path(sys.argv[1]))\n"
+        "put(store)\n"
+        "store.db.execute('PRAGMA cache_size = 1')\n"  # so that half the change is in the file already
+        "store.db.execute('BEGIN IMMEDIATE')\n"
+        "for n in range(2000):\n"
+        "    store.db.execute('UPDATE jobs SET name = ?', ('half' * 2000,))\n"
+        "    store.db.execute('INSERT INTO history VALUES (NULL, 1, 1, ?, 1, 1, 1, 1)', ('x' * 900,))\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(path)], check=False)
+    with Store.open(path, readonly=True) as reader:
+        assert [job.name for job in reader.jobs()] == ["Balance"]
+        assert reader.db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
