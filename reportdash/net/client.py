@@ -68,11 +68,11 @@ class Client:
         self.requests = 0
         self.last_error: str | None = None
         self.last_date: str | None = None
-        self._wire = Wire(base_url, extra_origins, ca_file, allow_insecure, user_agent)
+        self._known = tracing.Known()
+        self._wire = Wire(base_url, extra_origins, ca_file, allow_insecure, user_agent, self.hide)
         self._credential = credential
         self._trace = trace
         self._clock = clock
-        self._known = tracing.Known()
         self._signer: Signer | None = None
         self._sessions = Sessions(self._sign_in, clock)
         self._bare = _Bare(self)
@@ -137,6 +137,10 @@ class Client:
         """Wall time until which the vendor asked to be left alone; None when it did not."""
         return self.pacer.until
 
+    def hide(self, text: str) -> str:
+        """`text` without this account's secrets, tokens or signed addresses."""
+        return tracing.redact_body(text, self._known)
+
     # Signing in.
 
     async def _sign_in(self, old: Session | None) -> Session:
@@ -186,7 +190,7 @@ class Client:
         base, where = self._wire.address(signed.path)
         url = with_query(base, signed)
         # What a vendor sees as the asked address carries no token, should one stand in the query.
-        told = url if signed.query == asked.query else with_query(base, asked)
+        told = url if signed is asked else with_query(self._wire.address(asked.path)[0], asked)
         await self.pacer.turn()
         clock = self._clock
         at, start = clock.now(), clock.monotonic()
@@ -241,7 +245,7 @@ class Client:
         return self._clean(words(reply))
 
     def _clean(self, text: str) -> str:
-        return clean(tracing.redact_body(text, self._known), 200)
+        return clean(self.hide(text), 200)
 
 
 class _Bare:

@@ -18,13 +18,14 @@ class Dropped(aiohttp.ClientError):
     """The connection broke and aiohttp must not send the request again by itself."""
 
 
-def explain(error: BaseException, where: str, seconds: float) -> CallFailed:
-    """The failure to raise instead of `error`; `where` is host:port, `seconds` the connect limit."""
+def explain(error: BaseException, origin: str, seconds: float) -> CallFailed:
+    """The failure to raise instead of `error`; `origin` is where it went, `seconds` the connect limit."""
+    scheme, _, where = origin.partition("://")
     cause = error
     if not isinstance(cause, aiohttp.ClientError) and isinstance(error.__cause__, BaseException):
         cause = error.__cause__
     if isinstance(cause, aiohttp.ClientConnectorError):
-        return _not_connected(cause, where)
+        return _not_connected(cause, where, scheme == "https")
     if isinstance(cause, aiohttp.ConnectionTimeoutError):
         return Unreachable(f"no connection to {where} within {seconds:g} s", sent=False)
     if isinstance(cause, aiohttp.ClientHttpProxyError):
@@ -42,7 +43,7 @@ def explain(error: BaseException, where: str, seconds: float) -> CallFailed:
     return Unreachable(f"the call to {where} failed ({type(cause).__name__})")
 
 
-def _not_connected(error: aiohttp.ClientConnectorError, where: str) -> Unreachable:
+def _not_connected(error: aiohttp.ClientConnectorError, where: str, secure: bool) -> Unreachable:
     text: str
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         text = f"the name {where.rpartition(':')[0]} is not known; check base_url and this server's DNS"
@@ -56,6 +57,9 @@ def _not_connected(error: aiohttp.ClientConnectorError, where: str) -> Unreachab
         text = f"{where} refuses connections; is it running, and is the port right?"
     elif isinstance(error.os_error, ConnectionResetError | BrokenPipeError):
         text = f"{where} closed the connection while it was being set up"
+        if secure:
+            # OpenSSL's alert is often lost to the reset that follows it.
+            text += "; perhaps it offers nothing newer than TLS 1.1, and at least 1.2 is needed"
     elif isinstance(error.os_error, socket.gaierror):
         text = f"the name {where.rpartition(':')[0]} is not known; check base_url and this server's DNS"
     else:

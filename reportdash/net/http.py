@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as _json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,12 +43,16 @@ class Request:
 
 @dataclass(slots=True, frozen=True)
 class Reply:
-    """One answer, read whole. Header names are lower case. `url` is the address that was asked."""
+    """One answer, read whole. Header names are lower case. `url` is the address that was asked, unsigned.
+
+    `hide` takes the account's secrets out of a text; what this record says of itself goes through it.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     url: str = ""
+    hide: Callable[[str], str] = field(default=str, compare=False)
 
     def __repr__(self) -> str:
         return f"Reply({self.status}, {len(self.body)} bytes)"
@@ -77,7 +81,7 @@ class Reply:
     def unreadable(self) -> str:
         """One line that says what came instead of JSON."""
         kind = self.headers.get("content-type", "").split(";")[0].strip() or "no content type"
-        start = clean(self.text, 60)
+        start = clean(self.hide(self.body[:2048].decode("utf-8", "replace")), 60)
         what = f"HTTP {self.status}, {clean(kind, 40)}, {len(self.body)} bytes"
         return f"{what}: {start}" if start else what
 

@@ -202,7 +202,7 @@ def exchange(
         if location := reply.headers.get("location"):
             response = f"Location: {redact_location(location, url, known)}\n{response}"
         if retry := reply.headers.get("retry-after"):
-            response = f"Retry-After: {clean(retry, 60)}\n{response}"
+            response = f"Retry-After: {clean(known.hide(retry), 60)}\n{response}"
     return Exchange(
         at=at,
         method=request.method,

@@ -9,7 +9,7 @@ import asyncio
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from functools import lru_cache
 from ipaddress import ip_address
@@ -48,6 +48,7 @@ class Wire:
         ca_file: str | None,
         allow_insecure: bool,
         agent: str,
+        hide: Callable[[str], str] = str,
     ) -> None:
         self._base = base_url.rstrip("/")
         self._home = origin(self._base)
@@ -55,8 +56,10 @@ class Wire:
         self._ca_file = ca_file
         self._allow_insecure = allow_insecure
         self._defaults = {"user-agent": agent, "accept": "application/json, */*;q=0.1"}
+        self._hide = hide
         self._session: aiohttp.ClientSession | None = None
         self._routes: dict[str, AiohttpTransport] = {}
+        self._to_proxy: dict[str, Mapping[str, str]] = {}
         self._opening = asyncio.Lock()
         self._closed = False
 
@@ -89,12 +92,13 @@ class Wire:
         end = now() + request.timeout
         try:
             transport = self._routes.get(where) or await self._open(where)
-            outgoing = self._outgoing(request, url, connect)
+            outgoing = self._outgoing(request, url, connect, self._to_proxy.get(where))
             end = now() + request.timeout
             async with asyncio.timeout_at(end) as deadline:
                 answer = await transport.handle_async_request(outgoing)
                 try:
-                    return await _read(answer, request, deadline, name, told)
+                    status, headers, body = await _read(answer, request.cap, deadline, name)
+                    return Reply(status, headers, body, told, self._hide)
                 finally:
                     await answer.aclose()
         except TimeoutError:
@@ -105,7 +109,7 @@ class Wire:
         except CallFailed as error:
             failure = error
         except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError) as error:
-            failure = explain(error, name, connect)
+            failure = explain(error, where, connect)
         except (UnicodeError, ValueError) as error:
             # A header or address that cannot be written; the exception holds it, so only its kind is told.
             failure = Unreachable(f"the request cannot be written ({type(error).__name__})", sent=False)
@@ -121,7 +125,9 @@ class Wire:
         if session is not None:
             await session.close()
 
-    def _outgoing(self, request: Request, url: str, connect: float) -> httpx.Request:
+    def _outgoing(
+        self, request: Request, url: str, connect: float, to_proxy: Mapping[str, str] | None
+    ) -> httpx.Request:
         headers = dict(self._defaults)
         content: bytes | None = None
         if request.json is not None:
@@ -133,6 +139,8 @@ class Wire:
         for header, value in request.headers.items():
             headers[header.lower()] = value
         headers["accept-encoding"] = "identity"
+        if to_proxy:
+            headers.update(to_proxy)
         return httpx.Request(
             request.method, url, headers=headers, content=content, extensions={"timeout": {"pool": connect}}
         )
@@ -169,7 +177,11 @@ class Wire:
         proxy = None
         if not is_loopback(where):
             named = proxy_for(parts.scheme, parts.hostname or "", os.environ)
-            proxy = httpx.Proxy(named.url, headers=dict(named.headers)) if named is not None else None
+            if named is not None:
+                proxy = httpx.Proxy(named.url, headers=dict(named.headers))
+                if parts.scheme == "http":
+                    # Without a tunnel the request itself reaches the proxy, and aiohttp adds nothing to it.
+                    self._to_proxy[where] = named.headers
         # The session brings its own context; this one only keeps the transport from making another.
         return AiohttpTransport(verify=_unused_context(), client=session, proxy=proxy)
 
@@ -187,8 +199,8 @@ async def _once(request: ClientRequest, handler: ClientHandlerType) -> ClientRes
 
 
 async def _read(
-    answer: httpx.Response, request: Request, deadline: asyncio.Timeout, name: str, told: str
-) -> Reply:
+    answer: httpx.Response, cap: int, deadline: asyncio.Timeout, name: str
+) -> tuple[int, dict[str, str], bytes]:
     headers: dict[str, str] = {}
     for raw_key, raw_value in answer.headers.raw:
         key, value = raw_key.decode("latin-1").lower(), raw_value.decode("latin-1")
@@ -198,8 +210,8 @@ async def _read(
     if encoding not in ("", "identity"):
         raise BadPayload(f"{name} encoded its answer, which was not asked for", status=status)
     announced = headers.get("content-length", "")
-    if announced.isascii() and announced.isdigit() and int(announced[:20]) > request.cap:
-        raise _too_large(request.cap, name, status)
+    if announced.isascii() and announced.isdigit() and int(announced[:20]) > cap:
+        raise _too_large(cap, name, status)
     end = deadline.when()
     now = asyncio.get_running_loop().time
     chunks: list[bytes] = []
@@ -211,12 +223,12 @@ async def _read(
             deadline.reschedule(min(end, now() + IDLE))
         async for chunk in body:
             size += len(chunk)
-            if size > request.cap:
-                raise _too_large(request.cap, name, status)
+            if size > cap:
+                raise _too_large(cap, name, status)
             chunks.append(chunk)
             if end is not None:
                 deadline.reschedule(min(end, now() + IDLE))
-    return Reply(status=status, headers=headers, body=b"".join(chunks), url=told)
+    return status, headers, b"".join(chunks)
 
 
 def _too_large(cap: int, name: str, status: int) -> BadPayload:

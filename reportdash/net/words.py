@@ -20,7 +20,7 @@ def words(reply: Reply) -> str:
     said = ""
     kind = reply.headers.get("content-type", "").lower()
     try:
-        said = _find(json.loads(reply.body[: 64 * 1024]), _DEPTH)
+        said = _find(json.loads(reply.body[: 64 * 1024]), _DEPTH, named=reply.body[:1] == b'"')
     except (ValueError, RecursionError):
         if "html" not in kind and not reply.body[:64].lstrip().startswith((b"<", b"{", b"[")):
             said = reply.body[:600].decode("utf-8", "replace")
@@ -28,14 +28,14 @@ def words(reply: Reply) -> str:
     return f"HTTP {reply.status}: {said}" if said else f"HTTP {reply.status}, no reason given"
 
 
-def _find(data: Any, depth: int) -> str:
-    """The first text under a name that carries messages, the nearest to the top."""
+def _find(data: Any, depth: int, *, named: bool = False) -> str:
+    """The first text under a name that carries messages, nearest to the top; `named`: we are below one."""
     if isinstance(data, str):
-        return data
+        return data if named else ""
     if depth == 0:
         return ""
     if isinstance(data, list):
-        return next((found for item in data if (found := _find(item, depth - 1))), "")
+        return next((found for item in data if (found := _find(item, depth - 1, named=named))), "")
     if not isinstance(data, Mapping):
         return ""
     lowered = {str(key).casefold().replace("-", "_"): value for key, value in data.items()}
@@ -43,16 +43,7 @@ def _find(data: Any, depth: int) -> str:
         value = lowered.get(name)
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
-        if value and (found := _find(value, depth - 1)):
+        if value and (found := _find(value, depth - 1, named=True)):
             return found
-    nested = (value for value in lowered.values() if isinstance(value, Mapping | list))
-    return next((found for value in nested if (found := _find_named(value, depth - 1))), "")
-
-
-def _find_named(data: Any, depth: int) -> str:
-    """As `_find`, but a bare text in a list is no message."""
-    if isinstance(data, list):
-        return next(
-            (found for item in data if isinstance(item, Mapping) and (found := _find(item, depth))), ""
-        )
-    return _find(data, depth)
+    # Elsewhere a bare text is data, not a message; below `errors` it is one.
+    return next((found for value in lowered.values() if (found := _find(value, depth - 1, named=named))), "")
