@@ -104,22 +104,30 @@ async def test_sigterm_ends_it_cleanly_and_ctrl_c_is_the_parents(child: Child) -
     assert child.left == []
 
 
-async def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
-    code = f"import subprocess; subprocess.run({[*COMMAND, '--child']!r}, stdin=subprocess.PIPE)"
-    code = code.replace("subprocess.run(", "subprocess.Popen(") + ".wait()"
+@pytest.mark.parametrize("held", [False, True], ids=["pipe closes", "pipe is held by another"])
+async def test_it_ends_when_its_parent_is_killed(tmp_path: Path, held: bool) -> None:
+    """A parent in between is killed; the writing end of the child's input is its own, or the test's."""
+    reading, writing = os.pipe()
+    stdin = reading if held else "subprocess.PIPE"
+    code = f"import subprocess; subprocess.Popen({[*COMMAND, '--child']!r}, stdin={stdin}).wait()"
     parent = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
         code,
         stdout=subprocess.PIPE,
         env={**os.environ, "TMPDIR": str(tmp_path)},
+        pass_fds=[reading],
     )
+    os.close(reading)
     assert parent.stdout is not None
     ready = json.loads(await asyncio.wait_for(parent.stdout.readline(), 20))
     assert Path(ready["published"]).is_dir()
     parent.kill()
     await parent.wait()
-    assert await asyncio.wait_for(parent.stdout.read(), 20) == b""
+    try:
+        assert await asyncio.wait_for(parent.stdout.read(), 20) == b""
+    finally:
+        os.close(writing)
     assert list(tmp_path.iterdir()) == []
 
 
