@@ -32,6 +32,7 @@ def run_child(*, seed: int = 1, changes: float | None = None, chaos: bool = Fals
 
 
 async def _run(sim: Simulator) -> None:
+    parent = os.getppid()  # before we say that we are ready: from then on it may be killed
     stop = asyncio.Event()
     lines: asyncio.Queue[bytes] = asyncio.Queue()
     loop = asyncio.get_running_loop()
@@ -45,7 +46,7 @@ async def _run(sim: Simulator) -> None:
         _say({"urls": sim.urls, "accounts": sim.accounts(), "published": str(sim.published)})
         reader = threading.Thread(target=_read, args=(loop, lines, stop), daemon=True)
         reader.start()
-        tasks = [asyncio.create_task(_serve(sim, lines)), asyncio.create_task(_orphaned(stop))]
+        tasks = [asyncio.create_task(_serve(sim, lines)), asyncio.create_task(_orphaned(parent, stop))]
         await stop.wait()
         for task in tasks:
             task.cancel()
@@ -76,9 +77,8 @@ def _chunk() -> bytes:
         return b""
 
 
-async def _orphaned(stop: asyncio.Event) -> None:
+async def _orphaned(parent: int, stop: asyncio.Event) -> None:
     """Stop when the parent is gone, even if somebody else still holds the other end of the pipe."""
-    parent = os.getppid()
     while not stop.is_set() and os.getppid() == parent:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), 0.5)

@@ -123,11 +123,11 @@ async def test_it_ends_when_its_parent_is_killed(tmp_path: Path, held: bool) -> 
     ready = json.loads(await asyncio.wait_for(parent.stdout.readline(), 20))
     assert Path(ready["published"]).is_dir()
     parent.kill()
-    await parent.wait()
     try:
         assert await asyncio.wait_for(parent.stdout.read(), 20) == b""
     finally:
         os.close(writing)
+    await parent.wait()
     assert list(tmp_path.iterdir()) == []
 
 
