@@ -378,6 +378,15 @@ class View:
         """The job a row shows."""
         return self.records.job(self.rows[row])
 
+    def matching_ids(self) -> list[str]:
+        """The jobs that pass the filter themselves, in the order of the rows; no parts of groups."""
+        records = self.records
+        return [
+            records.job(slot).id
+            for slot in self.rows
+            if self._matched[slot] and slot not in records.parent_of
+        ]
+
     @property
     def cursor_job(self) -> Job | None:
         """The job under the cursor."""

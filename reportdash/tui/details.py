@@ -12,7 +12,17 @@ from reportdash.board.explain import Explanation, KeyOf, Line, explain
 from reportdash.board.facts import Run, Sight
 from reportdash.board.states import HEALTH, Face, Role
 from reportdash.board.units import clock_text, digits, plural, size, span
-from reportdash.model import ArtifactState, Event, Exchange, Health, Job, JobState, LastError, Verified
+from reportdash.model import (
+    HAS_FILE,
+    ArtifactState,
+    Event,
+    Exchange,
+    Health,
+    Job,
+    JobState,
+    LastError,
+    Verified,
+)
 from reportdash.plain import clean_block
 from reportdash.tui.actions import Keymap
 from reportdash.tui.text import cut_middle, key_run, muted, strong, text_run
@@ -76,7 +86,7 @@ def has_file(subject: Subject) -> bool:
     artifact = subject.job.artifact
     if artifact is not None and artifact.state is not ArtifactState.NONE:
         return True
-    return subject.sight.fetch is not None or subject.job.state in facts.HAS_FILE
+    return subject.sight.fetch is not None or subject.job.state in HAS_FILE
 
 
 def lines(name: str, subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]:
@@ -172,7 +182,7 @@ def _facts(subject: Subject) -> list[tuple[str, str]]:
     if job.attempts:
         found.append(("Failed looks", f"{job.attempts} in a row"))
     found.append(("Next look", _next_look(subject)))
-    if job.expires_at is not None and job.state in facts.HAS_FILE:
+    if job.expires_at is not None and job.state in HAS_FILE:
         found.append(("Expires", clock_text(job.expires_at, now)))
     return found
 

@@ -81,6 +81,11 @@ class Pen:
         """Text with the signs this terminal can show."""
         return text if self.glyphs == "unicode" or text.isascii() else ascii_text(text)
 
+    @property
+    def rule(self) -> str:
+        """What rules and frames are drawn with."""
+        return "─" if self.glyphs == "unicode" else "-"
+
     def strip(self, pieces: Sequence[tuple[int, Iterable[Run]]], cells: int, ground: Role = Role.BG) -> Strip:
         """A line of exactly `cells`: runs at columns, each cut where the next piece begins.
 
@@ -118,6 +123,11 @@ class Pen:
         if text:
             out.append(Segment(text, pen))
         return Strip(out, cells)
+
+    def join(self, parts: Iterable[tuple[int, Sequence[tuple[int, Iterable[Run]]], Role]]) -> Strip:
+        """A line of several grounds: each part has its cells, its pieces (columns from its own left end) and
+        its ground."""
+        return Strip.join([self.strip(pieces, cells, ground) for cells, pieces, ground in parts if cells > 0])
 
     def blank(self, cells: int, ground: Role = Role.BG) -> Strip:
         """An empty line."""

@@ -32,7 +32,7 @@ class Detail(Lines):
 
     @property
     def tab(self) -> str:
-        """The open tab: the one the operator chose while it has something in it, else the one that matters."""
+        """The open tab: the one the operator chose if it has something in it, else the one that matters."""
         names = [tab.name for tab in self.tabs]
         if self.wanted in names:
             return self.wanted or ""

@@ -21,6 +21,10 @@ class SavedView:
 
     name: str
     query: str
+    sort: str | None = None
+    """A column to sort by, with `-` in front the other way round."""
+    columns: tuple[str, ...] | None = None
+    """The columns shown, beside State and Report; None: all there is room for."""
 
 
 FIRST_VIEWS = (

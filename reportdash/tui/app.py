@@ -1,0 +1,282 @@
+"""The application: puts the board, its data and its keys together, and ends cleanly. Composition only."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App
+from textual.screen import Screen
+from textual.theme import Theme
+
+from reportdash.board.states import Role
+from reportdash.board.view import View
+from reportdash.clock import Clock, SystemClock
+from reportdash.errors import Exit
+from reportdash.tui import clipboard, theme
+from reportdash.tui.actions import Action
+from reportdash.tui.attention import Attention
+from reportdash.tui.commands import Commands
+from reportdash.tui.details import Subject
+from reportdash.tui.live import Live
+from reportdash.tui.operator import Operator
+from reportdash.tui.ports import EnginePort, FirstRows, Look, NoRows, OpenEngine
+from reportdash.tui.screens.board import BoardScreen
+from reportdash.tui.text import Pen
+
+
+class Dashboard(App[int], inherit_bindings=False):
+    """The dashboard. `run()` gives the exit code.
+
+    `first`: the ledger's rows for the first paint. `open_engine`: see `ports`; None shows the ledger alone.
+    `config`: where the config file is, or belongs.
+    """
+
+    CSS_PATH = "reportdash.tcss"
+    TITLE = "reportdash"
+    ENABLE_COMMAND_PALETTE = False
+    NOTIFICATION_TIMEOUT: ClassVar[float] = 0.0
+
+    def __init__(
+        self,
+        look: Look,
+        first: FirstRows | None = None,
+        open_engine: OpenEngine | None = None,
+        *,
+        clock: Clock | None = None,
+        config: str = "",
+    ) -> None:
+        self.look = look
+        super().__init__(ansi_color=look.palette.ansi)
+        self.register_theme(_textual_theme(look.palette))
+        self.theme = look.palette.name
+        self.animation_level = "none"
+        self.clock = clock or SystemClock()
+        first = first if first is not None else NoRows()
+        view = View()
+        view.load(first.jobs, first.accounts, self.clock.now())
+        self.pen = Pen(look.palette, look.glyphs)
+        self.board = BoardScreen(look, view, self.pen)
+        self.board.config = config
+        self.board.configured = bool(first.accounts or first.jobs) or open_engine is not None
+        self.commands = Commands(self)
+        self.operator = Operator(self)
+        self.attention = Attention(view.records, self._write)
+        self.live = Live(self, open_engine, first.rev)
+        self._failed: BaseException | None = None
+        self._stopping = False
+
+    # Life.
+
+    def get_default_screen(self) -> Screen[None]:
+        return self.board
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return {f"rd-{role}": self.look.palette.hex(role) for role in (Role.BG, Role.BAR, Role.TEXT)}
+
+    def on_ready(self) -> None:
+        """The first paint has been sent."""
+        self._catch_signals()
+        unknown = self.look.keymap.unknown
+        if unknown:
+            self.board.say(f"[keys]: there is no action {unknown[0]}; the help names them", role=Role.WARN)
+        self.live.start()
+
+    def _catch_signals(self) -> None:
+        # Left alone, a hang-up would end the process on the alternate screen with its leases kept.
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            try:
+                loop.add_signal_handler(number, self.leave)
+            except (ValueError, RuntimeError, NotImplementedError):
+                # Not in the main thread, as in some tests: then whoever owns it decides.
+                return
+
+    def leave(self) -> None:
+        """End the dashboard in order: tasks, downloads, leases, terminal."""
+        if not self._stopping:
+            self._stopping = True
+            self._going = asyncio.ensure_future(self._leave())
+
+    async def _leave(self) -> None:
+        await self.operator.stop()
+        await self.live.stop()
+        self.attention.stop()
+        self.exit(int(Exit.INTERNAL) if self._failed is not None else int(Exit.OK))
+
+    def fail(self, error: BaseException) -> None:
+        """A task of ours ended with a fault: leave, with exit code 70."""
+        if self._failed is None:
+            self._failed = error
+            self.log_fault(error)
+            self.leave()
+
+    def log_fault(self, error: BaseException) -> None:
+        """Say what broke on stderr once the screen is gone: its kind and place, never values."""
+        self._exit_renderables.append(fault_text(error))
+
+    def _fatal_error(self) -> None:
+        # Textual's own page shows local variables; ours may hold secrets.
+        error = sys.exc_info()[1]
+        self._failed = error or RuntimeError("unknown")
+        self._return_code = int(Exit.INTERNAL)
+        self.log_fault(self._failed)
+        self._close_messages_no_wait()
+
+    # What the board's keys open.
+
+    @property
+    def engine(self) -> EnginePort | None:
+        """The engine, once it is loaded."""
+        return self.live.engine
+
+    def show_help(self) -> None:
+        """Every key."""
+        from reportdash.tui.screens.help import Help
+
+        self.push_screen(Help(self.pen, self.look.keymap))
+
+    def show_palette(self) -> None:
+        """Every action by name."""
+        from reportdash.tui.screens.palette import Palette
+
+        def chosen(action: Action | None) -> None:
+            if action is not None:
+                self.commands.run(action)
+
+        def why_not(action: Action) -> str:
+            if action.id in self.commands.own:
+                return ""
+            return self.operator.why_not(action, self.board.targets())
+
+        self.push_screen(Palette(self.pen, self.look.keymap, why_not), chosen)
+
+    def show_details(self, slot: int) -> None:
+        """The details of a job on the whole screen."""
+        from reportdash.tui.screens.detail import DetailScreen
+
+        records = self.board.view.records
+        job_id = records.job(slot).id
+
+        def read() -> Subject | None:
+            now = records.slot_of.get(job_id)
+            return None if now is None else self.board.subject(now)
+
+        self.push_screen(DetailScreen(self.pen, self.look.keymap, read, self.commands.detail_key))
+        self.live.read_details(records.job(slot))
+
+    def details_changed(self, job_id: str) -> None:
+        """The history of a job was read."""
+        from reportdash.tui.screens.detail import DetailScreen
+
+        if isinstance(self.screen, DetailScreen):
+            self.screen.show_all()
+        job = self.board.view.cursor_job
+        if job is not None and job.id == job_id:
+            self.board.show_cursor()
+
+    def ask_quit(self) -> None:
+        """Leave; while downloads run, ask first."""
+        running = self.engine.downloads.busy() if self.engine is not None else 0
+        if not running:
+            self.leave()
+            return
+        from reportdash.tui.screens.quit import Quit
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.leave()
+
+        self.push_screen(Quit(self.pen, running), answered)
+
+    def use_theme(self, name: str) -> None:
+        """Another theme, at once. Raises ThemeError."""
+        palette = theme.load(name, self.look.themes)
+        self.look.palette = palette
+        self.pen = Pen(palette, self.look.glyphs)
+        self.register_theme(_textual_theme(palette))
+        self.ansi_color = palette.ansi
+        self.theme = palette.name
+        self.board.repaint(self.pen)
+
+    # The terminal.
+
+    def _write(self, sequence: str) -> None:
+        """An escape sequence of ours to the terminal."""
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(sequence)
+
+    def copy_text(self, text: str) -> bool:
+        """To the operator's clipboard; False when the terminal could not take it."""
+        sequence = clipboard.sequence(text, os.environ)
+        if sequence is None:
+            return False
+        self._clipboard = text
+        self._write(sequence)
+        return True
+
+    def page_file(self, path: str) -> None:
+        """Show a saved file in $PAGER, the dashboard put aside meanwhile."""
+        from reportdash.tui.pager import command
+
+        words = command(Path(path), os.environ)
+        self._suspended(lambda: _call(words))
+
+    def _suspended(self, work: Callable[[], str]) -> None:
+        from textual.app import SuspendNotSupported
+
+        try:
+            with self.suspend():
+                said = work()
+        except SuspendNotSupported:
+            said = "this terminal cannot be handed over"
+        if said:
+            self.board.say(said, role=Role.WARN)
+
+
+def _call(words: list[str]) -> str:
+    import subprocess
+
+    try:
+        subprocess.run(words, check=False, env={**os.environ, "LESSSECURE": "1"})  # noqa: S603 - the operator's own
+    except OSError as error:
+        return f"{words[0]}: {error.strerror or 'does not start'}"
+    return ""
+
+
+def fault_text(error: BaseException) -> str:
+    """One line on an internal fault: what kind, and where in our code. No values, no locals."""
+    import traceback
+
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "reportdash" in frame.filename]
+    where = (
+        f" in {Path(frames[-1].filename).stem}.{frames[-1].name}, line {frames[-1].lineno}" if frames else ""
+    )
+    kind = type(error).__name__
+    return f"reportdash: internal error, {kind}{where}. The ledger is intact; --debug keeps a log."
+
+
+def _textual_theme(palette: theme.Palette) -> Theme:
+    """Our palette as Textual wants it, for its own style sheets."""
+    color = palette.hex
+    return Theme(
+        name=palette.name,
+        primary=color(Role.ACCENT),
+        secondary=color(Role.ACCENT),
+        warning=color(Role.WARN),
+        error=color(Role.BAD),
+        success=color(Role.GOOD),
+        accent=color(Role.ACCENT),
+        foreground=color(Role.TEXT),
+        background=color(Role.BG),
+        surface=color(Role.BG),
+        panel=color(Role.BAR),
+        boost=color(Role.BG),
+        dark=palette.dark,
+        ansi=palette.ansi,
+    )

@@ -1,0 +1,276 @@
+"""What each action of the registry does on the board. One method an action, named after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from reportdash.board.facts import Run
+from reportdash.board.order import Column
+from reportdash.board.states import Role
+from reportdash.tui.actions import Action
+from reportdash.tui.columns import places
+from reportdash.tui.text import key_run, text_run
+
+if TYPE_CHECKING:
+    from reportdash.tui.app import Dashboard
+    from reportdash.tui.screens.detail import DetailScreen
+
+
+_SCROLL = {"up": (-1, 0), "down": (1, 0), "page_up": (0, -1), "page_down": (0, 1)}
+
+
+class Commands:
+    """Carries keys out on the board."""
+
+    def __init__(self, app: Dashboard) -> None:
+        self.app = app
+        self.board = app.board
+        self.view = app.board.view
+        self.own: dict[str, Callable[[], None]] = {
+            "up": lambda: self._move(-1),
+            "down": lambda: self._move(1),
+            "page_up": lambda: self._move(-self.board.table.page),
+            "page_down": lambda: self._move(self.board.table.page),
+            "first": lambda: self._to(0),
+            "last": lambda: self._to(len(self.view.rows) - 1),
+            "details": self.details,
+            "next_tab": lambda: self._tab(1),
+            "last_tab": lambda: self._tab(-1),
+            "back": self.back,
+            "fold": self.fold,
+            "filter": self.filter,
+            "sort": self.sort,
+            "reverse": self.reverse,
+            "select": self.select,
+            "range": self.range,
+            "select_all": self.select_all,
+            "copy": self.copy,
+            "help": app.show_help,
+            "palette": app.show_palette,
+            "quit": app.ask_quit,
+        }
+        for number in range(1, 10):
+            self.own[f"view_{number}"] = self._view(number - 1)
+
+    # Keys.
+
+    def key(self, key: str, character: str | None) -> None:
+        """Carry out what a key means now."""
+        if self.board.filter.editing and self._typed(key, character):
+            return
+        if key == "ctrl+c":
+            self.app.ask_quit()
+            return
+        action = self.board.look.keymap.action(key, character)
+        if action is not None:
+            self.run(action)
+
+    def run(self, action: Action) -> None:
+        """Carry out an action, or say why it is off."""
+        if self.board.too_small and action.id != "quit":
+            return
+        own = self.own.get(action.id)
+        if own is not None:
+            own()
+            return
+        jobs = self.board.targets()
+        reason = self.app.operator.why_not(action, jobs)
+        if reason:
+            key = self.board.look.keymap.shown(action.id)
+            self.board.say(key_run(key or action.word), text_run(f": {reason}"))
+            return
+        self.app.operator.act(action.id, jobs)
+
+    def detail_key(self, screen: DetailScreen, key: str, character: str | None) -> None:
+        """A key while the details fill the screen."""
+        action = self.board.look.keymap.action(key, character)
+        name = action.id if action is not None else ""
+        if name in ("back", "details") or key == "ctrl+c":
+            screen.dismiss(None)
+        elif name in ("next_tab", "last_tab"):
+            screen.detail.step(1 if name == "next_tab" else -1)
+        elif name in _SCROLL:
+            by, pages = _SCROLL[name]
+            screen.detail.scroll_by(by + pages * screen.detail.page)
+        elif name == "copy":
+            self.app.copy_text(screen.detail.text())
+        elif action is not None and action.on_jobs:
+            self.run(action)
+
+    def clicked(self, row: int | None, column: Column | None, twice: bool) -> None:
+        """The mouse chose a row or a column."""
+        if column is not None:
+            reverse = column is self.view.column and not self.view.reverse
+            self._order(column, reverse)
+        elif row is not None:
+            self.board.move_cursor(row)
+            if twice:
+                self.details()
+
+    # Moving.
+
+    def _move(self, by: int) -> None:
+        if self.board.detail.active:
+            self.board.detail.scroll_by(
+                by if abs(by) == 1 else self.board.detail.page * (1 if by > 0 else -1)
+            )
+            return
+        row = self.view.cursor_row
+        if row is not None:
+            if abs(by) > 1:
+                # The page moves with the cursor, so that the cursor keeps its line.
+                self.board.table.top += by
+            self._to(row + by)
+
+    def _to(self, row: int) -> None:
+        if self.view.rows:
+            self.board.move_cursor(row)
+
+    def _tab(self, by: int) -> None:
+        if self.board.with_pane:
+            self.board.detail.step(by)
+
+    def details(self) -> None:
+        """Keys to the pane, or the details on the whole screen."""
+        if self.view.cursor is None or not self.view.rows:
+            return
+        if not self.board.with_pane:
+            self.app.show_details(self.view.cursor)
+        elif not self.board.detail.active:
+            self._focus_pane(True)
+
+    def _focus_pane(self, active: bool) -> None:
+        self.board.detail.active = active
+        self.board.show_cursor()
+        self.board.show_frame()
+
+    def back(self) -> None:
+        """One step back: out of the pane, the selection, the filter."""
+        if self.board.detail.active:
+            self._focus_pane(False)
+        elif len(self.view.selection):
+            self.view.selection.clear()
+            self._selection_changed()
+        elif self.board.filter.edit.text:
+            self.board.filter.edit.set("")
+            self.board.refilter()
+
+    def fold(self) -> None:
+        """Close or open the group under the cursor."""
+        slot = self.view.cursor
+        if slot is None or not self.view.rows:
+            return
+        delta = self.view.toggle_group(slot)
+        self.board.table.follow_cursor()
+        self.board.table.sync(delta.touched)
+        self.board.show_frame()
+        self.board.show_cursor()
+
+    # Filter, order, views.
+
+    def filter(self) -> None:
+        """Start to type a filter."""
+        self.board.filter.editing = True
+        self.board.detail.active = False
+        self.board.show_frame()
+
+    def _typed(self, key: str, character: str | None) -> bool:
+        """A key while the filter is typed; False when it has its usual meaning all the same."""
+        line = self.board.filter
+        if key in ("enter", "escape"):
+            line.editing = False
+            if key == "escape" or self.board.filter_error:
+                line.edit.set("" if key == "escape" else line.edit.text)
+            self.board.refilter()
+            return True
+        if key in ("up", "down", "pageup", "pagedown"):
+            return False
+        before = line.edit.text
+        if not line.edit.key(key, character):
+            return key != "ctrl+c"
+        if line.edit.text != before:
+            self.board.refilter()
+        else:
+            self.board.show_frame()
+        return True
+
+    def sort(self) -> None:
+        """Sort by the next column that is shown."""
+        shown = [place.column for place in places(max(1, self.board.table.size.width))]
+        at = shown.index(self.view.column) if self.view.column in shown else -1
+        self._order(shown[(at + 1) % len(shown)], False)
+
+    def reverse(self) -> None:
+        """The same column, the other way round."""
+        self._order(self.view.column, not self.view.reverse)
+
+    def _order(self, column: Column, reverse: bool) -> None:
+        self.view.set_order(column, reverse)
+        self.board.rebuild()
+
+    def _view(self, place: int) -> Callable[[], None]:
+        def choose() -> None:
+            if place < len(self.board.look.views):
+                self.board.active_view = place
+                self.board.refilter()
+
+        return choose
+
+    # Choosing.
+
+    def select(self) -> None:
+        """Select the row, or not, and go on to the next."""
+        job = self.view.cursor_job
+        row = self.view.cursor_row
+        if job is None or row is None:
+            return
+        if job.parent is not None:
+            self.board.say(f"a part is not acted on alone: select its group {job.parent}")
+            return
+        self.view.selection.toggle(job.id)
+        self.board.move_cursor(row + 1)
+        self._selection_changed()
+
+    def range(self) -> None:
+        """Select from the last selected row to the cursor."""
+        anchor = self.view.selection.anchor
+        row = self.view.cursor_row
+        slot = self.view.records.slot_of.get(anchor) if anchor else None
+        start = self.view.row_of(slot) if slot is not None else None
+        if row is None:
+            return
+        if start is None:
+            self.board.say(key_run(self.board.look.keymap.shown("select")), " on the first row of the range")
+            return
+        low, high = sorted((start, row))
+        jobs = [self.view.job_at(at) for at in range(low, high + 1)]
+        self.view.selection.add(job.id for job in jobs if job.parent is None)
+        self._selection_changed()
+
+    def select_all(self) -> None:
+        """Select every job the table shows; groups whose parts alone match are not meant."""
+        self.view.selection.add(self.view.matching_ids())
+        self._selection_changed()
+
+    def _selection_changed(self) -> None:
+        self.board.table.sync(())
+        self.board.show_frame()
+
+    def copy(self) -> None:
+        """Copy the ids; in the details their words."""
+        if self.board.detail.active:
+            text, what = self.board.detail.text(), "the words"
+        else:
+            jobs = self.board.targets()
+            if not jobs:
+                return
+            if len(jobs) == 1 and self.board.with_pane and self.board.detail.tab == "error":
+                text, what = self.board.detail.text(), "the error"
+            else:
+                text = " ".join(job.id for job in jobs)
+                what = jobs[0].id if len(jobs) == 1 else f"{len(jobs)} ids"
+        if self.app.copy_text(text):
+            self.board.say(Run(f"copied {what}", Role.MUTED))
+        else:
+            self.board.say(Run("too long for a terminal's clipboard", Role.WARN))

@@ -1,0 +1,258 @@
+"""What keeps the board true: opens the engine after the first paint, then follows the ledger.
+
+Data is flushed at most ten times a second; a minute's tick brings the ages on; downloads are looked at only
+while some run. Everything here runs on the screen's loop and waits on the ledger's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from reportdash.board.facts import Fetch
+from reportdash.errors import Problem
+from reportdash.model import Job, JobState
+from reportdash.tui.details import Known
+from reportdash.tui.ports import EnginePort, OpenEngine
+from reportdash.tui.widgets.accounts import Slots
+from reportdash.tui.widgets.header import Mode
+
+if TYPE_CHECKING:
+    from reportdash.ledger.reads import Changes
+    from reportdash.tui.app import Dashboard
+
+FLUSH = 0.1
+"""Seconds between two flushes of data, at least."""
+PROGRESS = 0.5
+"""Seconds between two looks at running downloads."""
+RATE = 10.0
+"""Seconds between two figures of the requests."""
+CONFIG = 2.0
+"""Seconds between two looks for a config on the first run."""
+REST = 0.08
+"""Seconds the cursor rests on a job before its history is read."""
+REMEMBERED = 50
+"""Jobs whose history is kept in memory."""
+
+
+class Live:
+    """The tasks behind the board."""
+
+    def __init__(self, app: Dashboard, open_engine: OpenEngine | None, rev: int) -> None:
+        self.app = app
+        self.board = app.board
+        self.clock = app.clock
+        self.engine: EnginePort | None = None
+        self.rev = rev
+        self.seen_changes = 0
+        self._open = open_engine
+        self._open_engine = AsyncExitStack()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._detail: asyncio.Task[None] | None = None
+        self._downloads = asyncio.Event()
+
+    def start(self) -> None:
+        """After the first paint."""
+        self.board.on_cursor = self.read_details
+        self._spawn(self._minutes())
+        self._spawn(self._settling())
+        if self._open is not None:
+            self._spawn(self._run(self._open))
+
+    async def stop(self) -> None:
+        """End every task, then the engine."""
+        tasks = [*self._tasks, *([self._detail] if self._detail else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.engine = None
+        await self._open_engine.aclose()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # A task that dies silently would leave a board that looks alive and is not.
+            self.app.fail(error)
+
+    # The engine.
+
+    async def _run(self, open_engine: OpenEngine) -> None:
+        while True:
+            try:
+                engine: EnginePort | None = await self._open_engine.enter_async_context(open_engine())
+            except Problem as problem:
+                self.board.mode = Mode("not polling", bad=True)
+                self.board.say(problem.text)
+                self.board.show_frame()
+                return
+            if engine is not None:
+                break
+            await self._open_engine.aclose()
+            self.board.configured = False
+            self.board.rearrange()
+            await self.clock.sleep(CONFIG)
+        self.engine = engine
+        self.board.configured = True
+        self._meet(engine)
+        self._spawn(self._progress(engine))
+        self._spawn(self._rates(engine))
+        await self._follow(engine)
+
+    def _meet(self, engine: EnginePort) -> None:
+        """What only the engine knows: vendors' names, which of them hand out files, who polls."""
+        for seat in engine.accounts.values():
+            self.board.titles[seat.vendor.name] = seat.vendor.title
+        self.board.view.records.savable = self._savable
+        self.app.attention.allow(bell=engine.settings.bell, title=engine.settings.title)
+        self._mode(engine)
+        self.board.rearrange()
+        self.board.show_all()
+        self.read_details(self.board.view.cursor_job)
+
+    def _savable(self, job: Job) -> bool:
+        """Whether the vendor hands out a file of this job, as far as its seat knows."""
+        seat = self.engine.accounts.get(job.account) if self.engine is not None else None
+        if seat is None:
+            return True
+        from reportdash.vendors.contract import Action
+
+        return bool(seat.vendor.can(Action.DOWNLOAD, job))
+
+    async def _follow(self, engine: EnginePort) -> None:
+        ledger = engine.ledger
+        while True:
+            changes = await ledger.changed_since(self.rev)
+            self.rev = max(self.rev, changes.rev)
+            if changes.jobs or changes.accounts:
+                self.take(changes)
+                await self._count_slots(engine, changes)
+            self._mode(engine)
+            await self.clock.sleep(FLUSH)
+            while not await ledger.wait(self.rev, timeout=30.0):
+                self._mode(engine)
+
+    def take(self, changes: Changes) -> None:
+        """One flush of changes."""
+        self.seen_changes += len(changes.jobs)
+        ready = self.app.attention.arrivals(changes.jobs)
+        self.board.take(changes.jobs, changes.accounts)
+        self.app.attention.tell(ready, self.board.view.counts())
+        job = self.board.view.cursor_job
+        if job is not None and any(changed.id == job.id for changed in changes.jobs):
+            self.read_details(job)
+        if any(job.artifact is not None for job in changes.jobs):
+            self._downloads.set()
+
+    def _mode(self, engine: EnginePort) -> None:
+        if engine.read_only:
+            mode = Mode("read-only")
+        elif not engine.accounts or engine.polled_here():
+            mode = Mode("live")
+        else:
+            mode = Mode("viewing")
+        if mode != self.board.mode:
+            self.board.mode = mode
+            self.board.show_frame()
+
+    async def _count_slots(self, engine: EnginePort, changes: Changes) -> None:
+        names = {job.account for job in changes.jobs} | {account.name for account in changes.accounts}
+        found = dict(self.board.slots)
+        for name in names:
+            seat = engine.accounts.get(name)
+            limit = seat.slots if seat is not None else None
+            if limit is not None:
+                found[name] = Slots(await engine.ledger.slots_used(name), limit)
+        if found != self.board.slots:
+            self.board.slots = found
+            self.board.show_frame()
+
+    # Time.
+
+    async def _minutes(self) -> None:
+        while True:
+            now = self.clock.now()
+            await self.clock.sleep(60.0 - now % 60.0 + 0.05)
+            self.board.tick()
+
+    async def _settling(self) -> None:
+        from reportdash.tui.screens.board import HOLD
+
+        while True:
+            await self.clock.sleep(HOLD / 2)
+            self.board.settle()
+
+    async def _rates(self, engine: EnginePort) -> None:
+        while True:
+            if self.board.look.show_changes:
+                rate = f"{engine.changes_per_second():.0f} changes/s"
+            else:
+                rate = f"{engine.requests_per_minute()} req/min"
+            if rate != self.board.rate:
+                self.board.rate = rate
+                self.board.show_frame()
+            await self.clock.sleep(RATE)
+
+    async def _progress(self, engine: EnginePort) -> None:
+        """While downloads run, their bars."""
+        while True:
+            running = {
+                job_id: Fetch(progress.bytes, progress.total, progress.place)
+                for job_id, progress in engine.downloads.progress().items()
+            }
+            self.board.fetches(running)
+            if running:
+                await self.clock.sleep(PROGRESS)
+            else:
+                self._downloads.clear()
+                await self._downloads.wait()
+
+    def downloads_started(self) -> None:
+        """A download was just set going here."""
+        self._downloads.set()
+
+    # The details of the job under the cursor.
+
+    def read_details(self, job: Job | None) -> None:
+        """Read the history of a job once the cursor rests on it."""
+        if self._detail is not None:
+            self._detail.cancel()
+            self._detail = None
+        if job is not None and self.engine is not None:
+            self._detail = asyncio.create_task(self._details(job, self.engine))
+
+    async def _details(self, job: Job, engine: EnginePort) -> None:
+        await asyncio.sleep(REST)
+        ledger = engine.ledger
+        known = Known(
+            tuple(await ledger.history(job.id)),
+            tuple(await ledger.exchanges(job.id)),
+            await ledger.last_error(job.id),
+            self._same_error(job),
+        )
+        kept = self.board.known
+        kept.pop(job.id, None)
+        kept[job.id] = known
+        while len(kept) > REMEMBERED:
+            del kept[next(iter(kept))]
+        self.app.details_changed(job.id)
+
+    def _same_error(self, job: Job) -> int:
+        """Failed jobs of this account with the same words in the last day, this one included."""
+        if job.state is not JobState.FAILED or not job.message:
+            return 0
+        since = self.clock.now() - 86_400
+        return sum(
+            other is not None
+            and other.state is JobState.FAILED
+            and other.message == job.message
+            and (other.settled_at or 0) > since
+            and other.account == job.account
+            for other in self.board.view.records.jobs
+        )

@@ -1,0 +1,153 @@
+"""What the operator sets going: each verb asks the engine, and says in one line what came of it.
+
+Verbs that ask first open their dialog: a module of `tui/screens` with `open(app, jobs)`, imported when its
+key is pressed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from reportdash.board.states import Role
+from reportdash.board.units import plural
+from reportdash.errors import Problem
+from reportdash.model import HAS_FILE, Job
+from reportdash.tui.actions import Action
+from reportdash.tui.ports import EnginePort
+
+if TYPE_CHECKING:
+    from reportdash.tui.app import Dashboard
+
+DIALOGS = {
+    "delete": "reportdash.tui.screens.delete",
+    "forget": "reportdash.tui.screens.forget",
+    "submit": "reportdash.tui.screens.submit",
+    "track": "reportdash.tui.screens.track",
+    "accounts": "reportdash.tui.screens.accounts",
+    "login": "reportdash.tui.screens.login",
+}
+"""The module behind each action that asks first."""
+
+_ASKED = ("download", "delete", "forget", "poll")
+"""Actions the engine can refuse for a single job."""
+
+NOT_YET = "the vendors are still being loaded"
+READ_ONLY = "this dashboard is read-only"
+
+
+class Operator:
+    """Carries out what a key asked for."""
+
+    def __init__(self, app: Dashboard) -> None:
+        self.app = app
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._verbs: dict[str, Callable[[EnginePort, Sequence[Job]], None]] = {
+            "download": self.download,
+            "poll": self.poll,
+            "pause": self.pause,
+            "open": self.open,
+        }
+
+    def why_not(self, action: Action, jobs: Sequence[Job]) -> str:
+        """Why an action is off now; empty when it is on."""
+        if action.on_jobs and not jobs:
+            return "no job is selected"
+        engine = self.app.engine
+        if engine is None:
+            return NOT_YET if self.app.board.configured else "there is no account yet"
+        if action.changes and engine.read_only:
+            return READ_ONLY
+        if len(jobs) == 1 and action.id in _ASKED:
+            can = engine.can(action.id, jobs[0])
+            return "" if can else str(can.reason)
+        return ""
+
+    def act(self, name: str, jobs: Sequence[Job]) -> None:
+        """Carry out an action of the registry; `why_not` has been asked."""
+        engine = self.app.engine
+        if engine is None:
+            return
+        verb = self._verbs.get(name)
+        if verb is not None:
+            verb(engine, jobs)
+        else:
+            import_module(DIALOGS[name]).open(self.app, list(jobs))
+
+    def task(self, work: Coroutine[Any, Any, str]) -> None:
+        """Run a verb beside the screen; what it returns, or the Problem it raises, is said on the board."""
+
+        async def run() -> None:
+            try:
+                said = await work
+            except Problem as problem:
+                self.app.board.say(problem.text, role=Role.WARN)
+            else:
+                if said:
+                    self.app.board.say(said, role=Role.MUTED)
+
+        task = asyncio.create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.app.fail(error)
+
+    async def stop(self) -> None:
+        """End what still runs; the ledger keeps every intent."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # The verbs that ask nothing.
+
+    def download(self, engine: EnginePort, jobs: Sequence[Job]) -> None:
+        """Save the reports; jobs without one are named."""
+        able = [job for job in jobs if job.state in HAS_FILE and engine.can("download", job)]
+        for job in able:
+            engine.downloads.start(job.id)
+        self.app.live.downloads_started()
+        rest = len(jobs) - len(able)
+        if rest and able:
+            self.app.board.say(
+                f"{plural(len(able), 'download')} started, {rest} have no file", role=Role.MUTED
+            )
+        elif rest:
+            self.app.board.say("none of them has a file to save", role=Role.WARN)
+
+    def poll(self, engine: EnginePort, jobs: Sequence[Job]) -> None:
+        """Look at the jobs now."""
+        ids = [job.parent or job.id for job in jobs]
+
+        async def look() -> str:
+            await engine.poll_now(ids)
+            return f"{plural(len(ids), 'job')} asked for now"
+
+        self.task(look())
+
+    def pause(self, engine: EnginePort, jobs: Sequence[Job]) -> None:
+        """Pause polling of the accounts, or resume it if they are all paused."""
+        names = list(dict.fromkeys(job.account for job in jobs))
+        accounts = self.app.board.view.records.accounts
+        paused = not all(accounts[name].paused for name in names if name in accounts)
+
+        async def change() -> str:
+            for name in names:
+                await engine.pause(name, paused)
+            return f"polling of {', '.join(names)} {'paused' if paused else 'resumed'}"
+
+        self.task(change())
+
+    def open(self, engine: EnginePort, jobs: Sequence[Job]) -> None:
+        """Read the saved file in $PAGER."""
+        job = jobs[0]
+        if job.artifact is None or job.artifact.path is None or not job.saved:
+            self.app.board.say("nothing is saved yet", role=Role.WARN)
+        elif not engine.downloads.intact(job):
+            self.app.board.say("the file is no longer where it was saved", role=Role.WARN)
+        else:
+            self.app.page_file(job.artifact.path)

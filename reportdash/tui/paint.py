@@ -1,0 +1,25 @@
+"""Painting at once: a key does not wait for the screen's next frame.
+
+Rests on how Textual 8 collects what is dirty (private; the version is pinned below 9). Without it everything
+still paints, one frame later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from textual.screen import Screen
+from textual.widget import Widget
+
+
+def paint_now(screen: Screen[Any], widgets: Iterable[Widget]) -> None:
+    """Send what these widgets have to show anew to the terminal, now."""
+    if not screen.is_current or screen._layout_required:
+        return
+    for widget in widgets:
+        if widget._repaint_required:
+            widget._repaint_required = False
+            screen._dirty_widgets.add(widget)
+    if screen._dirty_widgets:
+        screen._on_timer_update()

@@ -1,0 +1,402 @@
+"""The board: the table and what stands around it. It lays out, hands keys and data on, and paints."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual.app import ComposeResult
+from textual.geometry import Size
+from textual.screen import Screen
+
+from reportdash.board import facts
+from reportdash.board.facts import Fetch, Run
+from reportdash.board.query import EVERYTHING, Query, QueryError, parse
+from reportdash.board.states import Role
+from reportdash.board.view import Delta, View
+from reportdash.model import HAS_FILE, Account, Job
+from reportdash.tui.columns import LEAST, LEAST_HEIGHT, PANE_HEIGHT, ROOMY, WIDE
+from reportdash.tui.details import Known, Subject
+from reportdash.tui.paint import paint_now
+from reportdash.tui.ports import Look
+from reportdash.tui.screens import firstrun
+from reportdash.tui.text import Pen
+from reportdash.tui.widgets import footer
+from reportdash.tui.widgets.accounts import Accounts, Slots
+from reportdash.tui.widgets.detail import Detail
+from reportdash.tui.widgets.filter import FilterLine
+from reportdash.tui.widgets.footer import Footer
+from reportdash.tui.widgets.header import UNKNOWN_MODE, Header, Mode
+from reportdash.tui.widgets.lines import Lines
+from reportdash.tui.widgets.status import Status
+from reportdash.tui.widgets.table import JobTable
+
+if TYPE_CHECKING:
+    from reportdash.tui.app import Dashboard
+
+HOLD = 2.0
+"""Seconds after a key in which no row moves by itself."""
+SLICE = 0.004
+"""Seconds of sorting or filtering at a stretch before a key gets its turn."""
+PANE = 9
+"""Lines of the rule's tab below the rule; the status line is the tenth."""
+
+
+class BoardScreen(Screen[None], inherit_bindings=False):
+    """The first screen."""
+
+    AUTO_FOCUS = ""
+
+    def __init__(self, look: Look, view: View, pen: Pen) -> None:
+        super().__init__()
+        self.look = look
+        self.view = view
+        self.pen = pen
+        self.header = Header(pen)
+        self.accounts = Accounts(pen)
+        self.filter = FilterLine(pen)
+        self.gap = Lines(pen, id="gap")
+        self.table = JobTable(pen, view)
+        self.page = Lines(pen, id="page")
+        self.detail = Detail(pen, look.keymap)
+        self.status = Status(pen)
+        self.footer = Footer(pen)
+        self.active_view = 0
+        self.filter_error = ""
+        self.mode: Mode = UNKNOWN_MODE
+        self.rate = ""
+        self.slots: dict[str, Slots] = {}
+        self.titles = dict(look.titles)
+        self.config = ""
+        self.configured = True
+        self.on_cursor: Callable[[Job | None], None] = lambda job: None
+        self.known: dict[str, Known] = {}
+        self._pressed = -HOLD
+        self._window = Size(0, 0)
+        self._slicing = False
+
+    @property
+    def dashboard(self) -> Dashboard:
+        from reportdash.tui.app import Dashboard
+
+        app = self.app
+        assert isinstance(app, Dashboard)
+        return app
+
+    # Layout.
+
+    @property
+    def lines(self) -> tuple[Lines, ...]:
+        return (
+            self.header,
+            self.accounts,
+            self.filter,
+            self.gap,
+            self.table,
+            self.page,
+            self.detail,
+            self.status,
+            self.footer,
+        )
+
+    def compose(self) -> ComposeResult:
+        self._lay_out(self.app.size)
+        yield from self.lines
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._lay_out(event.size)
+        self.call_after_refresh(self.show_all)
+
+    @property
+    def with_pane(self) -> bool:
+        """Whether the details stand below the table; else they take the whole screen."""
+        return self._window.width >= WIDE and self._window.height >= PANE_HEIGHT
+
+    @property
+    def too_small(self) -> bool:
+        return self._window.width < LEAST or self._window.height < LEAST_HEIGHT
+
+    @property
+    def first_run(self) -> bool:
+        """Whether there is nothing to show but how to begin."""
+        records = self.view.records
+        return not self.configured and not records.slot_of and not records.accounts
+
+    def _lay_out(self, size: Size) -> None:
+        """Which lines stand on the screen at this size."""
+        self._window = size
+        small, first = self.too_small, self.first_run
+        pane = self.with_pane and not small and not first
+        self.header.display = self.accounts.display = self.footer.display = not small
+        self.filter.display = not small and not first
+        self.gap.display = pane and size.width >= ROOMY
+        paged = small or first or not self.view.rows
+        self.table.display = not paged
+        self.page.display = paged
+        self.detail.display = pane
+        self.detail.styles.height = PANE + 1
+        self.status.display = not small and not first
+
+    def rearrange(self) -> None:
+        """After the table became empty, or is no longer."""
+        before = [line.display for line in self.lines]
+        self._lay_out(self._window)
+        if before != [line.display for line in self.lines]:
+            self.call_after_refresh(self.show_all)
+
+    # Showing.
+
+    @property
+    def now(self) -> float:
+        return self.dashboard.clock.now()
+
+    def show_all(self) -> None:
+        """Bring every line up to date; lines that look as before are not painted."""
+        if self.too_small:
+            size = self._window
+            self.page.show(firstrun.too_small(size.width, size.height, self.pen))
+            return
+        self.table.follow_cursor()
+        self.table.sync()
+        self.show_frame()
+        self.show_cursor()
+
+    def show_frame(self) -> None:
+        """Lines 1 to 3, the footer, and the page where there is no table."""
+        view, now = self.view, self.view.now
+        counts = view.counts()
+        keymap = self.look.keymap
+        first = self.first_run
+        self.header.update(
+            counts, now, rate=self.rate, mode=self.mode, plain="no account yet" if first else ""
+        )
+        self.accounts.update(
+            list(view.records.accounts.values()),
+            now,
+            titles=self.titles,
+            slots=self.slots,
+            login_key=keymap.shown("login"),
+            plain="everything is kept on this server" if first else "",
+        )
+        self.filter.update(
+            self.look.views, self.active_view, key=keymap.shown("filter"), error=self.filter_error
+        )
+        self._show_footer(first)
+        if self.page.display:
+            self._show_page(counts.total)
+
+    def _show_page(self, total: int) -> None:
+        size = self.page.size
+        keymap = self.look.keymap
+        if self.first_run:
+            lines = firstrun.first_run(size.width, size.height, self.config, self.pen)
+        elif total:
+            name = self.look.views[self.active_view].name
+            counts = self.view.counts()
+            query = self.filter.edit.text.strip()
+            lines = firstrun.nothing_found(size.width, size.height, query, name, counts, keymap, self.pen)
+        else:
+            lines = firstrun.no_jobs(size.width, size.height, keymap, self.pen)
+        self.page.show(lines)
+
+    def _show_footer(self, first: bool) -> None:
+        hints: Sequence[footer.Hint]
+        chosen = self.view.selection
+        if first:
+            hints = [footer.Hint(name) for name in footer.FIRST_RUN]
+        elif self.filter.editing:
+            hints = footer.EDITING
+        elif self.detail.active:
+            hints = footer.PANE
+        else:
+            jobs = self.selected()
+            savable = sum(job.state in HAS_FILE and not job.saved for job in jobs)
+            hints = footer.hints(self._window.width, selected=len(chosen), downloads=savable)
+        hidden = 0
+        if len(chosen) and (self.view.query or self.view.closed):
+            slots = [self.view.records.slot_of[job_id] for job_id in chosen]
+            hidden = sum(self.view.row_of(slot) is None for slot in slots)
+        self.footer.update(hints, self.look.keymap, selected=len(chosen), hidden=hidden)
+
+    def subject(self, slot: int) -> Subject:
+        """Everything the details say of the job in a slot."""
+        records = self.view.records
+        job = records.job(slot)
+        return Subject(
+            job,
+            records.face(slot),
+            records.sight(slot, self.view.now),
+            self.titles.get(job.vendor, job.vendor),
+            self.known.get(job.id, Known()),
+        )
+
+    def show_cursor(self) -> None:
+        """The details and the status line of the row under the cursor."""
+        slot = self.view.cursor
+        if slot is None or not self.view.rows:
+            self.status.update(None, None, "")
+            if self.detail.display:
+                self.detail.update(None)
+            return
+        if self.detail.display:
+            self.detail.update(self.subject(slot))
+            self.status.update(None, None, "")
+        else:
+            records = self.view.records
+            job = records.job(slot)
+            self.status.update(job, records.face(slot), facts.says(job, records.group(slot)))
+
+    def say(self, *runs: Run | str, role: Role = Role.TEXT) -> None:
+        """A notice on the line above the footer; it stands until the next key."""
+        made = tuple(Run(run, role) if isinstance(run, str) else run for run in runs)
+        self.status.notice = made
+        self.show_cursor()
+
+    # Data.
+
+    def take(self, jobs: Iterable[Job], accounts: Iterable[Account]) -> None:
+        """Changes of the ledger: show what they changed."""
+        hold = monotonic() - self._pressed < HOLD
+        line = self.table.cursor_line
+        delta = self.view.apply(jobs, accounts, self.now, hold=hold)
+        self._after(delta, line)
+
+    def tick(self) -> None:
+        """A minute has passed: ages, expiries, filters by time."""
+        line = self.table.cursor_line
+        delta = self.view.tick(self.now, hold=monotonic() - self._pressed < HOLD)
+        self._after(delta, line, every=True)
+
+    def settle(self) -> None:
+        """Let the rows move that were held while keys came, if no key came of late."""
+        if self.view.holding and monotonic() - self._pressed >= HOLD:
+            line = self.table.cursor_line
+            self._after(self.view.settle(), line)
+
+    def fetches(self, fetches: dict[str, Fetch]) -> None:
+        """The downloads of this process, by job id."""
+        records = self.view.records
+        old = records.fetches
+        if fetches == old:
+            return
+        records.fetches = fetches
+        ids = old.keys() | fetches.keys()
+        slots = {records.slot_of[job_id] for job_id in ids if job_id in records.slot_of}
+        if fetches.keys() != old.keys():
+            jobs = [records.job(slot) for slot in slots]
+            self.take(jobs, ())
+        else:
+            self._after(Delta(touched=slots | {self.view.group_of(slot) for slot in slots}), None)
+
+    def _after(self, delta: Delta, line: int | None, *, every: bool = False) -> None:
+        if delta.rebuild:
+            self.rebuild()
+        if delta.moved:
+            self.table.keep_line(line)
+        if bool(self.view.rows) is self.page.display and not self.too_small:
+            self.rearrange()
+        self.table.sync(None if every else delta.touched)
+        self.show_frame()
+        if every or self.view.cursor in delta.touched:
+            self.show_cursor()
+
+    # Filter and order.
+
+    def rebuild(self, *, keep_cursor: bool = True) -> None:
+        """Filter and sort anew: at once when that is quick, else in slices with keys answered between."""
+        line = self.table.cursor_line if keep_cursor else None
+        steps = self.view.rebuild()
+        if not self._steps(steps):
+            self._built(line)
+        else:
+            self.run_worker(self._slices(steps, line), group="rebuild", exclusive=True)
+
+    def _steps(self, steps: Iterator[None]) -> bool:
+        """Work for one slice of time; whether there is more to do."""
+        until = monotonic() + SLICE
+        return any(monotonic() > until for _ in steps)
+
+    async def _slices(self, steps: Iterator[None], line: int | None) -> None:
+        while self._steps(steps):  # noqa: ASYNC110 - no event to wait for: the work is here
+            await asyncio.sleep(0)
+        self._built(line)
+
+    def _built(self, line: int | None) -> None:
+        self.table.keep_line(line)
+        self.rearrange()
+        self.show_all()
+
+    def refilter(self) -> None:
+        """Apply the saved view and the filter line together."""
+        self.filter_error = ""
+        try:
+            base = parse(self.look.views[self.active_view].query)
+            own = parse(self.filter.edit.text)
+        except QueryError as error:
+            # While a query is being typed it is often not yet one: the rows stay as they were.
+            self.filter_error = error.text
+            self.show_frame()
+            return
+        query = Query((*base.terms, *own.terms))
+        if query != self.view.query:
+            self.view.set_query(query or EVERYTHING)
+            self.rebuild()
+        else:
+            self.show_frame()
+
+    # Keys.
+
+    def selected(self) -> list[Job]:
+        """The selected jobs that still exist."""
+        records = self.view.records
+        slots = [records.slot_of[job_id] for job_id in self.view.selection if job_id in records.slot_of]
+        return [records.job(slot) for slot in slots]
+
+    def targets(self) -> list[Job]:
+        """What an action takes: the selection, else the cursor's row."""
+        if len(self.view.selection):
+            return self.selected()
+        job = self.view.cursor_job
+        return [] if job is None else [job]
+
+    def on_key(self, event: events.Key) -> None:
+        event.stop()
+        event.prevent_default()
+        self._pressed = monotonic()
+        if self.status.notice:
+            self.status.notice = ()
+            self.show_cursor()
+        self.dashboard.commands.key(event.key, event.character)
+        paint_now(self, self.lines)
+
+    def on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        if self.filter.editing:
+            self.filter.edit.insert(event.text)
+            self.refilter()
+
+    def on_job_table_chosen(self, message: JobTable.Chosen) -> None:
+        self.dashboard.commands.clicked(message.row, message.column, message.twice)
+        paint_now(self, self.lines)
+
+    def move_cursor(self, row: int) -> None:
+        """Put the cursor on a row and show it."""
+        before = self.view.cursor
+        self.view.move_to(row)
+        self.table.follow_cursor()
+        self.table.sync(())
+        if self.view.cursor != before:
+            self.on_cursor(self.view.cursor_job)
+            self.show_cursor()
+
+    def repaint(self, pen: Pen) -> None:
+        """Another theme: every line anew."""
+        self.pen = pen
+        for line in self.lines:
+            line.pen = pen
+        self.table.repaint()
+        self.show_all()
+        self.refresh(layout=True)

@@ -1,0 +1,329 @@
+"""The dialog every question of the screen is asked in: frame, words, fields, choices, buttons, keys.
+
+A subclass says what stands in it (`rows`), which buttons it has (Cancel comes first by itself and has the
+focus), and what a button does (`pressed`). The board behind stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeAlias, TypeVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import ModalScreen
+from textual.strip import Strip
+
+from reportdash.board.facts import Run
+from reportdash.board.states import Role
+from reportdash.tui.columns import PANE_HEIGHT
+from reportdash.tui.paint import paint_now
+from reportdash.tui.text import Pen, cut, length, muted, safe, width
+from reportdash.tui.widgets.edit import LineEdit
+from reportdash.tui.widgets.lines import Lines
+
+T = TypeVar("T")
+Pieces: TypeAlias = Sequence[tuple[int, Iterable[Run]]]
+
+LEAST_WIDTH = 100
+"""Below this (or PANE_HEIGHT lines) a dialog fills the screen."""
+EDGE = 4
+"""From the frame's column to its words."""
+
+
+@dataclass(slots=True, eq=False)
+class Words:
+    """A line of words at columns, counted from where the dialog's words begin."""
+
+    pieces: Pieces = ()
+
+
+@dataclass(slots=True, eq=False)
+class Field:
+    """A line to write in. `secret`: dots in place of what is written."""
+
+    label: str
+    edit: LineEdit = field(default_factory=LineEdit)
+    secret: bool = False
+    at: int = 16
+    cells: int = 50
+
+
+@dataclass(slots=True, eq=False)
+class Choice:
+    """One line of a choice; those with the same `group` exclude each other."""
+
+    label: str
+    about: str
+    group: list[str]
+    value: str
+    at: int = 20
+
+    @property
+    def chosen(self) -> bool:
+        return bool(self.group) and self.group[0] == self.value
+
+
+@dataclass(slots=True, eq=False)
+class Button:
+    """A word on a ground. `value` is what `pressed` is called with; `danger` colours the word."""
+
+    label: str
+    value: str
+    danger: bool = False
+
+
+Row: TypeAlias = Words | Field | Choice
+CANCEL = "cancel"
+
+
+def words(*runs: Run, at: int = 0) -> Words:
+    """A line of runs, one after the other."""
+    return Words([(at, runs)])
+
+
+BLANK = Words()
+
+
+class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
+    """A question. `title` stands on the frame."""
+
+    AUTO_FOCUS = ""
+
+    def __init__(self, pen: Pen, title: str, *, cells: int = 104) -> None:
+        super().__init__()
+        self.pen = pen
+        self.heading = title
+        self.cells = cells
+        self.focused_item: Field | Choice | Button | None = None
+        self.scroll_top = 0
+        self._cancel = Button("Cancel", CANCEL)
+        self._panel = Lines(pen, id="panel")
+
+    # For subclasses.
+
+    def rows(self, cells: int) -> list[Row]:
+        """What stands in the dialog, for `cells` of room; asked again at each change."""
+        return []
+
+    def buttons(self) -> list[Button]:
+        """The buttons after Cancel."""
+        return []
+
+    def keys(self) -> Sequence[tuple[str, str]]:
+        """Keys named at the right of the buttons: key, verb."""
+        return (("esc", "cancel"), ("tab", "next"), ("enter", "choose"))
+
+    def pressed(self, value: str) -> None:
+        """A button was pressed; Cancel is dealt with already."""
+
+    def typed(self, key: str, character: str | None) -> bool:
+        """A key that nothing else took. Whether it meant something."""
+        return False
+
+    def changed(self, item: Field | Choice) -> None:
+        """A field or a choice has another value."""
+
+    @property
+    def cancel_label(self) -> str:
+        return "Cancel"
+
+    # Layout.
+
+    def compose(self) -> ComposeResult:
+        yield self._panel
+
+    def on_mount(self) -> None:
+        self._cancel.label = self.cancel_label
+        if self.focused_item is None:
+            self.focused_item = self._cancel
+        self.redraw()
+
+    def on_resize(self) -> None:
+        self.redraw()
+
+    @property
+    def fills(self) -> bool:
+        """Whether the dialog takes the whole screen."""
+        size = self.app.size
+        return size.width < LEAST_WIDTH or size.height < PANE_HEIGHT
+
+    def redraw(self) -> None:
+        """Draw the dialog anew, as large as what stands in it."""
+        size = self.app.size
+        frame = size.width if self.fills else min(self.cells, size.width - 4)
+        room = frame - 2 * EDGE
+        rows = self.rows(room)
+        height = size.height if self.fills else min(len(rows) + 6, size.height - 2)
+        shown = max(1, height - 6)
+        self.scroll_top = max(0, min(self.scroll_top, len(rows) - shown))
+        visible = rows[self.scroll_top : self.scroll_top + shown]
+        lines = [self._top(frame), self._inside((), frame)]
+        lines += [self._row(row, frame) for row in visible]
+        lines += [self._inside((), frame)] * (height - len(lines) - 2)
+        if len(rows) > shown:
+            more = len(rows) - shown - self.scroll_top
+            said = f"{more} more lines  ↓" if more else "↑"
+            lines[-1] = self._inside(((room - width(said), (muted(said),)),), frame)
+        lines += [self._button_line(frame), self._bottom(frame)]
+        blank = 0 if self.fills else 1
+        self._panel.styles.width = frame + 2 * blank
+        self._panel.styles.height = height
+        if blank:
+            edge = self.pen.blank(1)
+            lines = [Strip.join([edge, line, edge]) for line in lines]
+        self._panel.show(lines)
+
+    def _top(self, frame: int) -> Strip:
+        rule = self.pen.rule
+        title = cut(safe(self.heading), frame - 8)
+        runs = [Run(f"╭{rule} ", Role.ACCENT), Run(title, Role.STRONG, bold=True)]
+        runs.append(Run(" " + rule * (frame - 5 - width(title)) + "╮", Role.ACCENT))
+        return self.pen.strip([(0, runs)], frame)
+
+    def _bottom(self, frame: int) -> Strip:
+        return self.pen.strip([(0, (Run("╰" + self.pen.rule * (frame - 2) + "╯", Role.ACCENT),))], frame)
+
+    def _inside(self, pieces: Pieces, frame: int) -> Strip:
+        bar = Run("│", Role.ACCENT)
+        inner = [(EDGE + at, runs) for at, runs in pieces]
+        return self.pen.strip([(0, (bar,)), *inner, (frame - 1, (bar,))], frame)
+
+    def _row(self, row: Row, frame: int) -> Strip:
+        if isinstance(row, Words):
+            return self._inside(row.pieces, frame)
+        here = row is self.focused_item
+        if isinstance(row, Choice):
+            sign = "(•)" if row.chosen else "( )"
+            label = Run(row.label, Role.STRONG, bold=True) if row.chosen else Run(row.label, Role.TEXT)
+            mark = Run(sign, Role.ACCENT, bold=True) if row.chosen or here else Run(sign, Role.TEXT)
+            pieces = [(0, (mark,)), (4, (label,)), (row.at, (muted(row.about),))]
+            if not here:
+                return self._inside(pieces, frame)
+            bar = Run("│", Role.ACCENT)
+            shifted = [(2 + at, runs) for at, runs in pieces]
+            return self.pen.join(
+                [
+                    (EDGE - 2, [(0, (bar,))], Role.BG),
+                    (frame - 2 * EDGE + 4, [(0, (Run("▌", Role.ACCENT),)), *shifted], Role.CURSOR),
+                    (EDGE - 2, [(EDGE - 3, (bar,))], Role.BG),
+                ]
+            )
+        return self._field(row, frame, here)
+
+    def _field(self, row: Field, frame: int, here: bool) -> Strip:
+        bar = Run("│", Role.ACCENT)
+        at = EDGE + row.at
+        cells = min(row.cells, frame - EDGE - at)
+        text = "•" * len(row.edit.text) if row.secret else row.edit.text
+        before, after = text[: row.edit.at], text[row.edit.at :]
+        room = cells - 4
+        while width(safe(before)) > room:
+            before = before[1:]
+        runs: list[Run] = [Run("▌ " if here else "  ", Role.ACCENT), Run(before, Role.STRONG, bold=True)]
+        if here:
+            runs.append(Run("█", Role.ACCENT))
+        runs.append(Run(after, Role.STRONG, bold=True))
+        left = [(0, (bar,)), (EDGE, (Run(row.label, Role.TEXT),))]
+        ground = Role.CURSOR if here else Role.MARK
+        rest = frame - at - cells
+        return self.pen.join(
+            [(at, left, Role.BG), (cells, [(0, runs)], ground), (rest, [(rest - 1, (bar,))], Role.BG)]
+        )
+
+    def _button_line(self, frame: int) -> Strip:
+        bar = Run("│", Role.ACCENT)
+        parts: list[tuple[int, Pieces, Role]] = [(EDGE, [(0, (bar,))], Role.BG)]
+        at = EDGE
+        for button in (self._cancel, *self.buttons()):
+            here = button is self.focused_item or (
+                isinstance(self.focused_item, Button) and self.focused_item.value == button.value
+            )
+            if at > EDGE:
+                parts.append((2, (), Role.BG))
+                at += 2
+            role = Role.BAD if button.danger else Role.STRONG if here else Role.TEXT
+            label = Run(button.label, role, bold=here)
+            cells = width(button.label) + 4
+            runs = [(0, (Run("▌", Role.ACCENT),))] if here else []
+            parts.append((cells, [*runs, (2, (label,))], Role.CURSOR if here else Role.MARK))
+            at += cells
+        keys = [muted("   ".join(f"{key} {verb}" for key, verb in self.keys()))]
+        rest = frame - at
+        start = rest - EDGE - length(keys)
+        if start < 2:
+            keys = []
+        parts.append((rest, [(max(0, start), keys), (rest - 1, (bar,))], Role.BG))
+        return self.pen.join(parts)
+
+    # Keys.
+
+    def _items(self) -> list[Field | Choice | Button]:
+        frame = self.app.size.width if self.fills else min(self.cells, self.app.size.width - 4)
+        found: list[Field | Choice | Button] = []
+        for row in self.rows(frame - 2 * EDGE):
+            if isinstance(row, Field | Choice):
+                found.append(row)
+        return [*found, self._cancel, *self.buttons()]
+
+    def _step(self, by: int) -> None:
+        items = self._items()
+        focused = self.focused_item
+        at = next((n for n, item in enumerate(items) if item is focused or _same(item, focused)), 0)
+        self.focused_item = items[(at + by) % len(items)]
+
+    def on_key(self, event: events.Key) -> None:
+        event.stop()
+        event.prevent_default()
+        self._key(event.key, event.character)
+        if self.is_current:
+            self.redraw()
+            paint_now(self, (self._panel,))
+
+    def _key(self, key: str, character: str | None) -> None:
+        item = self.focused_item
+        if key in ("escape", "ctrl+c"):
+            self.dismiss(None)
+        elif key == "tab" or (key == "down" and isinstance(item, Field | Choice)):
+            self._step(1)
+        elif key == "shift+tab" or (key == "up" and isinstance(item, Field | Choice)):
+            self._step(-1)
+        elif isinstance(item, Field) and key != "enter":
+            if item.edit.key(key, character):
+                self.changed(item)
+            else:
+                self.typed(key, character)
+        elif isinstance(item, Choice) and key in ("space", "enter"):
+            item.group[:] = [item.value]
+            self.changed(item)
+        elif key == "enter":
+            self._enter(item)
+        elif key in ("left", "right") and isinstance(item, Button):
+            self._step(1 if key == "right" else -1)
+        elif not self.typed(key, character) and key in ("down", "up", "pagedown", "pageup"):
+            self.scroll_top += {"down": 1, "up": -1, "pagedown": 10, "pageup": -10}[key]
+
+    def _enter(self, item: Field | Choice | Button | None) -> None:
+        if isinstance(item, Field):
+            # Enter in a field means the button that carries the dialog out, as its keys line says.
+            buttons = self.buttons()
+            if buttons:
+                self.pressed(buttons[-1].value)
+        elif isinstance(item, Button):
+            if item.value == CANCEL:
+                self.dismiss(None)
+            else:
+                self.pressed(item.value)
+
+    def on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        if isinstance(self.focused_item, Field):
+            self.focused_item.edit.insert(event.text)
+            self.changed(self.focused_item)
+            self.redraw()
+
+
+def _same(item: object, other: object) -> bool:
+    """Buttons are made anew by each call; their value tells them apart."""
+    return isinstance(item, Button) and isinstance(other, Button) and item.value == other.value
