@@ -139,6 +139,13 @@ async def test_04_7g_the_eleventh_submit_answered_by_429_is_throttled(desk_at: D
         await desk.vendor.submit(RUN, "key-11")
 
 
+async def test_04_7g_a_409_waits_whatever_it_says(desk_at: DeskAt) -> None:
+    desk = await desk_at("main")
+    desk.sim.inject("7g", Reply(409, b""), method="POST", path="/Report")
+    with pytest.raises(SlotsFull):
+        await desk.vendor.submit(RUN, "key")
+
+
 async def test_04_7g_another_refusal_does_not_wait(desk_at: DeskAt) -> None:
     desk = await desk_at("main")
     no = json_reply({"result": False, "message": "ProductID is required.", "data": {}})
