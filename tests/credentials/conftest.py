@@ -130,6 +130,67 @@ def _wait_for_name(environ: Environ) -> None:
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], env=environ, check=True)
 
 
+class Prompts:
+    """Listens on a bus for calls that would show a prompt or unlock something."""
+
+    def __init__(self, environ: Environ) -> None:
+        self._environ = environ
+        self._monitor = subprocess.Popen(
+            ["dbus-monitor", "--profile"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environ,
+            text=True,
+        )
+        # A connection loses its name in the moment it becomes a monitor.
+        self._until("NameLost")
+
+    def seen(self) -> list[str]:
+        """The calls since the beginning; what was sent before this moment is in."""
+        self._signal("reportdash.End")
+        lines = self._until("reportdash.End")
+        self.stop()
+        return [line for line in lines if "Secret.Prompt" in line or line.rstrip().endswith("Unlock")]
+
+    def stop(self) -> None:
+        self._monitor.kill()
+        self._monitor.wait()
+
+    def _signal(self, name: str) -> None:
+        code = (
+            "import sys\n"
+            "from jeepney import DBusAddress, new_signal\n"
+            "from jeepney.io.blocking import open_dbus_connection\n"
+            "bus = open_dbus_connection('SESSION')\n"
+            "bus.send(new_signal(DBusAddress('/', interface=sys.argv[1]), 'Here'))\n"
+        )
+        subprocess.run([sys.executable, "-c", code, name], env=self._environ, check=True)
+
+    def _until(self, mark: str) -> list[str]:
+        assert self._monitor.stdout is not None
+        lines: list[str] = []
+        while not lines or mark not in lines[-1]:
+            line = self._monitor.stdout.readline()
+            assert line, "the monitor ended"
+            lines.append(line)
+        return lines
+
+
+@pytest.fixture
+def prompts() -> Iterator[Callable[[Environ], Prompts]]:
+    if shutil.which("dbus-monitor") is None:
+        pytest.skip("dbus-monitor is not installed")
+    made: list[Prompts] = []
+
+    def watch(environ: Environ) -> Prompts:
+        made.append(Prompts(environ))
+        return made[-1]
+
+    yield watch
+    for one in made:
+        one.stop()
+
+
 @pytest.fixture
 def mute(bus: Environ) -> Iterator[Environ]:
     """A Secret Service that takes every call and never answers one."""

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from reportdash.credentials import Chain, KeyringProcess, KeyringTrouble, StoreChoice
+from tests.credentials.conftest import Environ, Prompts
 
-Environ = dict[str, str]
 FIELDS = (("api_key",),)
 HERE = ["https://api.example:443"]
 CANARY = "canary-7c1f0e"
@@ -107,6 +107,21 @@ async def test_a_wrong_unlock_password_means_locked(unlock: Callable[..., Enviro
     with pytest.raises(KeyringTrouble, match="locked"):
         await chain.remove("main", "webadmit")
     await chain.aclose()
+
+
+async def test_a_locked_keyring_is_never_asked_to_prompt(
+    unlock: Callable[..., Environ], prompts: Callable[[Environ], Prompts]
+) -> None:
+    first = Chain(environ=unlock("right"))
+    await first.keep("main", "webadmit", {"api_key": CANARY}, HERE[0], "keyring")
+    for password in ("wrong", None):
+        environ = unlock(password)
+        watch = prompts(environ)
+        await keyring_choice(environ)
+        chain = Chain(environ=environ)
+        with pytest.raises(KeyringTrouble):
+            await chain.find("main", "webadmit", FIELDS, HERE)
+        assert watch.seen() == []
 
 
 async def test_without_a_bus_the_sentence_says_so(bare: Environ) -> None:
@@ -233,6 +248,17 @@ async def test_closing_ends_a_child_that_hangs(mute: Environ) -> None:
         await finding
     with pytest.raises(KeyringTrouble, match="switched off"):
         await chain.keep("main", "webadmit", {"api_key": CANARY}, HERE[0], "keyring")
+
+
+async def test_closing_ends_a_write_that_hangs(mute: Environ) -> None:
+    chain = Chain(environ=mute, keyring=KeyringProcess(mute, patience=600, total=600))
+    before = set(sessions())
+    keeping = asyncio.create_task(chain.keep("main", "webadmit", {"api_key": CANARY}, HERE[0], "keyring"))
+    child = await child_of(keeping, before)
+    await chain.aclose()
+    with pytest.raises(KeyringTrouble, match="switched off"):
+        await keeping
+    assert child not in sessions()
 
 
 def test_a_process_with_a_hanging_keyring_can_end(mute: Environ) -> None:
