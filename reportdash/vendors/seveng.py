@@ -18,7 +18,7 @@ from reportdash.errors import (
     VendorRefused,
 )
 from reportdash.model import Credential, Job, JobState, Seen, Spec, Submitted
-from reportdash.net.http import MAX_REPORT, Reply, Request, Session
+from reportdash.net.http import Reply, Request, Session
 from reportdash.vendors import answers
 from reportdash.vendors.contract import (
     AccountSettings,
@@ -46,6 +46,7 @@ DAY = 86_400.0
 TOKEN_LIFE = 20 * 60.0
 VERSION = {"Version": "2.0"}  # on every call, sign-in included [S0]
 RETRIEVE_TIMEOUT = 180.0  # the page asks for 60 s at least (A2)
+REPORT_CAP = 128 * 1024 * 1024  # it is read in memory, because its JSON has to be written anew
 
 
 DELETE_NOTES = {
@@ -235,7 +236,7 @@ class SevenG(Vendor):
         )
 
     async def artifact(self, job: Job) -> File:
-        request = replace(_about("GET", "/Report", job), timeout=RETRIEVE_TIMEOUT, cap=MAX_REPORT)
+        request = replace(_about("GET", "/Report", job), timeout=RETRIEVE_TIMEOUT, cap=REPORT_CAP)
         reply = await self._send(request)
         if not answers.good(reply):
             raise answers.failure(reply)

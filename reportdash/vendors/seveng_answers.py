@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal, InvalidOperation
+from json.scanner import py_make_scanner  # type: ignore[attr-defined]
 from typing import Any
 
 from reportdash.errors import BadPayload, CallFailed, NotFound, SlotsFull, VendorRefused
@@ -21,6 +22,8 @@ from reportdash.vendors import answers
 from reportdash.vendors.contract import pick, word
 
 CHUNK = 256 * 1024
+LARGE = 2 * 1024 * 1024
+"""Bytes of a report from which on it is read and written in steps, so that the screen keeps answering."""
 GUID = re.compile(r"\{?([0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12})\}?", re.IGNORECASE)
 _TOKEN = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _FULL = re.compile(r"maximum|limit|concurrent", re.IGNORECASE)
@@ -106,7 +109,9 @@ def parse_report(reply: Reply) -> Body | Signed:
 
     Runs in a thread: a report can be large. Raises VendorRefused where `data` holds no report.
     """
-    envelope, restore = _read_exactly(reply)
+    large = len(reply.body) > LARGE
+    restore = _Restore()
+    envelope = _loads(reply, restore, large)
     data = pick(envelope, "data")
     if link := _link(data):
         return Signed(link)
@@ -116,7 +121,7 @@ def parse_report(reply: Reply) -> Body | Signed:
         said = answers.text(pick(envelope, "message")) or answers.text(data)
         raise VendorRefused(said or "the answer holds no report", status=reply.status)
     try:
-        encoded = restore(json.dumps(data, ensure_ascii=False)).encode("utf-8")
+        encoded = restore(_dumps(data, large)).encode("utf-8")
     except (ValueError, RecursionError) as error:  # a lone surrogate has no UTF-8
         raise BadPayload(reply.unreadable(), status=reply.status) from error
     return Body(
@@ -161,15 +166,23 @@ class _Restore:
         return re.sub(rf'"{self.mark}:([^"]*)"', r"\1", encoded) if self.used else encoded
 
 
-def _read_exactly(reply: Reply) -> tuple[Mapping[str, Any], _Restore]:
-    restore = _Restore()
+def _loads(reply: Reply, restore: _Restore, large: bool) -> Mapping[str, Any]:
+    decoder = json.JSONDecoder(parse_float=restore.number, parse_constant=_no_constant)
+    if large:
+        # The C scanner keeps the interpreter to itself until it is through; the Python one lets others run.
+        decoder.scan_once = py_make_scanner(decoder)  # type: ignore[attr-defined]
     try:
-        envelope = json.loads(reply.body, parse_float=restore.number, parse_constant=_no_constant)
+        envelope = decoder.decode(reply.body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise BadPayload(reply.unreadable(), status=reply.status) from error
     if not isinstance(envelope, dict):
         raise BadPayload(reply.unreadable(), status=reply.status)
-    return envelope, restore
+    return envelope
+
+
+def _dumps(data: Any, large: bool) -> str:
+    encoder = json.JSONEncoder(ensure_ascii=False)
+    return "".join(encoder.iterencode(data)) if large else encoder.encode(data)
 
 
 def _no_constant(name: str) -> Any:

@@ -197,7 +197,15 @@ class Talkdesk(Vendor):
     # the calls
 
     async def status(self, job: Job) -> Seen:
-        return parse_status(await self.api.send(_about("GET", "jobs", job)))
+        try:
+            reply = await self.api.send(_about("GET", "jobs", job))
+        except BadPayload:
+            # The report itself may come here (E4), larger than an answer may be: the file call tells.
+            file = await self.api.send(_about("GET", "files", job))
+            if location(file) is None:
+                raise
+            return Seen(JobState.READY, f"HTTP {file.status}")
+        return parse_status(reply)
 
     async def submit(self, spec: Spec, key: str) -> Submitted:
         spec = self.check(spec)

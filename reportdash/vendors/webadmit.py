@@ -163,10 +163,27 @@ class WebAdmit(Vendor):
         able = self.can(Action.LIST)
         if isinstance(able, No):
             raise VendorRefused(able.reason)
+        names = await self._templates()
         for item in await self._listed(None):
             export, file = (answers.text(pick(item, key)) or "" for key in ("export_id", "id"))
             if _NUMBER.fullmatch(export) and _NUMBER.fullmatch(file) and answers.text(pick(item, "status")):
-                yield replace(parse_file(item), reference=f"{int(export)}/{int(file)}")
+                name = names.get(int(export))
+                yield replace(parse_file(item), reference=f"{int(export)}/{int(file)}", name=name)
+
+    async def _templates(self) -> Mapping[int, str]:
+        """Export id → the template's name; empty where it cannot be had, for a name is no reason to fail."""
+        path = f"{ROOM}/user_identities/{self.account.user_identity}/exports"
+        try:
+            reply = await self.api.send(Request("GET", path))
+            found = pick(reply.object(), "exports") if answers.good(reply) else None
+        except BadPayload:
+            found = None
+        pairs = [
+            (answers.integer(pick(item, "id")), answers.text(pick(item, "name"), 200))
+            for item in (found if isinstance(found, list) else [])
+            if isinstance(item, dict)
+        ]
+        return {number: name for number, name in pairs if number is not None and name}
 
     async def _file(self, job: Job) -> Mapping[str, Any]:
         found = _REFERENCE.fullmatch(job.reference or "")

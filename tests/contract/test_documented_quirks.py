@@ -496,6 +496,21 @@ async def test_13_talkdesk_the_report_itself_on_the_status_address_means_ready(d
     assert (await desk.vendor.status(desk.job(JOB))).state is JobState.READY
 
 
+async def test_13_talkdesk_a_report_too_large_for_an_answer_is_ready_by_its_file(
+    desk_at: DeskAt,
+) -> None:
+    desk = await desk_at("calls")
+    desk.sim.vendors["talkdesk"].entries_in_status = True  # type: ignore[attr-defined]
+    for size in (2_000_000, 9_000_000):
+        desk.sim.add("talkdesk", JOB, "calls", report="calls", stage="ready", size=size)
+        assert (await desk.vendor.status(desk.job(JOB))).state is JobState.READY
+    big = Reply(200, b"x" * 9_000_000)
+    desk.sim.inject("talkdesk", big, path="*/jobs/*")
+    desk.sim.inject("talkdesk", json_reply({"job": {"status": "processing"}}), path="*/files/*")
+    with pytest.raises(BadPayload):
+        await desk.vendor.status(desk.job(JOB))
+
+
 async def test_13_talkdesk_only_a_total_of_zero_in_that_reply_means_empty(desk_at: DeskAt) -> None:
     desk = await desk_at("calls")
     for body, state in (
@@ -597,6 +612,22 @@ async def test_7g_keeps_letters_and_long_numbers_of_a_report_as_they_are(desk_at
     got = await content_of(await desk.vendor.artifact(desk.job(GUID, JobState.READY)))
     assert "Zürich — fees".encode() in got
     assert b"1.2345678901234567890123" in got and b"12345678901234567890" in got
+
+
+async def test_7g_a_large_report_is_read_and_written_like_a_small_one(desk_at: DeskAt) -> None:
+    desk = await desk_at("main")
+    desk.sim.add("7g", GUID, "main", stage="ready", size=3_000_000)
+    got = await content_of(await desk.vendor.artifact(desk.job(GUID, JobState.READY)))
+    made = desk.sim.vendors["7g"].content(desk.sim.job("7g", GUID)).all()
+    assert got == json.dumps(json.loads(made)["data"], ensure_ascii=False).encode()
+
+
+async def test_webadmit_a_listed_file_has_its_templates_name_if_there_is_one(desk_at: DeskAt) -> None:
+    desk = await desk_at("admissions")
+    desk.sim.add("webadmit", FILE, "admissions", stage="ready")
+    assert [seen.name async for seen in desk.vendor.list()] == ["Applicants, Fall 2027"]
+    desk.sim.inject("webadmit", Reply(404), path="*/exports")
+    assert [seen.name async for seen in desk.vendor.list()] == [None]
 
 
 async def test_7g_says_when_a_report_has_no_rows(desk_at: DeskAt) -> None:
