@@ -1,4 +1,4 @@
-"""An engine on a real ledger, with real clients, against the simulator on loopback; time stands still until told."""
+"""An engine on a real ledger, with real clients, against the simulator; time stands still until told."""
 
 from __future__ import annotations
 
@@ -58,8 +58,12 @@ class Rig:
     async def another(self, *, owner: str | None = None, keep_days: int = 90, **how: Any) -> Engine:
         """One more engine on the same ledger file, as another process would have."""
         ledger = await Ledger.open(self.folder / "ledger.db", clock=self.clock, owner=owner)
-        settings = Settings(
-            download_dir=self.folder / "reports", accounts=dict(self.accounts), keep_days=keep_days
+        settings = Settings.model_validate(
+            {
+                "download_dir": self.folder / "reports",
+                "accounts": dict(self.accounts),
+                "keep_days": keep_days,
+            }
         )
         chain = Chain(environ=self.environ, use_keyring=False)
         engine = Engine(settings, ledger, chain, clock=self.clock, **how)
