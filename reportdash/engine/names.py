@@ -97,7 +97,7 @@ def stem(job: Job) -> str:
 
 def with_extension(base: str, extension: str) -> str:
     """`base.ext`, sanitised."""
-    return sanitise(f"{base}.{extension}")
+    return sanitise(f"{sanitise(base)}.{extension}")
 
 
 def numbered(name: str, number: int) -> str:

@@ -1,4 +1,4 @@
-"""What download tests stand on: a storage with ranges and faults, a vendor that hands out files, a real ledger."""
+"""What download tests stand on: a storage with ranges and faults, a vendor that lends files, a ledger."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,14 +86,8 @@ async def test_a_saved_report_is_found_even_when_the_vendor_has_it_no_longer(tmp
     async with lending(tmp_path, Shelf(data(500))) as (bench, _):
         job = await bench.job()
         await bench.downloads.fetch(job.id)
-        await bench.ledger.change(job.id, lambda row: _state(row, JobState.EXPIRED))
+        await bench.ledger.change(job.id, lambda row: replace(row, state=JobState.EXPIRED))
         assert (await bench.downloads.fetch(job.id)).ok
-
-
-def _state(row, state):  # type: ignore[no-untyped-def]
-    from dataclasses import replace
-
-    return replace(row, state=state)
 
 
 @pytest.mark.parametrize(
