@@ -37,8 +37,9 @@ class Ledger:
         ledger = cls(path, clock=clock, owner=owner)
         ledger.store = await ledger._thread.start()
         ledger._rev = await ledger._thread.read(ledger.store.rev)
-        with suppress(Problem):  # on a full disk the table is shown all the same
-            await ledger._thread.write(ledger.store.leases.beat, durable=True)
+        # Not waited for: on a full disk, or while another process writes, the table is shown all the same.
+        beat = ledger._thread.write(ledger.store.leases.beat, durable=False)
+        beat.add_done_callback(lambda done: done.cancelled() or done.exception())
         return ledger
 
     async def close(self) -> None:

@@ -28,6 +28,8 @@ BATCH_SECONDS = 0.05
 """How long a write waits for company."""
 BATCH_WRITES = 100
 """Writes in one commit at most."""
+REST_SECONDS = 0.05
+"""How long the file is left to other processes after a slow batch, at most."""
 LOOK_SECONDS = 0.5
 """How often other processes' commits are looked for."""
 
@@ -43,10 +45,12 @@ class LedgerThread:
         self._lock = threading.Lock()
         self._batch: list[Pending] = []
         self._batch_due: float | None = None
+        self._durable = 0  # writes on their way to the thread, which the batch must not overtake
         self._store: Store | None = None
         self._stopping = False  # nothing more is taken
         self._ended = False  # the thread's own
         self._path = Path()
+        self._rest_until = 0.0
         self._seen_version = 0
         self._seen_rev = 0
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
@@ -89,6 +93,7 @@ class LedgerThread:
         with self._lock:
             if durable:
                 before, self._batch, self._batch_due = self._batch, [], None
+                self._durable += 1
                 self._inbox.put(lambda: self._commit_durable(before, (change, future)))
                 return future
             self._batch.append((change, future))
@@ -111,7 +116,7 @@ class LedgerThread:
         beat_at = time.monotonic() + HEARTBEAT_SECONDS
         while not self._ended:
             batch_due = self._batch_due
-            until = look_at if batch_due is None else min(look_at, batch_due)
+            until = look_at if batch_due is None else min(look_at, max(batch_due, self._rest_until))
             with contextlib.suppress(queue.Empty):
                 self._inbox.get(timeout=max(0.0, until - time.monotonic()))()
             if self._store is None:
@@ -155,10 +160,13 @@ class LedgerThread:
     def _flush(self, now: float) -> None:
         with self._lock:
             due = self._batch_due is not None and (now >= self._batch_due or len(self._batch) >= BATCH_WRITES)
-            if not due:
+            if not due or self._durable or now < self._rest_until:
                 return
             batch, self._batch, self._batch_due = self._batch, [], None
         self._commit_batch(batch)
+        # On a slow disk batches would follow each other without a gap, and nobody else would get the lock.
+        ended = time.monotonic()
+        self._rest_until = ended + min(ended - now, REST_SECONDS)
 
     def _commit_batch(self, batch: list[Pending]) -> None:
         for start in range(0, len(batch), BATCH_WRITES):
@@ -167,6 +175,8 @@ class LedgerThread:
     def _commit_durable(self, before: list[Pending], write: Pending) -> None:
         self._commit_batch(before)
         self._commit([write], durable=True)
+        with self._lock:
+            self._durable -= 1
 
     def _commit(self, writes: list[Pending], *, durable: bool) -> None:
         store = self._store
