@@ -103,6 +103,7 @@ def test_two_writers_follow_each_others_turn_over(tmp_path: Path) -> None:
         (first if number % 2 else second).event("x", number=number)
     found = sorted(int(str(line["number"])) for p in tmp_path.iterdir() for line in lines(p))
     assert found == list(range(100))
+    assert all(p.stat().st_size > 1800 for p in tmp_path.iterdir() if p.name != log.NAME)
 
 
 def test_a_redactor_that_fails_lets_nothing_through(tmp_path: Path) -> None:

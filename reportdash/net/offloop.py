@@ -11,7 +11,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
@@ -46,33 +46,16 @@ async def aside(work: Callable[[], T]) -> T:
 
 
 class Resolver(AbstractResolver):
-    """The system's own name lookup; askers of the same name share one lookup."""
-
-    def __init__(self) -> None:
-        self._asked: dict[tuple[str, int, int], asyncio.Future[Any]] = {}
+    """The system's own name lookup, for aiohttp; which shares one lookup among all who wait for a name."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """Addresses of `host`. Raises OSError when the name is not known."""
-        key = (host, port, int(family))
-        asked = self._asked.get(key)
-        if asked is None:
-            asked = asyncio.ensure_future(aside(lambda: _look_up(host, port, family)))
-            asked.add_done_callback(lambda done: self._forget(key, done))
-            self._asked[key] = asked
-        # Shielded: one impatient caller must not cancel the lookup the others wait for.
-        found: list[ResolveResult] = await asyncio.shield(asked)
-        return found
-
-    def _forget(self, key: tuple[str, int, int], done: asyncio.Future[Any]) -> None:
-        self._asked.pop(key, None)
-        if not done.cancelled():
-            done.exception()  # read here, so that a lookup nobody waits for any more stays quiet
+        return await aside(lambda: _look_up(host, port, family))
 
     async def close(self) -> None:
-        for asked in list(self._asked.values()):
-            asked.cancel()
+        """Nothing is kept open."""
 
 
 def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:

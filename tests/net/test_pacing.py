@@ -114,26 +114,31 @@ async def test_first_come_first_served_and_a_cancelled_one_costs_nothing() -> No
     assert order == [1, 3, 4, 5, 6]
 
 
-async def test_a_newcomer_does_not_overtake_those_who_stand() -> None:
-    clock = ManualClock()
-    pacer = Pacer(clock, rate=1, burst=1)
-    await pacer.turn()
+async def test_one_who_comes_again_does_not_overtake_those_who_stand() -> None:
+    class Late(ManualClock):
+        late = 0.0
+
+        def monotonic(self) -> float:
+            return super().monotonic() + self.late
+
+    clock = Late()
+    pacer = Pacer(clock, rate=1, burst=2)
+    for _ in range(2):
+        await pacer.turn()
     order: list[str] = []
 
-    async def ask(name: str) -> None:
-        await pacer.turn()
-        order.append(name)
+    async def ask(name: str, times: int) -> None:
+        for _ in range(times):
+            await pacer.turn()
+            order.append(name)
 
-    first = asyncio.ensure_future(ask("first"))
-    second = asyncio.ensure_future(ask("second"))
+    tasks = [asyncio.ensure_future(ask("greedy", 3)), asyncio.ensure_future(ask("second", 1))]
     await asyncio.sleep(0)
-    await clock.advance(1.01)
-    clock._elapsed += 1.0  # a turn is free, but "second" has not been woken for it yet
-    newcomer = asyncio.ensure_future(ask("newcomer"))
-    for _ in range(4):
+    clock.late = 1.5  # the first sleeper wakes so late that two turns are free
+    for _ in range(5):
         await clock.advance(1.01)
-    await asyncio.gather(first, second, newcomer)
-    assert order == ["first", "second", "newcomer"]
+    await asyncio.gather(*tasks)
+    assert order == ["greedy", "second", "greedy", "greedy"]
 
 
 async def test_a_long_hold_is_said_at_once_and_a_short_one_waited_out() -> None:

@@ -89,6 +89,30 @@ async def test_a_refused_session_is_renewed_once_for_all_and_the_calls_repeated(
     assert made.vendor.refreshes == 0  # after a refusal the old session is of no use
 
 
+async def test_a_late_refusal_does_not_throw_away_the_new_session(kit: MakeKit) -> None:
+    door = Door()
+    arrived, late = asyncio.Event(), asyncio.Event()
+
+    async def script(asked: Asked, peer: Peer) -> None:
+        if asked.path == "/slow" and not late.is_set():
+            arrived.set()
+            await late.wait()
+            await peer.answer(401)
+        else:
+            await door(asked, peer)
+
+    async with Liar(script) as liar:
+        made = kit(liar.base)
+        await made.client.send(CALL)
+        slow = asyncio.ensure_future(made.client.send(Request("GET", "/slow")))
+        await arrived.wait()
+        door.good = set()
+        await made.client.send(CALL)
+        late.set()
+        assert (await slow).status == 200
+    assert made.vendor.sign_ins == 2
+
+
 async def test_refused_twice_is_said_in_the_vendors_words_and_not_tried_again(kit: MakeKit) -> None:
     async with Liar(door := Door()) as liar:
         made = kit(liar.base)
@@ -252,6 +276,33 @@ async def test_a_locked_keyring_is_told_in_its_own_sentence(kit: MakeKit) -> Non
         made = kit(liar.base, credential=locked)
         with pytest.raises(NoCredential, match="the keyring is locked; unlock it"):
             await made.client.send(CALL)
+
+
+async def test_sign_ins_never_overlap_however_slowly_one_is_given_up(kit: MakeKit) -> None:
+    class Slow(Vendor):
+        async def sign_in(self, credential: Credential, old: Session | None, bare: Sender) -> Session:
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+            try:
+                reply = await bare.send(Request("POST", "/login", json=dict(credential.fields)))
+                return Session(reply.object()["accessToken"])
+            finally:
+                for _ in range(50):
+                    await asyncio.sleep(0)
+                self.at_once -= 1
+
+    door = Door()
+    door.login_waits = asyncio.Event()
+    async with Liar(door) as liar:
+        made = kit(liar.base, vendor=Slow())
+        waiting = asyncio.ensure_future(made.client.send(CALL))
+        while not liar.asked:
+            await asyncio.sleep(0)
+        made.client.drop_session()
+        door.login_waits.set()
+        other = asyncio.ensure_future(made.client.send(CALL))
+        assert [r.status for r in await asyncio.gather(waiting, other)] == [200, 200]
+    assert made.vendor.most_at_once == 1
 
 
 async def test_a_new_credential_wins_over_a_sign_in_under_way(kit: MakeKit) -> None:
