@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reportdash.clock import SystemClock
-from reportdash.errors import Exit
+from reportdash.errors import Exit, UsageProblem
 from reportdash.settings import Settings, config_path, data_dir, load
 from reportdash.vendors import registry
 
@@ -48,19 +48,32 @@ def place(args: argparse.Namespace) -> Place:
     folder = data_dir(args.data_dir, os.environ)
     if args.debug:
         from reportdash import log
+        from reportdash.net.trace import redact_body
 
-        log.start(folder)
+        try:
+            log.start(folder, redact_body)
+        except OSError as error:
+            raise UsageProblem(
+                f"the log can not be written in {folder} ({error.strerror}); leave --debug away, or name "
+                "another folder with --data-dir"
+            ) from error
     return Place(settings, folder, bool(args.read_only or settings.read_only))
 
 
 @asynccontextmanager
 async def engine(args: argparse.Namespace, *, download_ready: bool = False) -> AsyncIterator[Engine]:
     """The engine on this run's ledger, stopped and flushed whatever happens."""
+    async with engine_at(place(args), download_ready=download_ready) as running:
+        yield running
+
+
+@asynccontextmanager
+async def engine_at(here: Place, *, download_ready: bool = False) -> AsyncIterator[Engine]:
+    """The engine at a place that is known already."""
     from reportdash.credentials import Chain
     from reportdash.engine.runtime import Engine
     from reportdash.ledger import Ledger
 
-    here = place(args)
     clock = SystemClock()
     ledger = await Ledger.open(here.ledger, clock=clock)
     chain = Chain(environ=os.environ)

@@ -58,7 +58,7 @@ def demo(args: argparse.Namespace) -> int:
             async with _engine(folder, child, known, args) as running:
                 yield running
 
-        return show(folder / LEDGER, engine, demo=True, changes=args.changes is not None, environ={})
+        return show(folder / LEDGER, engine, changes=args.changes is not None)
 
 
 def _fill(folder: Path, count: int, seed: int, *, only_working: bool) -> list[dict[str, Any]]:
@@ -86,6 +86,9 @@ async def _engine(
     folder: Path, child: Child, known: list[dict[str, Any]], args: argparse.Namespace
 ) -> AsyncIterator[Engine]:
     """An engine whose accounts are the simulator's, with credentials that live in this process only."""
+    from reportdash.cli.dash import load_engine
+
+    await asyncio.to_thread(load_engine)
     from reportdash.credentials import Chain
     from reportdash.engine.runtime import Engine
     from reportdash.ledger import Ledger
@@ -107,7 +110,9 @@ async def _engine(
         accounts[name] = registry.account_class(account["vendor"]).model_validate(keys)
         for field, value in account["secrets"].items():
             secrets[f"REPORTDASH_SECRET__{name.upper()}__{field.upper()}"] = value
-    settings = Settings(download_dir=folder / "reports", accounts=accounts, bell=False, title=False)
+    settings = Settings.model_validate(
+        {"download_dir": folder / "reports", "accounts": accounts, "bell": False, "title": False}
+    )
     clock = SystemClock()
     ledger = await Ledger.open(folder / LEDGER, clock=clock)
     chain = Chain(environ=secrets)

@@ -15,6 +15,7 @@ from reportdash.engine.outcome import Outcome
 from reportdash.engine.runtime import Engine
 from reportdash.errors import Exit, Problem, SafetyProblem, UsageProblem, worst
 from reportdash.model import Job, JobState
+from reportdash.vendors.contract import No
 
 
 async def _find(running: Engine, texts: Sequence[str]) -> list[Job]:
@@ -59,10 +60,10 @@ async def _all_ready(running: Engine, words: Sequence[str]) -> list[Job]:
         if not wanted.matches(job, health[job.account], now) or await running.is_saved(job):
             continue
         can = running.can_download(job)
-        if can:
-            chosen.append(job)
-        else:
+        if isinstance(can, No):
             say(f"{job.id} {job.name}: {can.reason}")
+        else:
+            chosen.append(job)
     return chosen
 
 

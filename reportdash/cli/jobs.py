@@ -17,7 +17,6 @@ from reportdash.errors import Exit
 from reportdash.ledger.store import Store
 from reportdash.model import Event, Exchange, Health, Job, LastError
 
-
 FILE_WIDTH = 21
 
 
@@ -30,8 +29,8 @@ def jobs(args: argparse.Namespace) -> int:
     store = Store.open(here.ledger, clock=SystemClock(), readonly=True)
     try:
         if args.json and not args.query:
-            for record in store.rows_json():
-                line_json(record)
+            for line in store.json_lines():
+                data(line)
             return int(Exit.OK)
         now = time.time()
         health = {account.name: account.shown for account in store.accounts()}

@@ -10,6 +10,7 @@ from pathlib import Path
 from reportdash.simulator import Simulator
 from tests.cli.conftest import Shell, toml
 
+JSON_TYPE = {"Content-Type": "application/json"}
 GUID = "a1b2c3d4-e5f6-4890-abcd-ef1234567890"
 
 
@@ -220,7 +221,7 @@ async def test_a_refused_submit_is_failed_in_the_vendors_words_and_exits_1(
     from reportdash.simulator.wire import Reply
 
     body = {"result": False, "message": "Parameter 'ToDate' is wrong.", "data": {}}
-    sim.inject("7g", Reply.of(body), method="POST", path="/Report")
+    sim.inject("7g", Reply(200, json.dumps(body).encode(), JSON_TYPE), method="POST", path="/Report")
     ran = await shell("submit", "main", "TransactionSummary")
     assert ran.code == 1
     row = (await shell("jobs", "--json")).row

@@ -1,0 +1,174 @@
+"""The dashboard: first paint from the ledger and a glance at the config, everything else after it.
+
+Before the first paint only the config's look and the ledger's rows are read; validation, vendors, keyring and
+network are opened by the screen once it stands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reportdash.errors import Exit, Problem, UsageProblem
+from reportdash.settings import FirstLook, config_path, data_dir, first_look
+
+if TYPE_CHECKING:
+    from reportdash.engine.runtime import Engine
+    from reportdash.model import Account, Job
+    from reportdash.tui.ports import Look, OpenEngine
+
+LEDGER = "ledger.db"
+AT_ONCE = 2_000
+"""Rows read before the first paint; the rest of a larger table follows with the engine."""
+
+
+def dashboard(args: argparse.Namespace) -> int:
+    """The board over the config's accounts."""
+    _need_terminal()
+    path = config_path(args.config, os.environ)
+    folder = data_dir(args.data_dir, os.environ)
+    stopped: list[Problem] = []
+
+    @asynccontextmanager
+    async def open_engine() -> AsyncIterator[Engine | None]:
+        await asyncio.to_thread(load_engine)
+        from reportdash.cli.context import engine_at, place
+
+        try:
+            here = await asyncio.to_thread(place, args)
+            if not here.settings.accounts:
+                yield None
+                return
+        except UsageProblem as problem:
+            # A wrong config ends the run with its sentence; the table can be read with `jobs`.
+            stopped.append(problem)
+            app.leave()
+            yield None
+            return
+        async with engine_at(here) as running:
+            running.poll()
+            yield running
+
+    app = _app(
+        first_look(path, os.environ),
+        folder / LEDGER,
+        open_engine,
+        config=path,
+        environ=os.environ,
+        changes=False,
+    )
+    code = _run(app, first_look(path, os.environ).mouse)
+    if stopped:
+        raise stopped[0]
+    return code
+
+
+def show(ledger: Path, open_engine: OpenEngine, *, changes: bool) -> int:
+    """The board on a ledger and an engine of the caller's, without any config: the demo."""
+    _need_terminal()
+    look = FirstLook()
+    return _run(_app(look, ledger, open_engine, config=None, environ=os.environ, changes=changes), look.mouse)
+
+
+def load_engine() -> None:
+    """Import what polls, in a thread: keys are answered meanwhile."""
+    import_module("reportdash.cli.context")
+    import_module("reportdash.engine.runtime")
+
+
+def _need_terminal() -> None:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageProblem(
+            "the dashboard needs a terminal; `reportdash jobs` prints the table, "
+            "`reportdash watch` polls without one"
+        )
+
+
+def _app(
+    first: FirstLook,
+    ledger: Path,
+    open_engine: OpenEngine,
+    *,
+    config: Path | None,
+    environ: Mapping[str, str],
+    changes: bool,
+) -> Any:
+    from reportdash.tui.app import Dashboard
+
+    rows = _first_rows(ledger)
+    return Dashboard(
+        _look(first, config, environ, changes), rows, open_engine, config=str(config) if config else ""
+    )
+
+
+def _run(app: Any, mouse: str | bool) -> int:
+    over_ssh = bool(os.environ.get("SSH_CONNECTION") or os.environ.get("SSH_TTY"))
+    code = app.run(mouse=mouse if isinstance(mouse, bool) else not over_ssh)
+    if code is None:
+        code = app.return_code
+    return int(Exit.OK) if code is None else int(code)
+
+
+def _look(first: FirstLook, config: Path | None, environ: Mapping[str, str], changes: bool) -> Look:
+    from reportdash.tui import glyphs, theme
+    from reportdash.tui.actions import Keymap
+    from reportdash.tui.ports import Look
+    from reportdash.tui.widgets.filter import SavedView, saved_views
+
+    own = config.parent / "themes" if config else None
+    try:
+        palette = theme.load(_theme(first.theme, environ), own)
+    except theme.ThemeError:
+        # The board must stand to say so; validation names the theme that is not there.
+        palette = theme.load(theme.DEFAULT)
+    views = [SavedView(name, view.filter, view.sort, view.columns) for name, view in first.views.items()]
+    return Look(
+        palette,
+        glyphs.choose(first.glyphs, environ),
+        Keymap(first.keys),
+        saved_views(views),
+        themes=own,
+        show_changes=changes,
+    )
+
+
+def _theme(name: str, environ: Mapping[str, str]) -> str:
+    """The theme to start with: the config's, unless the terminal has no or few colours."""
+    if environ.get("NO_COLOR"):
+        return "reportdash-mono"
+    term = environ.get("TERM", "")
+    many = environ.get("COLORTERM") or "256" in term or "direct" in term
+    few = term in ("linux", "vt100", "vt220", "ansi", "xterm", "screen", "tmux", "rxvt") and not many
+    return "reportdash-ansi" if few and name == FirstLook().theme else name
+
+
+@dataclass(slots=True, frozen=True)
+class _Rows:
+    rev: int
+    jobs: list[Job]
+    accounts: list[Account]
+
+
+def _first_rows(path: Path) -> _Rows | None:
+    """What the ledger holds, for the first paint; None when there is none, or the engine has to say why."""
+    from reportdash.ledger.store import Store
+
+    if not path.exists():
+        return None
+    try:
+        with Store.open(path, readonly=True) as store:
+            rev = store.rev()
+            jobs = store.jobs(AT_ONCE)
+            # Of a larger table the rest has to follow: then the engine reads from the beginning.
+            whole = sum(job.parent is None for job in jobs) < AT_ONCE
+            return _Rows(rev if whole else 0, jobs, store.accounts())
+    except Problem:
+        return None
