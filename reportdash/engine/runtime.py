@@ -13,6 +13,7 @@ from difflib import get_close_matches
 
 from reportdash.clock import Clock
 from reportdash.credentials import Chain
+from reportdash.engine import schedule
 from reportdash.engine.core import Core, Tracing
 from reportdash.engine.delete import Deletes
 from reportdash.engine.download import Downloads, Progress
@@ -179,8 +180,7 @@ class Engine:
                 wanted[job.parent or job.id] = job.account
 
         def due(row: Job) -> Job | None:
-            open_end = row.reference is not None and row.state not in FINAL and row.intent is None
-            return replace(row, next_poll_at=now) if open_end and row.forgotten_at is None else None
+            return replace(row, next_poll_at=now) if schedule.may_look(row) else None
 
         def probe(row: Account) -> Account | None:
             # The vendor asked for nothing: an operator may knock earlier than the breaker would.

@@ -51,6 +51,17 @@ def polled(job: Job) -> bool:
     )
 
 
+def may_look(job: Job) -> bool:
+    """Whether a look can tell anything: for an operator who asks, settled jobs too."""
+    return (
+        job.reference is not None
+        and job.parent is None
+        and job.forgotten_at is None
+        and job.intent is None
+        and job.state not in FINAL
+    )
+
+
 def interval(job: Job, policy: PollPolicy, now: float) -> float:
     """Seconds between two looks at this job, without jitter."""
     if job.state in HAS_FILE or job.state is JobState.LOST:

@@ -332,7 +332,7 @@ class Worker:
             now = self._core.clock.now()
             if lifecycle.fold_expiry(job, now) is not job:
                 await self._expire(job, fence)
-            elif not schedule.polled(job):
+            elif not schedule.may_look(job):
                 await self._core.ledger.change(
                     job.id, lambda row: replace(row, next_poll_at=None), fence=fence
                 )

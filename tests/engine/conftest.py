@@ -15,6 +15,7 @@ from tests.engine.rig import START, Rig
 @pytest.fixture
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     clock = ManualClock(START)
+    (tmp_path / "published").mkdir()
     async with Simulator(now=clock.now, published_dir=tmp_path / "published") as sim:
         made = Rig(sim, clock, tmp_path)
         made.account("main")

@@ -36,6 +36,7 @@ class Rig:
     accounts: dict[str, Any] = field(default_factory=dict)
     engine: Engine = field(init=False)
     _open: list[tuple[Engine, Ledger]] = field(default_factory=list)
+    _stuck: set[int] = field(default_factory=set)
 
     def account(self, name: str, **keys: Any) -> None:
         """Configure the simulator's account `name`; `keys` over what it needs."""
@@ -92,8 +93,10 @@ class Rig:
         return await self.ledger.account(account)
 
     def at_vendor(self, number: int, stage: str = "running", account: str = "main", **more: Any) -> str:
-        """A 7G job somebody else submitted; its reference."""
+        """A 7G job somebody else submitted, which stays in this stage; its reference."""
         self.sim.add("7g", guid(number), account, report="TransactionSummary", stage=stage, **more)
+        if stage in ("queued", "running"):
+            self.sim.script("7g", guid(number), ["pending" if stage == "queued" else "incomplete"])
         return guid(number)
 
     async def follow(self, number: int, stage: str = "running", account: str = "main", **more: Any) -> Job:
@@ -113,24 +116,20 @@ class Rig:
         )
 
     async def until(
-        self,
-        holds: Callable[[], Awaitable[Any]] | Callable[[], Any],
-        *,
-        step: float = 0.25,
-        within: float = 1200.0,
+        self, holds: Callable[[], Awaitable[Any]] | Callable[[], Any], *, within: float = 1200.0
     ) -> Any:
-        """Let time pass in small steps, and the network answer, until `holds` gives something true."""
+        """Let time pass, from one sleeper's moment to the next, until `holds` gives something true."""
         end = self.clock.monotonic() + within
         while True:
+            await self.settle()
             value = holds()
             if asyncio.iscoroutine(value):
                 value = await value
             if value:
                 return value
-            if self.clock.monotonic() > end:
+            if self.clock.monotonic() >= end:
                 raise AssertionError(f"did not come true within {within:g} s")
-            await self.breathe()
-            await self.clock.advance(step)
+            await self._step(end)
 
     async def state(self, job: Job, state: JobState, **how: Any) -> Job:
         """Wait for the job to be in `state`."""
@@ -142,13 +141,13 @@ class Rig:
         found: Job = await self.until(there, **how)
         return found
 
-    async def passes(self, seconds: float, *, step: float = 0.5) -> None:
+    async def passes(self, seconds: float) -> None:
         """Let `seconds` pass, with the network answering meanwhile."""
         end = self.clock.monotonic() + seconds
         while self.clock.monotonic() < end:
-            await self.breathe()
-            await self.clock.advance(min(step, end - self.clock.monotonic()))
-        await self.breathe()
+            await self.settle()
+            await self._step(end)
+        await self.settle()
 
     async def finish(self, work: Awaitable[Any], **how: Any) -> Any:
         """The result of a verb that waits on the clock in between."""
@@ -156,9 +155,36 @@ class Rig:
         await self.until(task.done, **how)
         return await task
 
-    async def breathe(self) -> None:
-        """Give sockets and the ledger's thread a real moment; no time passes on the injected clock."""
-        await asyncio.sleep(0.004)
+    async def _step(self, end: float) -> None:
+        """On to the moment of the next sleeper, or to `end`."""
+        now = self.clock.monotonic()
+        moment = min((sleeper[0] for sleeper in self.clock._sleepers), default=end)
+        await self.clock.advance(max(min(moment, end) - now, 0.0))
+
+    async def settle(self) -> None:
+        """Time stands still until sockets and the ledger's thread have nothing left to say.
+
+        A request that hangs is waited for a moment once, then counts as part of the landscape.
+        """
+        quiet, patience = 0, 150
+        while quiet < 3 and patience:
+            busy = self._under_way() - self._stuck
+            quiet = 0 if busy else quiet + 1
+            patience -= 1
+            await asyncio.sleep(0.002)
+        if not patience:
+            self._stuck |= self._under_way()
+
+    def _under_way(self) -> set[int]:
+        requests = {id(request) for request in self.sim.requests if request.status is None}
+        for _, ledger in self._open:
+            thread = ledger._thread
+            if thread._batch or not thread._inbox.empty():
+                requests.add(id(thread))
+        for engine, _ in self._open:
+            for worker in engine._poller._workers.values():
+                requests |= {id(task) for task in worker._in_hand.values()}
+        return requests
 
     def looks(self, reference: str | None = None) -> list[Any]:
         """Status calls 7G has received."""
