@@ -21,7 +21,11 @@ LOW_REMAINING = 50
 SPREAD = 60.0
 PATIENCE = 5.0
 SLOWEST = 1 / 60
-RECOVERY = 60.0
+SLOWED = 0.5
+"""Requests a second below which 429s alone do not push; the vendor's own words do."""
+SETTLE = 5.0
+"""Seconds in which further 429s are the echo of the first: requests that were under way already."""
+RECOVERY = 30.0
 """Seconds without a new 429 after which the pace doubles again."""
 
 _SECONDS = re.compile(r"[0-9]+", re.ASCII)
@@ -55,7 +59,7 @@ class Pacer:
     """A token bucket for one account, first come first served.
 
     `rate` requests a second (`math.inf`: none of its own), `burst` at once after a rest. A 429 halves the
-    pace, which doubles back minute by minute; a Retry-After stops it until then.
+    pace, which doubles back by and by; a Retry-After stops it until then.
     """
 
     def __init__(self, clock: Clock, rate: float = RATE, burst: int = BURST) -> None:
@@ -104,11 +108,10 @@ class Pacer:
         """The vendor said 429 or 503; `retry_after` as `parse_retry_after` gave it."""
         now = self._clock.monotonic()
         self._fill(now)
-        if math.isinf(self._rate):
-            self._rate = RATE
-        self._rate = max(SLOWEST, self._rate / 2)
+        if self._rate == self._most or now - self._slowed_at >= SETTLE:
+            self._rate = max(min(SLOWED, self._rate), min(self._rate, RATE) / 2)
+            self._slowed_at = now
         self._tokens = min(self._tokens, 1.0)
-        self._slowed_at = now
         if retry_after:
             self._hold(retry_after, now)
 
@@ -153,8 +156,8 @@ class Pacer:
         else:
             self._tokens = min(self._burst, self._tokens + (now - self._at) * rate)
         self._at = now
-        if self._rate < self._most and now - self._slowed_at >= RECOVERY:
-            self._rate = self._rate * 2
+        while self._rate < self._most and now - self._slowed_at >= RECOVERY:
+            self._slowed_at += RECOVERY
+            self._rate *= 2
             if self._rate >= min(self._most, RATE):
                 self._rate = self._most
-            self._slowed_at = now

@@ -179,16 +179,33 @@ async def test_a_jump_of_the_wall_clock_moves_no_hold() -> None:
 async def test_each_429_halves_the_pace_which_comes_back(rate: float) -> None:
     clock = ManualClock()
     pacer = Pacer(clock, rate=rate)
-    for _ in range(2):
-        pacer.throttled(None)
-    assert pacer.rate == 2.5
-    assert len(await spend(pacer, clock, 4)) <= 12
-    await clock.advance(60)
-    pacer.learn({"x-ratelimit-remaining": "900"})
+    for expected in (5, 2.5):
+        for _ in range(4):
+            pacer.throttled(None)  # the answers of four requests that were under way together
+        assert pacer.rate == expected
+        assert len(await spend(pacer, clock, 6)) <= 1 + 6 * expected
+    await clock.advance(25)
+    await pacer.turn()
     assert pacer.rate == 5
-    await clock.advance(60)
+    await clock.advance(30)
     await pacer.turn()
     assert pacer.rate == rate
+    pacer.throttled(None)
+    await clock.advance(8 * 3600)  # nobody asked for a night
+    await pacer.turn()
+    assert pacer.rate == rate
+
+
+async def test_many_429s_do_not_stop_an_account() -> None:
+    clock = ManualClock()
+    pacer = Pacer(clock)
+    for _ in range(20):
+        pacer.throttled(None)
+        await clock.advance(6)
+    assert pacer.rate == 0.5
+    slow = Pacer(clock, rate=0.1)
+    slow.throttled(None)
+    assert slow.rate == 0.1
 
 
 async def test_without_a_rate_nobody_waits() -> None:
