@@ -209,6 +209,9 @@ class Saver:
         while True:
             row = await self._ledger.job(job.id) or job
             artifact, dead = row.artifact, None
+            if artifact is not None and row.saved and await aside(partial(_lies, row)):
+                # Another process saved it while this download waited for its turn, or for that process.
+                return Outcome(row, Exit.OK, f"saved {size_text(artifact.bytes)} by another reportdash")
             if artifact is not None and artifact.state is ArtifactState.FETCHING:
                 dead = artifact.owner
                 if dead not in (None, self._owner) and await self._ledger.owner_alive(dead):
@@ -229,15 +232,13 @@ class Saver:
         return replace(row, artifact=fetching, updated_at=self._clock.now())
 
     async def _follow(self, job: Job, owner: str) -> Outcome | None:
-        """Wait for the process that fetches the job. None: it gave up or died, the job is ours to take."""
+        """Wait for the process that fetches the job. None: it ended one way or the other; look again."""
         size, moved = -1, self._clock.monotonic()
         while True:
             rev = await self._ledger.rev()
             row = await self._ledger.job(job.id) or job
             artifact = row.artifact
             if artifact is None or artifact.state is not ArtifactState.FETCHING or artifact.owner != owner:
-                if artifact is not None and artifact.state is ArtifactState.SAVED:
-                    return Outcome(row, Exit.OK, f"saved {size_text(artifact.bytes)} by another reportdash")
                 if artifact is not None and artifact.state is ArtifactState.FAILED:
                     return Outcome(row, Exit.FAILED, artifact.error or "the download failed elsewhere")
                 return None
