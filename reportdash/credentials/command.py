@@ -57,7 +57,10 @@ async def run(
         # Also when we are cancelled; and the group, since a helper may outlive the command itself.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        # Not for ever: a helper in a session of its own may still hold the pipe.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                await process.wait()
     if code != 0:
         ending = "printed too much" if code is None else f"ended with exit code {code}"
         raise CredentialProblem(f"{name} {ending}: run it by hand to see why")

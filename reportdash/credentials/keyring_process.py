@@ -138,7 +138,10 @@ class KeyringProcess:
         finally:
             self._running.discard(process)
             _kill(process)
-            await process.wait()
+            # Not for ever: a helper in a session of its own may still hold the pipe.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await process.wait()
         if "trouble" in reply:
             raise _trouble(str(reply["trouble"]), str(reply.get("detail", "")))
         self.backend = str(reply["backend"]).removeprefix("keyring.backends.").partition(".")[0]

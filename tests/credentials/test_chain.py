@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -163,7 +165,7 @@ async def test_no_text_form_shows_a_value() -> None:
         "",
         "x",
         "[]",
-        '{"v": 2}',
+        '{"v": 2, "origin": "a", "fields": {"x": "y"}}',
         '{"v": 1, "origin": "a", "fields": []}',
         '{"v": 1, "origin": 3, "fields": {}}',
         '{"v": 1, "origin": "a", "fields": {"x": 3}}',
@@ -264,6 +266,19 @@ async def test_a_command_that_hangs_is_ended_with_its_helpers(tmp_path: Path) ->
             await asyncio.sleep(0.01)
         else:
             raise AssertionError(f"process {pid} is still there")
+
+
+async def test_a_helper_that_escapes_cannot_hold_us(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    code = (
+        "import subprocess\n"
+        "helper = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+        f"open({str(pids)!r}, 'w').write(str(helper.pid))\n"
+        "print('the-key', flush=True)\n"
+    )
+    with pytest.raises(CredentialProblem, match="gave no answer"):
+        await command.run("b", program(code), KEY, {"PATH": "/usr/bin:/bin"}, patience=2)
+    os.kill(int(pids.read_text()), signal.SIGKILL)
 
 
 def running(pid: int) -> bool:

@@ -334,6 +334,15 @@ async def test_a_keyring_that_forgets_is_found_out(fake: Callable[[str], Environ
         await Chain(environ=environ).keep("main", "webadmit", {"api_key": CANARY}, HERE[0], "keyring")
 
 
+async def test_what_goes_to_the_keyring_leaves_memory(fake: Callable[[str], Environ]) -> None:
+    chain = Chain(environ=fake(GOOD))
+    await chain.keep("main", "webadmit", {"api_key": "in-memory"}, HERE[0], "memory")
+    await chain.keep("main", "webadmit", {"api_key": "in-keyring"}, HERE[0], "keyring")
+    found = await chain.find("main", "webadmit", FIELDS, HERE)
+    assert found is not None
+    assert (found.fields["api_key"], found.source) == ("in-keyring", "keyring")
+
+
 async def test_a_keyring_that_does_not_remove_is_found_out(fake: Callable[[str], Environ]) -> None:
     chain = Chain(environ=fake(GOOD + "    def delete_password(self, s, u): pass".strip()))
     await chain.keep("main", "webadmit", {"api_key": CANARY}, HERE[0], "keyring")
