@@ -19,7 +19,7 @@ from reportdash.board.facts import Run
 from reportdash.board.states import Role
 from reportdash.tui.columns import PANE_HEIGHT
 from reportdash.tui.paint import paint_now
-from reportdash.tui.text import Pen, cut, length, muted, safe, width
+from reportdash.tui.text import Pen, cut, length, muted, safe, strong, width
 from reportdash.tui.widgets.edit import LineEdit
 from reportdash.tui.widgets.lines import Lines
 
@@ -74,7 +74,17 @@ class Button:
     danger: bool = False
 
 
-Row: TypeAlias = Words | Field | Choice
+@dataclass(slots=True, eq=False)
+class Fold:
+    """A line that stands for lines not shown; enter calls `pressed` with its `value`."""
+
+    label: str
+    value: str
+    at: int = 0
+
+
+Row: TypeAlias = Words | Field | Choice | Fold
+Item: TypeAlias = Field | Choice | Fold | Button
 CANCEL = "cancel"
 
 
@@ -96,8 +106,9 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         self.pen = pen
         self.heading = title
         self.cells = cells
-        self.focused_item: Field | Choice | Button | None = None
+        self.focused_item: Item | None = None
         self.scroll_top = 0
+        self._followed: Item | None = None
         self._cancel = Button("Cancel", CANCEL)
         self._panel = Lines(pen, id="panel")
 
@@ -157,6 +168,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         rows = self.rows(room)
         height = size.height if self.fills else min(len(rows) + 6, size.height - 2)
         shown = max(1, height - 6)
+        self._follow(rows, shown)
         self.scroll_top = max(0, min(self.scroll_top, len(rows) - shown))
         visible = rows[self.scroll_top : self.scroll_top + shown]
         lines = [self._top(frame), self._inside((), frame)]
@@ -174,6 +186,15 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
             edge = self.pen.blank(1)
             lines = [Strip.join([edge, line, edge]) for line in lines]
         self._panel.show(lines)
+
+    def _follow(self, rows: Sequence[Row], shown: int) -> None:
+        """Bring the focused line into view once, when it gets the focus."""
+        if not _same(self.focused_item, self._followed):
+            self._followed = self.focused_item
+            at = next((n for n, row in enumerate(rows) if _same(row, self.focused_item)), None)
+            if at is not None:
+                # The last line shown gives way to the count of those below it.
+                self.scroll_top = max(at - shown + 2, min(self.scroll_top, at))
 
     def _top(self, frame: int) -> Strip:
         rule = self.pen.rule
@@ -193,7 +214,9 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
     def _row(self, row: Row, frame: int) -> Strip:
         if isinstance(row, Words):
             return self._inside(row.pieces, frame)
-        here = row is self.focused_item
+        here = _same(row, self.focused_item)
+        if isinstance(row, Fold):
+            return self._fold(row, frame, here)
         if isinstance(row, Choice):
             sign = "(•)" if row.chosen else "( )"
             label = Run(row.label, Role.STRONG, bold=True) if row.chosen else Run(row.label, Role.TEXT)
@@ -211,6 +234,21 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
                 ]
             )
         return self._field(row, frame, here)
+
+    def _fold(self, row: Fold, frame: int, here: bool) -> Strip:
+        if not here:
+            return self._inside([(row.at, (muted(row.label), muted("  tab here, enter shows all")))], frame)
+        bar = Run("│", Role.ACCENT)
+        label = (Run("▌ ", Role.ACCENT), strong(row.label), Run("  enter shows all", Role.TEXT))
+        at = EDGE + row.at - 2
+        cells = frame - at - EDGE
+        return self.pen.join(
+            [
+                (at, [(0, (bar,))], Role.BG),
+                (cells, [(0, label)], Role.CURSOR),
+                (EDGE, [(EDGE - 1, (bar,))], Role.BG),
+            ]
+        )
 
     def _field(self, row: Field, frame: int, here: bool) -> Strip:
         bar = Run("│", Role.ACCENT)
@@ -259,18 +297,16 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
 
     # Keys.
 
-    def _items(self) -> list[Field | Choice | Button]:
+    def _items(self) -> list[Item]:
         frame = self.app.size.width if self.fills else min(self.cells, self.app.size.width - 4)
-        found: list[Field | Choice | Button] = []
-        for row in self.rows(frame - 2 * EDGE):
-            if isinstance(row, Field | Choice):
-                found.append(row)
+        rows = self.rows(frame - 2 * EDGE)
+        found: list[Item] = [row for row in rows if not isinstance(row, Words)]
         return [*found, self._cancel, *self.buttons()]
 
     def _step(self, by: int) -> None:
         items = self._items()
         focused = self.focused_item
-        at = next((n for n, item in enumerate(items) if item is focused or _same(item, focused)), 0)
+        at = next((n for n, item in enumerate(items) if _same(item, focused)), 0)
         self.focused_item = items[(at + by) % len(items)]
 
     def on_key(self, event: events.Key) -> None:
@@ -285,9 +321,9 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         item = self.focused_item
         if key in ("escape", "ctrl+c"):
             self.dismiss(None)
-        elif key == "tab" or (key == "down" and isinstance(item, Field | Choice)):
+        elif key == "tab" or (key == "down" and isinstance(item, Field | Choice | Fold)):
             self._step(1)
-        elif key == "shift+tab" or (key == "up" and isinstance(item, Field | Choice)):
+        elif key == "shift+tab" or (key == "up" and isinstance(item, Field | Choice | Fold)):
             self._step(-1)
         elif isinstance(item, Field) and key != "enter":
             if item.edit.key(key, character):
@@ -304,12 +340,14 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         elif not self.typed(key, character) and key in ("down", "up", "pagedown", "pageup"):
             self.scroll_top += {"down": 1, "up": -1, "pagedown": 10, "pageup": -10}[key]
 
-    def _enter(self, item: Field | Choice | Button | None) -> None:
+    def _enter(self, item: Item | None) -> None:
         if isinstance(item, Field):
             # Enter in a field means the button that carries the dialog out, as its keys line says.
             buttons = self.buttons()
             if buttons:
                 self.pressed(buttons[-1].value)
+        elif isinstance(item, Fold):
+            self.pressed(item.value)
         elif isinstance(item, Button):
             if item.value == CANCEL:
                 self.dismiss(None)
@@ -325,5 +363,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
 
 
 def _same(item: object, other: object) -> bool:
-    """Buttons are made anew by each call; their value tells them apart."""
-    return isinstance(item, Button) and isinstance(other, Button) and item.value == other.value
+    """Buttons and folds are made anew by each call; their value tells them apart."""
+    if isinstance(item, Button | Fold) and isinstance(other, Button | Fold):
+        return type(item) is type(other) and item.value == other.value
+    return item is other and item is not None
