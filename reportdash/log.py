@@ -97,7 +97,10 @@ _log: Log | None = None
 
 
 def start(folder: Path, redact: Callable[[str], str]) -> Path:
-    """Begin to log into `folder`, warnings of the libraries included. Raises OSError when it cannot."""
+    """Begin to log into `folder`: calls, what our modules log, the libraries' warnings.
+
+    Raises OSError when the file cannot be made.
+    """
     global _log
     stop()
     _log = Log(folder / NAME, redact)
@@ -112,10 +115,24 @@ def stop() -> None:
         import logging
 
         logging.getLogger().removeHandler(_handler)
+        logging.getLogger("reportdash").setLevel(logging.NOTSET)
         _handler = None
     if _log is not None:
         _log.close()
         _log = None
+
+
+def quiet() -> None:
+    """Keep what our modules and the libraries log away from the terminal, where a screen may stand.
+
+    Without any handler Python writes warnings to stderr. Whoever sets up logging still gets all of it.
+    """
+    import logging
+
+    for name in ("reportdash", "asyncio", "aiohttp", "httpx"):
+        logger = logging.getLogger(name)
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
 
 
 def on() -> bool:
@@ -153,20 +170,24 @@ def _catch_logging(log: Log) -> None:
 
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
+            # The HTTP libraries write whole addresses at INFO and whole header blocks at DEBUG.
+            if record.levelno < logging.WARNING and record.name.partition(".")[0] != "reportdash":
+                return
             error = record.exc_info[1] if record.exc_info else None
             log.event(
-                "library",
+                "log",
                 logger=record.name,
                 level=record.levelname,
                 text=_message(record),
                 error=type(error).__name__ if error is not None else None,
+                cause=str(error) if error is not None else None,
                 places=places(error) if error is not None else None,
             )
 
     global _handler
-    # The HTTP libraries write whole addresses at INFO and whole header blocks at DEBUG.
-    _handler = Handler(logging.WARNING)
+    _handler = Handler(logging.INFO)
     logging.getLogger().addHandler(_handler)
+    logging.getLogger("reportdash").setLevel(logging.INFO)
 
 
 def _message(record: logging.LogRecord) -> str:

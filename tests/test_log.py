@@ -84,6 +84,31 @@ def test_warnings_of_libraries_are_kept_and_their_chatter_is_not(tmp_path: Path)
     ]
 
 
+def test_our_modules_are_heard_with_what_they_caught(tmp_path: Path) -> None:
+    path = log.start(tmp_path, hide)
+    ours = logging.getLogger("reportdash.engine.worker")
+    ours.info("main: the clock moved")
+    ours.debug("too much")
+    try:
+        raise KeyError("geheim")
+    except KeyError:
+        ours.exception("main: polling stumbled")
+    first, second = lines(path)
+    assert (first["what"], first["text"], first["level"]) == ("log", "main: the clock moved", "INFO")
+    assert (second["error"], second["cause"]) == ("KeyError", "'(hidden)'")
+    assert "test_log.py:" in str(second["places"])
+
+
+def test_while_off_nothing_reaches_the_terminal() -> None:
+    code = (
+        "import logging, reportdash.net.client\n"
+        "for name in ('reportdash.engine', 'asyncio', 'aiohttp.client'):\n"
+        "    logging.getLogger(name).warning('painted over the screen')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout + done.stderr == ""
+
+
 def test_it_turns_over_at_its_size_and_keeps_a_few(tmp_path: Path) -> None:
     made = Log(tmp_path / log.NAME, hide, limit=1000, keep=3)
     for number in range(200):

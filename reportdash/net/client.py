@@ -25,6 +25,8 @@ from reportdash.net.wire import Wire, with_query
 from reportdash.net.words import words
 from reportdash.plain import clean
 
+log.quiet()  # from here on there are tasks and connections whose troubles libraries would print
+
 
 class Sender(Protocol):
     """What sends a request and gives its answer."""
