@@ -324,7 +324,7 @@ class Engine:
     # credentials
 
     async def try_credential(self, account: str, values: Mapping[str, str]) -> None:
-        """Sign in once with these values, on a connection of its own.
+        """Sign in once with these values, and prove them where that asks nothing, on a connection of its own.
 
         Raises AuthFailed with the vendor's words, Unreachable and the other CallFailed.
         """
@@ -339,6 +339,7 @@ class Engine:
         client.bind(vendor)
         try:
             await client.sign_in()
+            await vendor.prove()
         finally:
             await client.aclose()
 

@@ -140,6 +140,9 @@ class Vendor(ABC):
     report_word: ClassVar[str] = "report"  # what REPORT is here, for forms and errors
     reference_word: ClassVar[str] = "reference"  # the form of a reference: "GUID"
     params_hint: ClassVar[str] = ""  # one line for the submit form: which parameters exist
+    formats: ClassVar[tuple[str, ...]] = ()  # what a submit's format may be; none: it takes no format
+    takes_span: ClassVar[bool] = False  # whether a submit takes `time_from` and `time_to`
+    key_needs: ClassVar[str] = ""  # what a credential must be allowed to do: one sentence for the login
     resubmit_is_safe: ClassVar[bool] = False  # a repeated submit returns the running job
     replay_window: ClassVar[float | None] = (
         None  # seconds for which the same key replays; None: no such limit
@@ -189,6 +192,11 @@ class Vendor(ABC):
     def refused(self, reply: Reply) -> bool:
         """Whether this answer means "sign in again". Default: 401 and 403."""
         return reply.status in (401, 403)
+
+    async def prove(self) -> None:  # noqa: B027 - most vendors prove it by signing in
+        """One harmless call that shows whether the credential works, where signing in asks the vendor
+        nothing; made before a new credential is kept. Raises what the Api raises, and BadPayload.
+        """
 
     # The calls.
 

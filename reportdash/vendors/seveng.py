@@ -88,6 +88,7 @@ class SevenG(Vendor):
     report_word = "report name"
     reference_word = "GUID"
     params_hint = "the report's own parameters, all text: ProductID=A01 FromDate=2026-11-01 ToDate=2026-11-30"
+    key_needs = "It takes a 7G user who may run the reports; each user has its own slots."
     replay_window = DAY
 
     account: SevenGAccount

@@ -112,6 +112,7 @@ class Sigma(Vendor):
         "bindParams.NAME=… procedureParams.NAME=… preHookParams.NAME=… additionalParams.NAME=… · "
         "OPERATOR:COLUMN=… as in STR_EQUALS:accountNo=4711 · reportFilter={JSON}"
     )
+    key_needs = "The key must be allowed to run the reports and to ask how they stand."
 
     account: SigmaAccount
 

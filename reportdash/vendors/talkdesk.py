@@ -123,6 +123,9 @@ class Talkdesk(Vendor):
     params_hint = (
         "timezone=Europe/Lisbon (default UTC) name=… · format csv, json, json_bulk · at most 31 days"
     )
+    formats = FORMATS
+    takes_span = True
+    key_needs = "A key needs the scopes data-reports:read and data-reports:write."
 
     account: TalkdeskAccount
 

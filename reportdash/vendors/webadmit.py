@@ -71,6 +71,7 @@ class WebAdmit(Vendor):
     report_word = "export id"
     reference_word = "EXPORT_ID/FILE_ID"
     params_hint = "none: the export template says everything"
+    key_needs = "The key's user needs API Access for the user identity that runs the exports."
     resubmit_is_safe = True
 
     account: WebAdmitAccount
@@ -117,6 +118,12 @@ class WebAdmit(Vendor):
 
     def sign(self, request: Request, session: Session) -> Request:
         return replace(request, headers={**request.headers, "x-api-key": session.token})
+
+    async def prove(self) -> None:
+        """Read the key's own identities (C1): every key that works can."""
+        reply = await self.api.send(Request("GET", f"{ROOM}/user_identities"))
+        if not answers.good(reply):
+            raise BadPayload(reply.unreadable(), status=reply.status)
 
     # the calls
 
