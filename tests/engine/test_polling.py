@@ -160,7 +160,7 @@ async def test_a_groups_children_are_written_by_the_groups_look_alone(rig: Rig) 
     rig.account("billing")
     engine = await rig.start()
     rig.sim.add(
-        "sigma", "77", "billing", name="All", stage="running",
+        "sigma", "group:77", "billing", name="All", stage="running",
         children=[{"name": "A", "stage": "ready"}, {"name": "B", "stage": "running"}],
     )  # fmt: skip
     job = await engine.track("billing", "group:77")
