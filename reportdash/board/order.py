@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from reportdash.board.facts import says
 from reportdash.board.states import Kind
@@ -27,23 +29,29 @@ class Column(StrEnum):
 DESCENDING = frozenset({Column.STATE})
 """Columns whose natural order is shown as `↓`: the most urgent, the highest, first."""
 
+SLICE = 2000
+"""Rows worked on between two chances for a key."""
+RUN = 10_000
+"""Rows sorted in one go."""
+
 Key: TypeAlias = float | str
 Moment: TypeAlias = Callable[[Job], float]
 
-_FAR = float(2**34)
-"""Above any time in seconds: the width of one family, so that family and newness fit in one number."""
+FAMILY = float(2**34)
+"""The width of one family, above any time in seconds: family and newness fit in one number."""
 
 _FILE_PLACE = {ArtifactState.FAILED: 1, ArtifactState.FETCHING: 2, ArtifactState.SAVED: 3}
 
 
 def newness(job: Job) -> float:
     """Smaller is newer; a job without a submit time is the newest."""
-    return 0.0 if job.submitted_at is None else _FAR - job.submitted_at
+    return 0.0 if job.submitted_at is None else FAMILY - job.submitted_at
 
 
 def urgency(job: Job, kind: Kind | int) -> float:
     """The default order: by family, newest first within."""
-    return kind * _FAR + (0.0 if job.submitted_at is None else _FAR - job.submitted_at)
+    at = job.submitted_at
+    return kind * FAMILY + (0.0 if at is None else FAMILY - at)
 
 
 def _word(text: str, job: Job, kind: int = 0) -> str:
@@ -54,8 +62,8 @@ def _word(text: str, job: Job, kind: int = 0) -> str:
 def _file(job: Job, kind: int) -> float:
     artifact = job.artifact
     if artifact is None or artifact.state is ArtifactState.NONE:
-        return (0.0 if kind < Kind.WORKING else 4.0) * _FAR + newness(job)
-    return _FILE_PLACE[artifact.state] * _FAR + _FAR / 2 - min(artifact.bytes, _FAR / 2)
+        return (0.0 if kind < Kind.WORKING else 4.0) * FAMILY + newness(job)
+    return _FILE_PLACE[artifact.state] * FAMILY + FAMILY / 2 - min(artifact.bytes, FAMILY / 2)
 
 
 def key(column: Column, job: Job, kind: int, moment: Moment) -> Key:
@@ -75,3 +83,49 @@ def key(column: Column, job: Job, kind: int, moment: Moment) -> Key:
     if column is Column.SAYS:
         return _word(says(job), job)
     return job.id
+
+
+def portions(column: Column, tops: list[int], keys: list[Any]) -> Iterator[list[list[int]]]:
+    """Slots divided into parts whose keys follow each other, so that each is sorted for itself.
+
+    The last list given is the division; the ones before it only give a key its turn. In the default order the
+    parts are the families, which mostly come sorted from the ledger.
+    """
+    if column is Column.STATE:
+        parts: list[list[int]] = [[] for _ in Kind]
+        for slot in tops:
+            parts[int(keys[slot] // FAMILY)].append(slot)
+        yield parts
+        return
+    if len(tops) <= RUN:
+        yield [tops]
+        return
+    sample = sorted(keys[slot] for slot in tops[:: max(1, len(tops) // 512)])
+    bounds = sample[16::16]
+    parts = [[] for _ in range(len(bounds) + 1)]
+    for number, slot in enumerate(tops):
+        parts[bisect_left(bounds, keys[slot])].append(slot)
+        if number % SLICE == SLICE - 1:
+            yield []
+    yield parts
+
+
+def place(
+    rows: array[int], keys: list[Any], group_of: Callable[[int], int], group: int, reverse: bool
+) -> int:
+    """The row where a block with this group's key stands, or would stand: a binary search."""
+    wanted = keys[group]
+    low, high = 0, len(rows)
+    while low < high:
+        middle = (low + high) // 2
+        other = group_of(rows[middle])
+        have = keys[other]
+        if have == wanted:
+            before = other < group
+        else:
+            before = (have > wanted) if reverse else (have < wanted)
+        if before:
+            low = middle + 1
+        else:
+            high = middle
+    return low

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from reportdash.board import fields
@@ -36,6 +36,11 @@ class Value:
 
     text: str
     glob: bool = False
+    needle: str = field(init=False, repr=False, compare=False)
+    """The text as it is compared."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "needle", self.text.casefold())
 
     def __str__(self) -> str:
         if self.glob or _BARE.fullmatch(self.text):
@@ -54,8 +59,12 @@ class Words:
         return ("-" if self.negated else "") + "|".join(map(str, self.values))
 
     def holds(self, job: Job, hay: str | None, health: Health, now: float) -> bool:
-        hay = fields.haystack(job) if hay is None else hay
-        return any(_in_hay(value, hay) for value in self.values) is not self.negated
+        if hay is None:
+            hay = fields.haystack(job)
+        for value in self.values:
+            if _in_hay(value, hay):
+                return not self.negated
+        return self.negated
 
 
 @dataclass(slots=True, frozen=True)
@@ -70,9 +79,12 @@ class Field:
         return f"{'-' if self.negated else ''}{self.name}:" + "|".join(map(str, self.values))
 
     def holds(self, job: Job, hay: str | None, health: Health, now: float) -> bool:
-        field = fields.FIELDS[self.name]
-        texts = field.texts(job, health)
-        return any(_is(value, texts, field.match) for value in self.values) is not self.negated
+        spec = fields.FIELDS[self.name]
+        texts = spec.texts(job, health)
+        for value in self.values:
+            if _is(value, texts, spec.match):
+                return not self.negated
+        return self.negated
 
 
 @dataclass(slots=True, frozen=True)
@@ -129,7 +141,11 @@ class Query:
 
     def matches(self, job: Job, account_health: Health, now: float, hay: str | None = None) -> bool:
         """Whether every term holds. `hay`: the job's `fields.haystack`, if the caller keeps it."""
-        return all(term.holds(job, hay, account_health, now) for term in self.terms)
+        # Asked for every job while the operator types: a plain loop is twice as fast as all().
+        for term in self.terms:  # noqa: SIM110
+            if not term.holds(job, hay, account_health, now):
+                return False
+        return True
 
 
 EVERYTHING = Query()
@@ -267,13 +283,13 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def _in_hay(value: Value, hay: str) -> bool:
-    return _pattern(value.text).search(hay) is not None if value.glob else value.text.casefold() in hay
+    return _pattern(value.text).search(hay) is not None if value.glob else value.needle in hay
 
 
 def _is(value: Value, texts: tuple[str, ...], match: fields.Match) -> bool:
     if value.glob:
         return any(_pattern(value.text).search(text) is not None for text in texts)
-    wanted = value.text.casefold()
+    wanted = value.needle
     if match is fields.Match.WHOLE or not wanted:
         return wanted in texts
     if match is fields.Match.START:

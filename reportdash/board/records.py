@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from reportdash.board.counts import Counts
 from reportdash.board.estimates import Estimates
 from reportdash.board.facts import Fetch, Group, Sight, alarm_at, expires_soon
-from reportdash.board.states import FACES, Face, Kind, face
+from reportdash.board.states import FACES, SAVED, Face, Kind, face
 from reportdash.model import HAS_FILE, SETTLED, Account, ArtifactState, Health, Job, JobState
 
 _GONE = 255
@@ -25,6 +25,7 @@ _FIXED: dict[JobState, int] = {
     if state not in _BY_COPY and state is not JobState.SUBMITTING
 }
 """The kind of states that neither our copy nor an intent changes."""
+_WITH_COPY: dict[JobState, int] = {state: int(shown.kind) for state, shown in SAVED.items()}
 
 Savable = Callable[[Job], bool]
 
@@ -46,16 +47,54 @@ class Records:
         self._tally = [0] * len(Kind)
         self._alarms: list[tuple[float, int]] = []
         self._orphans: dict[str, list[int]] = {}
+        self.forgotten = 0
 
     # Taking in.
 
     def load(self, jobs: Iterable[Job], accounts: Iterable[Account], now: float) -> None:
         """Take many jobs in at once; children may stand anywhere."""
         self.accounts.update((account.name, account) for account in accounts)
-        for job in jobs:
-            if job.forgotten_at is None:
-                self._append(job, now)
-        heapq.heapify(self._alarms)
+        first = len(self.jobs)
+        taken = [job for job in jobs if job.forgotten_at is None]
+        self.jobs += taken
+        self.slot_of.update((job.id, slot) for slot, job in enumerate(taken, first))
+        self._adopt_many(taken, first)
+        # Most kinds follow from the state alone; only the others are looked at one by one.
+        late: list[int] = []
+        kinds = bytearray()
+        for slot, job in enumerate(taken, first):
+            kind = _FIXED.get(job.state, _GONE)
+            if kind == _GONE and job.artifact is not None and job.artifact.state is ArtifactState.SAVED:
+                kind = _WITH_COPY[job.state]
+            elif kind == _GONE or (kind == Kind.LOOK and job.expires_at is not None):
+                late.append(slot)
+                kind = _GONE
+            if job.children_total is not None and kind != _GONE:
+                late.append(slot)
+                kind = _GONE
+            kinds.append(kind)
+        self.kinds += kinds
+        for kind in Kind:
+            self._tally[kind] += kinds.count(kind)
+        for slot in self.parent_of:
+            if slot >= first and self.kinds[slot] != _GONE:
+                self._tally[self.kinds[slot]] -= 1
+        for slot in late:
+            self.rekind(slot, now)
+
+    def _adopt_many(self, jobs: list[Job], first: int) -> None:
+        parents: set[int] = set()
+        for slot, job in enumerate(jobs, first):
+            if job.parent is not None:
+                parent = self.slot_of.get(job.parent, -1)
+                self.parent_of[slot] = parent
+                if parent < 0:
+                    self._orphans.setdefault(job.parent, []).append(slot)
+                else:
+                    self.children.setdefault(parent, []).append(slot)
+                    parents.add(parent)
+        for parent in parents:
+            self._order_children(parent)
 
     def put(self, job: Job, now: float) -> tuple[int, bool]:
         """Take one job in. Its slot (-1 when it is forgotten and was never here) and whether it is new."""
@@ -95,9 +134,9 @@ class Records:
         self.rekind(slot, now)
         return slot
 
-    def awaits(self, job_id: str) -> bool:
-        """Whether children of this job are here already without it."""
-        return job_id in self._orphans
+    def orphans(self, job_id: str) -> list[int]:
+        """Children of a job that are here already without it."""
+        return self._orphans.get(job_id, [])
 
     def _adopt(self, parent: int, child: int) -> None:
         self.parent_of[child] = parent
@@ -119,6 +158,7 @@ class Records:
         self.expiring.discard(slot)
         self.kinds[slot] = _GONE
         self.jobs[slot] = None
+        self.forgotten += 1
         del self.slot_of[job.id]
         parent = self.parent_of.pop(slot, None)
         if parent is not None and parent >= 0:
@@ -136,8 +176,9 @@ class Records:
         kind = fixed if fixed is not None and slot not in self.children else int(self.face(slot).kind)
         alarm = job.expires_at is not None and kind in (Kind.SAVE, Kind.LOOK)
         soon = alarm and expires_soon(job, now)
-        if alarm and not soon:
-            heapq.heappush(self._alarms, (alarm_at(job), slot))
+        # What is past its alarm and still not expiring never will be (an expired row): it rings no more.
+        if alarm and not soon and (at := alarm_at(job)) > now:
+            heapq.heappush(self._alarms, (at, slot))
         if kind == self.kinds[slot] and soon == (slot in self.expiring):
             return
         if self.kinds[slot] != _GONE:

@@ -9,34 +9,20 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from reportdash.board import fields
 from reportdash.board.counts import Counts
+from reportdash.board.delta import Delta
 from reportdash.board.facts import next_moment
-from reportdash.board.order import DESCENDING, Column, Key, key
+from reportdash.board.order import DESCENDING, RUN, SLICE, Column, Key, key, place, portions, urgency
 from reportdash.board.query import EVERYTHING, Query
 from reportdash.board.records import Records
 from reportdash.board.selection import Selection
 from reportdash.model import Account, Job
 
-SLICE = 2000
-"""Rows worked on between two chances for a key."""
-RUN = 10_000
-"""Rows sorted at a time; the runs are merged after."""
 MANY = 400
 """More moves than this at once, and the whole order is built anew."""
-
-
-@dataclass(slots=True)
-class Delta:
-    """What a change did: slots whose row may look different, and whether rows stand elsewhere."""
-
-    touched: set[int] = field(default_factory=set)
-    moved: bool = False
-    rebuild: bool = False
-    """The change is too large for single moves: run `rebuild`."""
 
 
 class View:
@@ -94,10 +80,10 @@ class View:
                     if group != before and group >= 0:
                         moves.add(group)
                 continue
-            if before < 0 and records.awaits(job.id):
-                # Children came before their parent: their rows join its block.
-                self._keys_fit = False
-                self._rebuilding = delta.rebuild = True
+            if before < 0:
+                # Children that came before their parent join its block.
+                for child in records.orphans(job.id):
+                    self._take_out(child, delta)
             slot, new = records.put(job, now)
             if new:
                 self._grow()
@@ -177,50 +163,87 @@ class View:
         self._rebuilding = True
         records = self.records
         self._grow()
-        for slot, job in enumerate(records.jobs):
-            self._matched[slot] = job is not None and self._matches(slot, job)
-            if slot % SLICE == SLICE - 1:
+        # What is new from here on is placed after the last slice.
+        count = len(records.jobs)
+        if not self.query:
+            self._matched[:] = bytes(job is not None for job in records.jobs)
+        else:
+            for slot in range(count):
+                job = records.jobs[slot]
+                self._matched[slot] = job is not None and self._matches(slot, job)
+                if slot % SLICE == SLICE - 1:
+                    yield
+                    if self._generation != mine:
+                        return
+        keys: list[Any] = self._keys
+        if not self._keys_fit and self.column is Column.STATE:
+            keys = []
+            soon, kinds = records.expiring, records.kinds
+            for start in range(0, count, RUN):
+                keys += [
+                    None if job is None else urgency(job, 1 if slot in soon else kinds[slot])
+                    for slot, job in enumerate(records.jobs[start : min(start + RUN, count)], start)
+                ]
                 yield
                 if self._generation != mine:
                     return
-        keys: list[Any] = self._keys
-        if not self._keys_fit:
-            keys = [None] * len(records.jobs)
-            for slot, job in enumerate(records.jobs):
+        elif not self._keys_fit:
+            keys = [None] * count
+            for slot in range(count):
+                job = records.jobs[slot]
                 if job is not None:
                     keys[slot] = self._key(slot)
                 if slot % SLICE == SLICE - 1:
                     yield
                     if self._generation != mine:
                         return
-        tops = [
-            slot
-            for slot, job in enumerate(records.jobs)
-            if job is not None and records.parent_of.get(slot, -1) < 0 and self._stands(slot)
-        ]
+        forgotten = records.forgotten
+        tops = self._tops(count)
         runs: list[int] = []
-        for start in range(0, len(tops), RUN):
-            runs += sorted(tops[start : start + RUN], key=keys.__getitem__, reverse=self.reverse)
+        parts: list[list[int]] = []
+        for made in portions(self.column, tops, keys):
+            parts = made
             yield
             if self._generation != mine:
                 return
-        if len(tops) > RUN:
-            runs.sort(key=keys.__getitem__, reverse=self.reverse)
-        rows = array("I")
-        for slot in runs:
-            if records.jobs[slot] is None:
-                continue
-            rows.append(slot)
-            if slot in records.children:
-                rows.extend(self._shown_children(slot))
+        for part in reversed(parts) if self.reverse else parts:
+            runs += sorted(part, key=keys.__getitem__, reverse=self.reverse)
+            yield
+            if self._generation != mine:
+                return
+        if forgotten != records.forgotten:
+            runs = [slot for slot in runs if records.jobs[slot] is not None]
         cursor = self.cursor_row
-        self.rows, self._keys, self._keys_fit = rows, keys, True
-        self.shown = sum(self._matched[slot] for slot in tops)
+        self.rows, self._keys, self._keys_fit = self._with_children(runs), keys, True
+        self.shown = len(runs) if not records.children else sum(self._matched[slot] for slot in runs)
         self._rebuilding = False
         self._grow()
         self._keep_cursor(cursor)
         late, self._held = self._held, set()
         self._move({slot for slot in late if records.jobs[slot] is not None}, Delta(), hold=False)
+
+    def _tops(self, count: int) -> list[int]:
+        """The slots, of the first `count`, whose rows stand for themselves, not below a parent."""
+        records, matched = self.records, self._matched
+        if not records.parent_of:
+            return [slot for slot in range(count) if matched[slot]]
+        return [
+            slot
+            for slot in range(count)
+            if records.jobs[slot] is not None and records.parent_of.get(slot, -1) < 0 and self._stands(slot)
+        ]
+
+    def _with_children(self, tops: list[int]) -> array[int]:
+        """The rows: each group's shown children below it."""
+        children = self.records.children
+        if not children:
+            return array("I", tops)
+        rows = array("I")
+        for slot in tops:
+            rows.append(slot)
+            if slot in children:
+                rows.extend(self._shown_children(slot))
+        return rows
 
     def _grow(self) -> None:
         missing = len(self.records.jobs) - len(self._matched)
@@ -298,22 +321,7 @@ class View:
         """Where a block with this group's key stands, or would stand: a binary search."""
         if group >= len(self._keys) or self._keys[group] is None:
             return len(self.rows)
-        wanted = (self._keys[group], group)
-        keys, rows = self._keys, self.rows
-        low, high = 0, len(rows)
-        while low < high:
-            middle = (low + high) // 2
-            other = self.group_of(rows[middle])
-            have = keys[other]
-            if have == wanted[0]:
-                before = other < group
-            else:
-                before = (have > wanted[0]) if self.reverse else (have < wanted[0])
-            if before:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+        return place(self.rows, self._keys, self.group_of, group, self.reverse)
 
     def _block_at(self, at: int, group: int) -> list[int]:
         block: list[int] = []
@@ -327,16 +335,22 @@ class View:
         job = self.records.job(slot)
         cursor = self.cursor_row
         self.selection.discard(job.id)
-        at = self.row_of(slot)
-        if at is not None:
-            count = len(self._block_at(at, slot)) if slot == group else 1
-            del self.rows[at : at + count]
-            delta.moved = True
-            self.shown -= slot == group and bool(self._matched[slot])
+        self._take_out(slot, delta)
         self._held.discard(slot)
         self._matched[slot] = 0
         if self.cursor is not None and self.row_of(self.cursor) is None:
             self._keep_cursor(cursor)
+
+    def _take_out(self, slot: int, delta: Delta) -> None:
+        """Take a slot's row, and its children's, out of the rows."""
+        at = self.row_of(slot)
+        if at is None:
+            return
+        top = self.group_of(slot) == slot
+        count = len(self._block_at(at, slot)) if top else 1
+        del self.rows[at : at + count]
+        delta.moved = True
+        self.shown -= top and bool(self._matched[slot])
 
     # Groups, cursor.
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from textual.app import App
 from textual.screen import Screen
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 from reportdash.board.states import Role
 from reportdash.board.view import View
@@ -279,4 +279,6 @@ def _textual_theme(palette: theme.Palette) -> Theme:
         boost=color(Role.BG),
         dark=palette.dark,
         ansi=palette.ansi,
+        # Textual's own style sheets name colours that only its ANSI themes define.
+        variables=dict(BUILTIN_THEMES["ansi-dark"].variables) if palette.ansi else {},
     )

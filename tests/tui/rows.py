@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from dataclasses import dataclass
+from datetime import datetime
 
 from reportdash.board.facts import Fetch
 from reportdash.model import (
@@ -23,7 +23,7 @@ from reportdash.model import (
     Verified,
 )
 
-NOW = datetime(2026, 11, 22, 14, 31).timestamp()
+NOW = datetime(2026, 11, 22, 14, 31).timestamp()  # noqa: DTZ001 - local on purpose
 """14:31 in whatever zone the tests run in: clock times on the screen are local."""
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
@@ -113,16 +113,48 @@ def jobs() -> list[Job]:
             error_code="208",
             spec=Spec("AccountTransaction", {"month": "2026-10"}),
         ),
-        job("p07xwa", "main", "DistributionReconciliation", S.FAILED, 26 * MINUTE, "error", message="No product"),
-        job("m4q2ca", "main", "EntityBalanceReport 2026-10", S.READY, 23.4 * HOUR, "complete", expires_in=38.5 * MINUTE),
-        job("b81zna", "admissions", "Applicants, Fall 2027", S.READY_WITH_WARNINGS, 41 * MINUTE, "success_with_errors"),
+        job(
+            "p07xwa",
+            "main",
+            "DistributionReconciliation",
+            S.FAILED,
+            26 * MINUTE,
+            "error",
+            message="No product",
+        ),
+        job(
+            "m4q2ca",
+            "main",
+            "EntityBalanceReport 2026-10",
+            S.READY,
+            23.4 * HOUR,
+            "complete",
+            expires_in=38.5 * MINUTE,
+        ),
+        job(
+            "b81zna",
+            "admissions",
+            "Applicants, Fall 2027",
+            S.READY_WITH_WARNINGS,
+            41 * MINUTE,
+            "success_with_errors",
+        ),
         job("t5h0va", "billing", "CashPosition", S.NOTIFY_FAILED, 2.5 * HOUR, "NOTIFICATION_FAILED"),
         job("w2d6ra", "calls", "calls_inbound 16 Nov", S.UNKNOWN, 8 * MINUTE, "archiving"),
         job("c9j4ea", "main", "TransactionSummary", S.READY, 12 * MINUTE, "complete", expires_in=23.5 * HOUR),
         job("h6y3sa", "admissions", "Enrolled students", S.READY, 4 * MINUTE, "Available"),
         job("g1n8ba", "billing", "Month-end pack", S.RUNNING, 9 * MINUTE, None, children_total=5),
         job("g1n8b1", "billing", "AgedDebtors", S.RUNNING, 9 * MINUTE, None, parent="g1n8ba", ordinal=1),
-        job("g1n8b2", "billing", "GeneralLedger", S.FINALIZING, 9 * MINUTE, "GENERATED", parent="g1n8ba", ordinal=2),
+        job(
+            "g1n8b2",
+            "billing",
+            "GeneralLedger",
+            S.FINALIZING,
+            9 * MINUTE,
+            "GENERATED",
+            parent="g1n8ba",
+            ordinal=2,
+        ),
         job("g1n8b3", "billing", "FixedAssets", S.READY, 9 * MINUTE, "NOTIFIED", parent="g1n8ba", ordinal=3),
         job(
             "g1n8b4",
@@ -135,8 +167,26 @@ def jobs() -> list[Job]:
             ordinal=4,
             artifact=saved(1_100_000, Verified.CHECKSUM),
         ),
-        job("g1n8b5", "billing", "Intercompany", S.EMPTY, 9 * MINUTE, "NO_DATA_AVAILABLE", parent="g1n8ba", ordinal=5),
-        job("d3k7aa", "main", "EntityBalanceReport 2026-11", S.SUBMITTING, 10, None, message="sending", intent=sending),
+        job(
+            "g1n8b5",
+            "billing",
+            "Intercompany",
+            S.EMPTY,
+            9 * MINUTE,
+            "NO_DATA_AVAILABLE",
+            parent="g1n8ba",
+            ordinal=5,
+        ),
+        job(
+            "d3k7aa",
+            "main",
+            "EntityBalanceReport 2026-11",
+            S.SUBMITTING,
+            10,
+            None,
+            message="sending",
+            intent=sending,
+        ),
         job(
             "r8s2ma",
             "main",
@@ -148,7 +198,15 @@ def jobs() -> list[Job]:
             intent=waiting,
         ),
         job("y5t1ja", "main", "TransactionSummary 2026-11", S.RUNNING, 3 * MINUTE, "incomplete"),
-        job("q0v9fa", "calls", "audit_logs 1–30 Nov", S.RUNNING, 52 * MINUTE, "PROCESSING", seen_ago=47 * MINUTE),
+        job(
+            "q0v9fa",
+            "calls",
+            "audit_logs 1–30 Nov",
+            S.RUNNING,
+            52 * MINUTE,
+            "PROCESSING",
+            seen_ago=47 * MINUTE,
+        ),
         job(
             "z7c4ga",
             "admissions",
@@ -158,9 +216,36 @@ def jobs() -> list[Job]:
             "Available",
             artifact=saved(18_400_000, Verified.CHECKSUM),
         ),
-        job("n2b6ha", "main", "UnitHolderRegister", S.READY, 5 * HOUR, "complete", expires_in=19.2 * HOUR, artifact=saved(2_000_000)),
-        job("f9m5ka", "main", "EntityBalanceReport 2026-09", S.READY, 20 * HOUR, "complete", expires_in=4.1 * HOUR, artifact=saved(6_300_000)),
-        job("x4e8qa", "main", "TransactionSummary 2026-09", S.EXPIRED, 2.2 * DAY, None, note="gone", artifact=saved(912_000)),
+        job(
+            "n2b6ha",
+            "main",
+            "UnitHolderRegister",
+            S.READY,
+            5 * HOUR,
+            "complete",
+            expires_in=19.2 * HOUR,
+            artifact=saved(2_000_000),
+        ),
+        job(
+            "f9m5ka",
+            "main",
+            "EntityBalanceReport 2026-09",
+            S.READY,
+            20 * HOUR,
+            "complete",
+            expires_in=4.1 * HOUR,
+            artifact=saved(6_300_000),
+        ),
+        job(
+            "x4e8qa",
+            "main",
+            "TransactionSummary 2026-09",
+            S.EXPIRED,
+            2.2 * DAY,
+            None,
+            note="gone",
+            artifact=saved(912_000),
+        ),
     ]
     tops = sorted((row for row in rows if row.parent is None), key=lambda row: -(row.submitted_at or 0))
     return [row for top in tops for row in (top, *(child for child in rows if child.parent == top.id))]
@@ -193,7 +278,9 @@ def history(of: str) -> list[Event]:
         Event(at, "submitted", "operator", S.SUBMITTING),
         Event(at + 1, "submitting → queued", "vendor", S.QUEUED),
         Event(at + 60, "queued → running", "vendor", S.RUNNING, "GENERATED"),
-        Event(at + 420, "running → failed", "vendor", S.FAILED, "FAILED", "Invalid object name 'dbo.Accounts'."),
+        Event(
+            at + 420, "running → failed", "vendor", S.FAILED, "FAILED", "Invalid object name 'dbo.Accounts'."
+        ),
     ]
 
 

@@ -13,10 +13,11 @@ from textual.geometry import Size
 from textual.screen import Screen
 
 from reportdash.board import facts
+from reportdash.board.delta import Delta
 from reportdash.board.facts import Fetch, Run
 from reportdash.board.query import EVERYTHING, Query, QueryError, parse
 from reportdash.board.states import Role
-from reportdash.board.view import Delta, View
+from reportdash.board.view import View
 from reportdash.model import HAS_FILE, Account, Job
 from reportdash.tui.columns import LEAST, LEAST_HEIGHT, PANE_HEIGHT, ROOMY, WIDE
 from reportdash.tui.details import Known, Subject
