@@ -87,9 +87,7 @@ async def login(args: argparse.Namespace) -> int:
                 f"{seat.vendor.title} refused the credential of {seat.name}: {clean(error.text, 200)}; "
                 "nothing was stored, check the fields and log in again"
             ) from error
-        where = await running.chain.keep(
-            seat.name, seat.vendor.name, values, seat.settings.origins()[0], store
-        )
+        where = await running.chain.keep(seat.name, seat.vendor.name, values, seat.settings.origins(), store)
         await running.logged_in(seat.name)
         if untried is not None:
             say(f"{seat.name}: stored in {where}, but not tried: {untried}; `reportdash watch` will tell")

@@ -76,7 +76,12 @@ async def engine_at(here: Place, *, download_ready: bool = False) -> AsyncIterat
 
     clock = SystemClock()
     ledger = await Ledger.open(here.ledger, clock=clock)
-    chain = Chain(environ=os.environ)
+    commands = {
+        name: account.credential_command
+        for name, account in here.settings.accounts.items()
+        if account.credential_command
+    }
+    chain = Chain(environ=os.environ, commands=commands)
     try:
         running = Engine(
             here.settings, ledger, chain, clock=clock, read_only=here.read_only, download_ready=download_ready

@@ -115,7 +115,7 @@ async def _engine(
     )
     clock = SystemClock()
     ledger = await Ledger.open(folder / LEDGER, clock=clock)
-    chain = Chain(environ=secrets)
+    chain = Chain(environ=secrets, use_keyring=False)
     running = Engine(
         settings, ledger, chain, clock=clock, paced=args.changes is None, read_only=args.read_only
     )
