@@ -38,7 +38,9 @@ class Looker:
         self._health = health
 
     async def look(self, seat: Seat, job: Job, fence: Fence, answered: Callable[[], None]) -> Job:
-        """Look once and write what was seen. `answered` is called when the request is over.
+        """Look once and write what was seen.
+
+        `answered` is called when the request is over and the account's row says what it told of the account.
 
         Raises LeaseLost, and KeyError when the row is gone.
         """
@@ -53,14 +55,14 @@ class Looker:
             except Exception as error:  # a vendor's own mistake is no answer about the job
                 log.exception("%s: the status of %s ended unexpectedly", seat.name, job.id)
                 result = BadPayload(f"the answer could not be read ({type(error).__name__})")
-            finally:
-                answered()
             exchanges = list(kept)
             kept.clear()
         if isinstance(result, _ACCOUNTS_MATTER):
             account = await self._health.failed(seat, result, asked=asked, fence=fence)
+            answered()
             return await self._account_failed(seat, job, result, account, exchanges, fence)
         await self._health.answered(seat.name, asked=asked, fence=fence)
+        answered()
         if isinstance(result, Seen):
             return await self._seen(seat, job, result, exchanges, fence)
         return await self._not_seen(seat, job, result, exchanges, fence)
