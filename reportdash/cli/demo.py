@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from reportdash.cli.context import LEDGER
 from reportdash.cli.demo_rows import VENDOR, rows
+from reportdash.cli.output import note
 from reportdash.clock import SystemClock
 from reportdash.errors import Exit, Problem, UsageProblem
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 BATCH = 5_000
 """Rows of one transaction while the table is filled."""
+MANY = 20_000
+"""From so many rows on the wait before the first paint is long enough to be explained."""
 
 
 def simulator(args: argparse.Namespace) -> int:
@@ -51,6 +54,8 @@ def demo(args: argparse.Namespace) -> int:
         tempfile.TemporaryDirectory(prefix="reportdash-demo-", ignore_cleanup_errors=True) as text,
     ):
         folder = Path(text)
+        if args.jobs > MANY:
+            note(f"writing {args.jobs:,} rows …")
         known = _fill(folder, args.jobs, args.seed, only_working=bool(args.changes))
 
         @asynccontextmanager

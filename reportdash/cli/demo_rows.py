@@ -186,13 +186,7 @@ TITLES = {
     "86449": "Test scores, all cycles",
     "86450": "Letters of evaluation",
 }
-PAST = (
-    (S.DELETED, 60),
-    (S.EXPIRED, 25),
-    (S.CANCELLED, 6),
-    (S.EMPTY, 6),
-    (S.FAILED, 3),
-)
+PAST = ((S.DELETED, 160), (S.CANCELLED, 14), (S.EMPTY, 20), (S.EXPIRED, 3), (S.FAILED, 3))
 """What became of the older rows."""
 PRESENT = ((S.RUNNING, 60), (S.QUEUED, 20), (S.FINALIZING, 12), (S.READY, 8))
 """How the live rows beyond the cast stand."""
@@ -239,7 +233,7 @@ def rows(count: int, seed: int, now: float, folder: Path, *, only_working: bool 
                 slots[account] -= 1
         state = _choose(rng, PRESENT if working else PAST)
         if state not in WORDS[vendor] and state not in (S.DELETED, S.EXPIRED):
-            state = S.RUNNING if working else S.EMPTY if S.EMPTY in WORDS[vendor] else S.FAILED
+            state = S.RUNNING if working else S.DELETED
         if only_working and working and state is S.READY:
             state = S.RUNNING
         report = rng.choice(NAMES[vendor])
@@ -279,7 +273,7 @@ def _row(
         error_code=role.code or None,
         submitted_at=submitted,
         updated_at=now - role.age * 0.2,
-        settled_at=now - role.age * 0.5 if settled else None,
+        settled_at=submitted + min(role.age * 0.5, rng.uniform(40, 300)) if settled else None,
         expires_at=submitted + DAY if vendor == "7g" else None,
         spec=Spec(report=report),
         note="gone" if role.state is S.EXPIRED else None,
@@ -343,7 +337,8 @@ def _id(rng: random.Random, ids: set[str]) -> str:
 def _reference(vendor: str, report: str, rng: random.Random) -> str:
     number = uuid.UUID(int=rng.getrandbits(128), version=4)
     if vendor == "webadmit":
-        return f"{report}/{rng.randint(10_000, 9_999_999)}"
+        # Wide enough that two of a million rows do not meet.
+        return f"{report}/{rng.getrandbits(53)}"
     if vendor == "talkdesk":
         return f"{report}/{number}"
     return f"group:{number}" if report.startswith("group:") else str(number)

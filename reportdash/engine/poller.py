@@ -54,6 +54,7 @@ class Poller:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._watch: list[asyncio.Task[None]] = []
         self._changed: deque[tuple[float, int]] = deque()
+        self._last_updated: dict[str, float | None] = {}
         self._offered: set[str] = set()  # jobs whose download was started by itself once
 
     def start(self, accounts: Iterable[str] | None = None) -> None:
@@ -92,7 +93,7 @@ class Poller:
             worker.wake.set()
 
     def changes_per_second(self) -> float:
-        """Job rows changed, by whomever, as a mean over the last minute (or since the start)."""
+        """Job rows visibly changed, by whomever, as a mean over the last minute (or since the start)."""
         now = self._core.clock.monotonic()
         self._forget_old(now)
         if not self._changed:
@@ -124,9 +125,12 @@ class Poller:
                 await self._core.clock.sleep(STUMBLE)
 
     def _tell(self, changes: Changes) -> None:
-        if changes.jobs:
+        # `updated_at` moves only with what an operator can see, not with every look.
+        seen = [job for job in changes.jobs if self._last_updated.get(job.id) != job.updated_at]
+        if seen:
+            self._last_updated.update((job.id, job.updated_at) for job in seen)
             now = self._core.clock.monotonic()
-            self._changed.append((now, len(changes.jobs)))
+            self._changed.append((now, len(seen)))
             self._forget_old(now)
         for job in changes.jobs:
             worker = self._workers.get(job.account)
