@@ -138,7 +138,7 @@ def _delete(
     if account is not None and (shut := _shut(account, login, pause, now)):
         return Section.NOT_NOW, shut
     if case.unsaved:
-        return Section.KEEP, "not saved: deleting would lose it"
+        return Section.KEEP, "not saved"
     return Section.GO, "saved, or nothing to save"
 
 
@@ -165,7 +165,7 @@ def _forget(case: Case) -> tuple[Section, str]:
     if case.busy:
         return Section.NOT_NOW, case.busy
     if case.unsaved:
-        return Section.KEEP, "not saved: nobody would follow it any more"
+        return Section.KEEP, "not saved"
     return Section.GO, "the vendor hears nothing"
 
 

@@ -1,0 +1,156 @@
+"""The question before a delete at the vendor, and the deletes themselves, beside the screen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from reportdash.board.facts import Run
+from reportdash.board.plan import Case, Group, Section, plan_delete
+from reportdash.board.states import Role
+from reportdash.board.units import digits
+from reportdash.errors import Problem
+from reportdash.model import FINAL, Job, JobState
+from reportdash.tui.screens import asking
+from reportdash.tui.screens.plan import Agreed, Heading, PlanDialog
+from reportdash.tui.text import muted, strong, text_run
+
+if TYPE_CHECKING:
+    from reportdash.tui.app import Dashboard
+    from reportdash.tui.ports import EnginePort
+
+AT_ONCE = 4
+"""Deletes under way at one account."""
+
+
+class Delete(PlanDialog):
+    """Delete at the vendor. `notes`: what a delete does to a job of this account, in the vendor's terms."""
+
+    verb = "delete"
+    notes: Mapping[str, str] = {}
+    titles: Mapping[str, str] = {}
+
+    def about(self, job: Job) -> list[Run]:
+        note = self.notes.get(job.id) or f"{self.titles.get(job.account, 'The vendor')} deletes it."
+        return [text_run(note)]
+
+    def summary(self) -> list[Sequence[Run]]:
+        caution = muted(
+            "A deletion at the vendor cannot be undone. Saved files on this server are not touched."
+        )
+        if self.single is not None:
+            return [(caution,)]
+        going = self.going()
+        if not going:
+            return [(text_run("None of them can be deleted as they are."),), (caution,)]
+        runs = [strong(digits(len(going))), text_run(f" {_are(len(going))} deleted at the vendor")]
+        lost = len(self.kept) if self.unlocked else 0
+        if lost:
+            runs += [text_run(", "), Run(f"{digits(lost)} of them unsaved", Role.BAD, bold=True)]
+        rest = len(self.plan.placed) - len(going)
+        if rest:
+            stay = "stays as it is" if rest == 1 else "stay as they are"
+            runs += [text_run(", "), strong(digits(rest)), text_run(f" {stay}")]
+        return [(*runs, text_run(".")), (caution,)]
+
+    def headed(self, group: Group) -> Heading:
+        match group.section:
+            case Section.GO:
+                return Heading(Run("‹", Role.TEXT), "Delete")
+            case Section.KEEP if self.unlocked:
+                return Heading(Run("‹", Role.BAD, bold=True), "Delete unsaved", "lost for good")
+            case Section.KEEP:
+                them = "it" if len(group.jobs) == 1 else "them"
+                reason = f"{group.reason}: deleting would lose {them}"
+                return Heading(Run("✓", Role.GOOD, bold=True), "Keep", reason)
+            case Section.CANNOT:
+                return Heading(Run("–", Role.TEXT), "Cannot")
+        return Heading(Run("✗", Role.BAD, bold=True), "Not now")
+
+
+def open(app: Dashboard, jobs: Sequence[Job]) -> None:
+    """Ask, then delete exactly these jobs, each checked once more when its turn comes."""
+    engine = app.engine
+    if engine is None or not jobs:
+        return
+    frozen = tuple(jobs)
+
+    def make(cases: list[Case]) -> PlanDialog:
+        return _dialog(app, engine, cases)
+
+    def agreed(what: Agreed) -> None:
+        app.operator.task(carry_out(app, engine, what))
+
+    asking.ask(app, engine, frozen, "delete", make, agreed)
+
+
+def _dialog(app: Dashboard, engine: EnginePort, cases: list[Case]) -> Delete:
+    from reportdash.vendors.contract import Action
+
+    keymap, now = app.look.keymap, app.clock.now()
+    plan = plan_delete(
+        cases,
+        app.board.view.records.accounts,
+        forget_key=keymap.shown("forget"),
+        login_key=keymap.shown("login"),
+        pause_key=keymap.shown("pause"),
+        now=now,
+    )
+    one = plan.placed[0].job if len(plan.placed) == 1 else None
+    title = f"Delete {one.name}" if one else f"Delete {digits(len(plan.placed))} selected reports"
+    dialog = Delete(
+        app.pen,
+        plan,
+        title,
+        now=now,
+        savable=asking.savable(engine, plan),
+        careful=[name for name, seat in engine.accounts.items() if seat.settings.careful],
+    )
+    dialog.titles = {name: seat.vendor.title for name, seat in engine.accounts.items()}
+    if one is not None and one.account in engine.accounts:
+        can = engine.accounts[one.account].vendor.can(Action.DELETE, one)
+        dialog.notes = {one.id: can.note} if can else {}
+    return dialog
+
+
+async def carry_out(app: Dashboard, engine: EnginePort, agreed: Agreed) -> str:
+    """Delete what was agreed to, a few at once for each account, and say on the board how it ended."""
+    turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
+
+    async def one(job: Job) -> tuple[Job, Any | Problem]:
+        async with turns[job.account]:
+            try:
+                return job, await engine.delete(job.id, unsaved=job.id in agreed.lost)
+            except Problem as problem:
+                return job, problem
+
+    text, role = result_text(await asyncio.gather(*(one(job) for job in agreed.jobs)))
+    app.board.say(text, role=role)
+    return ""
+
+
+def result_text(results: Sequence[tuple[Job, Any | Problem]]) -> tuple[str, Role]:
+    """How the deletes ended, in one line, with what failed by name."""
+    deleted = gone = waiting = refused = 0
+    failures: list[tuple[Job, str]] = []
+    for job, end in results:
+        if isinstance(end, Problem):
+            refused += 1
+            failures.append((job, end.text))
+        elif end.ok and end.job.state in FINAL:
+            deleted += end.job.state is JobState.DELETED
+            gone += end.job.state is not JobState.DELETED
+        elif end.job.state is JobState.DELETING:
+            waiting += 1
+            failures.append((job, end.text))
+        else:
+            refused += 1
+            failures.append((job, end.text))
+    counted = ((deleted, "deleted"), (gone, "gone already"), (waiting, "not confirmed"), (refused, "refused"))
+    return asking.told(counted, failures)
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
