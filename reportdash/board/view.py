@@ -8,7 +8,7 @@ work in slices (`rebuild`), so that a key between two slices is answered at once
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from reportdash.board import fields
@@ -21,6 +21,8 @@ from reportdash.board.records import Records
 from reportdash.board.selection import Selection
 from reportdash.model import Account, Job
 
+FLOOD = 250
+"""Changes taken in between two chances for a key."""
 MANY = 400
 """More moves than this at once, and the whole order is built anew."""
 
@@ -98,6 +100,15 @@ class View:
         self._move(moves, delta, hold=hold)
         return delta
 
+    def flood(self, jobs: Sequence[Job], accounts: Iterable[Account], now: float) -> Iterator[None]:
+        """Take very many changes in, in slices: iterate to the end. The rows stay as they are until then."""
+        self._keys_fit = False
+        self._rebuilding = True
+        for start in range(0, len(jobs), FLOOD):
+            self.apply(jobs[start : start + FLOOD], accounts if start == 0 else (), now)
+            yield
+        yield from self.rebuild()
+
     def tick(self, now: float, *, hold: bool = False) -> Delta:
         """Let time pass: what expires soon rises, and a filter by time is looked at again."""
         self.now = now
@@ -162,6 +173,9 @@ class View:
         mine = self._generation
         self._rebuilding = True
         records = self.records
+        if not self._keys_fit:
+            # Every key is made anew from here, so nothing is held back any more.
+            self._held = set()
         self._grow()
         # What is new from here on is placed after the last slice.
         count = len(records.jobs)
@@ -219,8 +233,15 @@ class View:
         self._rebuilding = False
         self._grow()
         self._keep_cursor(cursor)
-        late, self._held = self._held, set()
-        self._move({slot for slot in late if records.jobs[slot] is not None}, Delta(), hold=False)
+        late, self._held = list(self._held), set()
+        for start in range(0, len(late), FLOOD):
+            self._move(
+                {slot for slot in late[start : start + FLOOD] if records.jobs[slot]}, Delta(), hold=False
+            )
+            yield
+            if self._generation != mine:
+                self._held.update(late[start + FLOOD :])
+                return
 
     def _tops(self, count: int) -> list[int]:
         """The slots, of the first `count`, whose rows stand for themselves, not below a parent."""

@@ -32,9 +32,28 @@ class Place:
     right: bool = False
 
 
+NAMES = {
+    "state": Column.STATE,
+    "report": Column.REPORT,
+    "name": Column.REPORT,
+    "account": Column.ACCOUNT,
+    "vendor says": Column.SAYS,
+    "vendor_says": Column.SAYS,
+    "vendor_status": Column.SAYS,
+    "age": Column.AGE,
+    "next": Column.NEXT,
+    "file": Column.FILE,
+    "id": Column.ID,
+}
+"""What a saved view may call a column."""
+
+
 @lru_cache(maxsize=16)
-def places(width: int) -> tuple[Place, ...]:
-    """The columns of a table `width` cells wide, left to right. Report takes what is left."""
+def places(width: int, only: frozenset[Column] | None = None) -> tuple[Place, ...]:
+    """The columns of a table `width` cells wide, left to right. Report takes what is left.
+
+    `only`: a saved view's columns; State and Report stand in any case.
+    """
     if width >= WIDE:
         gap = 2
         file = 21 if width >= ROOMY else 10
@@ -49,6 +68,8 @@ def places(width: int) -> tuple[Place, ...]:
     else:
         gap = 1
         widths = {Column.NEXT: 11}
+    if only is not None:
+        widths = {column: cells for column, cells in widths.items() if column in only}
     state = 12
     rest = sum(widths.values()) + gap * (len(widths) + 1) + state + GUTTER + 1
     ordered = {Column.STATE: state, Column.REPORT: max(1, width - rest), **widths}

@@ -9,7 +9,7 @@ from reportdash.board.facts import Run
 from reportdash.board.order import Column
 from reportdash.board.states import Role
 from reportdash.tui.actions import Action
-from reportdash.tui.columns import places
+from reportdash.tui.columns import NAMES
 from reportdash.tui.text import key_run, text_run
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ class Commands:
 
     def sort(self) -> None:
         """Sort by the next column that is shown."""
-        shown = [place.column for place in places(max(1, self.board.table.size.width))]
+        shown = [place.column for place in self.board.table.places]
         at = shown.index(self.view.column) if self.view.column in shown else -1
         self._order(shown[(at + 1) % len(shown)], False)
 
@@ -212,10 +212,20 @@ class Commands:
     def _view(self, place: int) -> Callable[[], None]:
         def choose() -> None:
             if place < len(self.board.look.views):
-                self.board.active_view = place
-                self.board.refilter()
+                self._choose(place)
 
         return choose
+
+    def _choose(self, place: int) -> None:
+        self.board.active_view = place
+        saved = self.board.look.views[place]
+        self.board.table.show_only(saved.columns)
+        if saved.sort is not None:
+            name = saved.sort.casefold()
+            column = NAMES.get(name.removeprefix("-"))
+            if column is not None:
+                self.view.set_order(column, name.startswith("-"))
+        self.board.refilter(anew=saved.sort is not None or saved.columns is not None)
 
     # Choosing.
 

@@ -33,6 +33,8 @@ CONFIG = 2.0
 """Seconds between two looks for a config on the first run."""
 REST = 0.08
 """Seconds the cursor rests on a job before its history is read."""
+MANY = 1000
+"""Changes at once that are taken in by slices: the rest of a large ledger after the first paint."""
 REMEMBERED = 50
 """Jobs whose history is kept in memory."""
 
@@ -57,7 +59,7 @@ class Live:
         """After the first paint."""
         self.board.on_cursor = self.read_details
         self._spawn(self._minutes())
-        self._spawn(self._settling())
+        self._spawn(self._learn())
         if self._open is not None:
             self._spawn(self._run(self._open))
 
@@ -130,7 +132,10 @@ class Live:
         while True:
             changes = await ledger.changed_since(self.rev)
             self.rev = max(self.rev, changes.rev)
-            if changes.jobs or changes.accounts:
+            if len(changes.jobs) > MANY:
+                await self.board.flood(changes.jobs, changes.accounts)
+                await self._count_slots(engine, changes)
+            elif changes.jobs or changes.accounts:
                 self.take(changes)
                 await self._count_slots(engine, changes)
             self._mode(engine)
@@ -181,12 +186,11 @@ class Live:
             await self.clock.sleep(60.0 - now % 60.0 + 0.05)
             self.board.tick()
 
-    async def _settling(self) -> None:
-        from reportdash.tui.screens.board import HOLD
-
-        while True:
-            await self.clock.sleep(HOLD / 2)
-            self.board.settle()
+    async def _learn(self) -> None:
+        """How long reports usually take, from those that are finished; beside the keys."""
+        for _ in self.board.view.records.learn():
+            await asyncio.sleep(0)
+        self.board.show_all()
 
     async def _rates(self, engine: EnginePort) -> None:
         while True:

@@ -239,6 +239,30 @@ def test_changes_during_a_rebuild_are_not_lost() -> None:
     assert "j07000" in found and "j00004" not in found and len(found) == 6000
 
 
+def test_a_flood_of_changes_ends_where_one_load_would() -> None:
+    rows = view(*(job(n) for n in range(1, 1001)))
+    rows.move_to(500)
+    changed = [job(n, S.FAILED if n % 2 else S.RUNNING) for n in range(1, 3001)]
+    for _ in rows.flood(changed, (), NOW):
+        pass
+    assert ids(rows) == ids(view(*changed))
+    assert rows.counts().failed == 1500
+    assert rows.cursor_job is not None and rows.cursor_job.id == "j00501"
+    rows.apply([job(2, S.FAILED)], (), NOW)
+    assert rows.counts().failed == 1501 and ids(rows)[1] == "j00002"
+
+
+def test_changes_that_stream_in_during_a_rebuild_are_all_placed() -> None:
+    rows = view(*(job(n) for n in range(1, 8001)))
+    rows.set_order(Column.REPORT)
+    now_failed = set()
+    for number, _ in enumerate(rows.rebuild(), 1):
+        batch = range(number * 100, number * 100 + 100)
+        rows.apply([job(n, S.FAILED, name="Aaa") for n in batch if n <= 8000], (), NOW)
+        now_failed |= {f"j{n:05}" for n in batch if n <= 8000}
+    assert set(ids(rows)[: len(now_failed)]) == now_failed
+
+
 def test_a_second_rebuild_stops_the_first() -> None:
     rows = view(*(job(n) for n in range(1, 6001)))
     rows.set_query(parse("j00001"))

@@ -77,7 +77,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         self.known: dict[str, Known] = {}
         self._pressed = -HOLD
         self._window = Size(0, 0)
-        self._slicing = False
+        self._settling = False
 
     @property
     def dashboard(self) -> Dashboard:
@@ -264,6 +264,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         line = self.table.cursor_line
         delta = self.view.apply(jobs, accounts, self.now, hold=hold)
         self._after(delta, line)
+        self._settle_later()
 
     def tick(self) -> None:
         """A minute has passed: ages, expiries, filters by time."""
@@ -273,9 +274,22 @@ class BoardScreen(Screen[None], inherit_bindings=False):
 
     def settle(self) -> None:
         """Let the rows move that were held while keys came, if no key came of late."""
-        if self.view.holding and monotonic() - self._pressed >= HOLD:
+        self._settling = False
+        if monotonic() - self._pressed < HOLD:
+            self._settle_later()
+        elif self.view.holding:
             line = self.table.cursor_line
             self._after(self.view.settle(), line)
+
+    def _settle_later(self) -> None:
+        if self.view.holding and not self._settling:
+            self._settling = True
+            self.set_timer(max(0.05, HOLD - (monotonic() - self._pressed)), self.settle)
+
+    async def flood(self, jobs: Sequence[Job], accounts: Sequence[Account]) -> None:
+        """Very many changes at once: taken in by slices, keys answered between."""
+        line = self.table.cursor_line
+        await self._slices(self.view.flood(jobs, accounts, self.now), line)
 
     def fetches(self, fetches: dict[str, Fetch]) -> None:
         """The downloads of this process, by job id."""
@@ -330,8 +344,8 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         self.rearrange()
         self.show_all()
 
-    def refilter(self) -> None:
-        """Apply the saved view and the filter line together."""
+    def refilter(self, *, anew: bool = False) -> None:
+        """Apply the saved view and the filter line together; `anew`: even when that is the same query."""
         self.filter_error = ""
         try:
             base = parse(self.look.views[self.active_view].query)
@@ -342,7 +356,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
             self.show_frame()
             return
         query = Query((*base.terms, *own.terms))
-        if query != self.view.query:
+        if anew or query != self.view.query:
             self.view.set_query(query or EVERYTHING)
             self.rebuild()
         else:

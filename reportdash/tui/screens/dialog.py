@@ -41,13 +41,15 @@ class Words:
 
 @dataclass(slots=True, eq=False)
 class Field:
-    """A line to write in. `secret`: dots in place of what is written."""
+    """A line to write in. `secret`: dots in place of what is written; `caret` False: it is chosen, not
+    written."""
 
     label: str
     edit: LineEdit = field(default_factory=LineEdit)
     secret: bool = False
     at: int = 16
     cells: int = 50
+    caret: bool = True
 
 
 @dataclass(slots=True, eq=False)
@@ -260,7 +262,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         while width(safe(before)) > room:
             before = before[1:]
         runs: list[Run] = [Run("▌ " if here else "  ", Role.ACCENT), Run(before, Role.STRONG, bold=True)]
-        if here:
+        if here and row.caret:
             runs.append(Run("█", Role.ACCENT))
         runs.append(Run(after, Role.STRONG, bold=True))
         left = [(0, (bar,)), (EDGE, (Run(row.label, Role.TEXT),))]

@@ -18,7 +18,7 @@ from reportdash.board.order import Column
 from reportdash.board.states import Role
 from reportdash.board.view import View
 from reportdash.tui import rows
-from reportdash.tui.columns import places
+from reportdash.tui.columns import NAMES, Place, places
 from reportdash.tui.text import Pen, width
 from reportdash.tui.widgets.lines import Lines
 
@@ -50,6 +50,7 @@ class JobTable(Lines):
         super().__init__(pen, id="table")
         self.view = view
         self.top = 0
+        self.only: frozenset[Column] | None = None
         self._painted: list[Painted] = []
         self._made_for = 0
 
@@ -59,6 +60,18 @@ class JobTable(Lines):
     def page(self) -> int:
         """Rows that fit."""
         return max(1, self.size.height - 1)
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """The columns at this width."""
+        return places(max(1, self.size.width), self.only)
+
+    def show_only(self, names: tuple[str, ...] | None) -> None:
+        """Show only these columns, as far as the width has them; None: all."""
+        found = None if names is None else frozenset(NAMES[n] for n in map(str.casefold, names) if n in NAMES)
+        if found != self.only:
+            self.only = found
+            self._made_for = 0
 
     def follow_cursor(self) -> None:
         """Scroll as little as shows the cursor."""
@@ -92,7 +105,7 @@ class JobTable(Lines):
         if cells <= 0:
             return
         view = self.view
-        where = places(cells)
+        where = self.places
         file_width = next((place.width for place in where if place.column is Column.FILE), 21)
         fresh = self._made_for != cells
         suspects = None if touched is None or fresh else set(touched)
@@ -125,7 +138,7 @@ class JobTable(Lines):
     def _titles(self, cells: int) -> Strip:
         view = self.view
         pieces: list[tuple[int, Iterable[Run]]] = []
-        for place in places(cells):
+        for place in self.places:
             if place.column is view.column:
                 sign = "↓" if view.descending else "↑"
                 run = Run(f"{place.column} {sign}", Role.STRONG, bold=True)
@@ -148,7 +161,7 @@ class JobTable(Lines):
 
     def on_click(self, event: events.Click) -> None:
         if event.y == 0:
-            under = [p for p in places(self.size.width) if p.x <= event.x < p.x + p.width]
+            under = [p for p in self.places if p.x <= event.x < p.x + p.width]
             if under:
                 self.post_message(self.Chosen(column=under[0].column))
             return
