@@ -148,12 +148,12 @@ class Saver:
             await unbroken(part.forget)
             how = _HOW[Verified(finished.verified)]
             return Outcome(row, Exit.OK, f"saved {size_text(finished.size)}, {how}")
-        except asyncio.CancelledError:
+        except (CallFailed, TransferFailed, Problem, PartBusy) as error:
+            return await self._failed(job.id, error, part)
+        except (asyncio.CancelledError, Exception):
             with suppress(Exception):
                 await self._interrupted(job.id, part)
             raise
-        except (CallFailed, TransferFailed, Problem, PartBusy) as error:
-            return await self._failed(job.id, error, part)
         finally:
             if part is not None:
                 await self._leave(part)
@@ -165,12 +165,12 @@ class Saver:
             return claimed
         try:
             return await self._save_children(job)
-        except asyncio.CancelledError:
+        except Problem as error:
+            return await self._failed(job.id, error, None)
+        except (asyncio.CancelledError, Exception):
             with suppress(Exception):
                 await self._interrupted(job.id, None)
             raise
-        except (CallFailed, Problem) as error:
-            return await self._failed(job.id, error, None)
 
     async def _save_children(self, job: Job) -> Outcome:
         children = await self._ledger.children(job.id)
