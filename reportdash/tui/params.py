@@ -1,4 +1,4 @@
-"""Parameters as one line of text, as an operator writes and corrects them: `key=value key="two words"`. Pure."""
+"""Parameters as one line of text, as an operator writes them: `key=value key="two words"`. Pure."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def picked(field: Field) -> str:
     return edit.value if isinstance(edit, Pick) else edit.text
 
 
-def pick_rows(field: Field, more: str = "← →") -> list[Row]:
+def pick_rows(field: Field) -> list[Row]:
     """The field, and below it what else can be chosen."""
     edit = field.edit
     if not isinstance(edit, Pick) or len(edit.options) < 2:

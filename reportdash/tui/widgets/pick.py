@@ -1,4 +1,4 @@
-"""One of several values in a field's place: the arrows change it, a letter goes to the next that begins so."""
+"""One of several values in a field's place: arrows change it, a letter goes to the next that begins so."""
 
 from __future__ import annotations
 
