@@ -29,7 +29,7 @@ IDS = ["aaaaab", "aaaaac", "aaaaad", "aaaaae"]
 
 
 class Moody:
-    """A storage with a file for each job; cuts, resets, lies about ranges and answers errors by a seeded die."""
+    """A storage with a file a job; cuts, resets, lies about ranges and answers errors by a seeded die."""
 
     def __init__(self, seed: int, size: int = 400_000) -> None:
         self.die = random.Random(seed)
