@@ -139,6 +139,8 @@ def _delete(
         return Section.NOT_NOW, shut
     if case.unsaved:
         return Section.KEEP, "not saved"
+    if job.state in OCCUPIES_SLOT:
+        return Section.GO, "still at work: it is given up"
     return Section.GO, "saved, or nothing to save"
 
 

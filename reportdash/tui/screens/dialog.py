@@ -120,6 +120,10 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         """What stands in the dialog, for `cells` of room; asked again at each change."""
         return []
 
+    def foot(self, cells: int) -> list[Row]:
+        """What stands above the buttons and never scrolls away."""
+        return []
+
     def buttons(self) -> list[Button]:
         """The buttons after Cancel."""
         return []
@@ -168,19 +172,21 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         frame = size.width if self.fills else min(self.cells, size.width - 4)
         room = frame - 2 * EDGE
         rows = self.rows(room)
-        height = size.height if self.fills else min(len(rows) + 6, size.height - 2)
-        shown = max(1, height - 6)
+        foot = self.foot(room)
+        height = size.height if self.fills else min(len(rows) + len(foot) + 6, size.height - 2)
+        shown = max(1, height - 6 - len(foot))
         self._follow(rows, shown)
         self.scroll_top = max(0, min(self.scroll_top, len(rows) - shown))
         visible = rows[self.scroll_top : self.scroll_top + shown]
         lines = [self._top(frame), self._inside((), frame)]
         lines += [self._row(row, frame) for row in visible]
-        lines += [self._inside((), frame)] * (height - len(lines) - 2)
+        lines += [self._inside((), frame)] * (height - len(lines) - len(foot) - 3)
         if len(rows) > shown:
             more = len(rows) - shown - self.scroll_top
             said = f"{more} more lines  ↓" if more else "↑"
             lines[-1] = self._inside(((room - width(said), (muted(said),)),), frame)
-        lines += [self._button_line(frame), self._bottom(frame)]
+        lines += [self._row(row, frame) for row in foot]
+        lines += [self._inside((), frame), self._button_line(frame), self._bottom(frame)]
         blank = 0 if self.fills else 1
         self._panel.styles.width = frame + 2 * blank
         self._panel.styles.height = height
@@ -301,7 +307,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
 
     def _items(self) -> list[Item]:
         frame = self.app.size.width if self.fills else min(self.cells, self.app.size.width - 4)
-        rows = self.rows(frame - 2 * EDGE)
+        rows = [*self.rows(frame - 2 * EDGE), *self.foot(frame - 2 * EDGE)]
         found: list[Item] = [row for row in rows if not isinstance(row, Words)]
         return [*found, self._cancel, *self.buttons()]
 

@@ -127,12 +127,12 @@ class PlanDialog(Dialog[Agreed]):
                 rows += _wrapped(runs, cells)
             for number, group in enumerate(self.plan.groups):
                 rows += [BLANK, *self._group(number, group, cells)]
-        rows += self._ways(cells)
-        fields = self.fields()
-        if fields:
-            rows += [BLANK, *fields]
+        return rows
+
+    def foot(self, cells: int) -> list[Row]:
+        rows = [*self._ways(cells), *self.fields()]
         if self.complaint:
-            rows += [BLANK, words(Run(self.complaint, Role.WARN, bold=True))]
+            rows.append(words(Run(self.complaint, Role.WARN, bold=True)))
         return rows
 
     def lost_text(self, job: Job) -> str:
@@ -192,12 +192,12 @@ class PlanDialog(Dialog[Agreed]):
             text_run(")"),
         ]
         if not savable:
-            return [BLANK, words(*lose)]
+            return [words(*lose)]
         which = "it" if one else f"the {digits(len(savable))} unsaved"
         save = [key_run("d"), text_run(f" save {which} first")]
         if cells >= ROOMY:
-            return [BLANK, Words([(0, save), (34, lose)])]
-        return [BLANK, words(*save), words(*lose)]
+            return [Words([(0, save), (34, lose)])]
+        return [words(*save), words(*lose)]
 
     @property
     def cancel_label(self) -> str:
