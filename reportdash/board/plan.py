@@ -140,7 +140,7 @@ def _delete(
     if case.unsaved:
         return Section.KEEP, "not saved"
     if job.state in OCCUPIES_SLOT:
-        return Section.GO, "still at work: it is given up"
+        return Section.GO, "still at work: given up"
     return Section.GO, "saved, or nothing to save"
 
 
@@ -168,6 +168,8 @@ def _forget(case: Case) -> tuple[Section, str]:
         return Section.NOT_NOW, case.busy
     if case.unsaved:
         return Section.KEEP, "not saved"
+    if job.state in OCCUPIES_SLOT:
+        return Section.GO, "still at work: goes on at the vendor"
     return Section.GO, "the vendor hears nothing"
 
 
@@ -185,7 +187,7 @@ def copy_text(job: Job, *, unsaved: bool, now: float) -> str:
     return "no file yet" if job.state in OCCUPIES_SLOT else "no file"
 
 
-def consequence_of_forget(job: Job, vendor: str) -> str:
+def consequence_of_forget(job: Job, vendor: str, *, unsaved: bool = False) -> str:
     """What becomes of a job that this table no longer follows, in one sentence."""
     intent = job.intent
     if job.state is JobState.SUBMITTING:
@@ -196,6 +198,8 @@ def consequence_of_forget(job: Job, vendor: str) -> str:
         return f"Its delete is not confirmed, and nobody will ask {vendor} again."
     if job.state in OCCUPIES_SLOT or job.state is JobState.UNKNOWN:
         return f"The job itself goes on at {vendor}; only this table no longer follows it."
+    if unsaved:
+        return f"The report stays at {vendor} as long as {vendor} keeps it; nobody here will save it."
     return "Only the row leaves this table."
 
 

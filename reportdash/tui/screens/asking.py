@@ -143,5 +143,6 @@ def told(parts: Sequence[tuple[int, str]], failures: Sequence[tuple[Job, str]]) 
 
 
 def words_of(said: str, job: Job) -> str:
-    """An engine's sentence without what stands beside it already: the id, and commands for a shell."""
-    return said.partition(": `reportdash ")[0].removeprefix(f"{job.id} ")
+    """An engine's sentence without what stands beside it already: id, verb, and commands for a shell."""
+    bare = said.partition(": `reportdash ")[0].removeprefix(f"{job.id} ")
+    return bare.removeprefix("delete refused: ").removeprefix("delete ")

@@ -31,7 +31,8 @@ class Forget(PlanDialog):
 
     def about(self, job: Job) -> list[Run]:
         title = self.titles.get(job.account, job.vendor)
-        runs = [text_run(consequence_of_forget(job, title))]
+        unsaved = self.single is not None and self.single.case.unsaved
+        runs = [text_run(consequence_of_forget(job, title, unsaved=unsaved))]
         if self.parts:
             runs.append(text_run(f" {_parts(self.parts)} with it."))
         return runs
