@@ -21,17 +21,21 @@ async def accounts(args: argparse.Namespace) -> int:
     """Accounts, where each credential lives, health; nothing is sent."""
     async with engine(args) as running:
         known = {account.name: account for account in await running.ledger.accounts()}
+        homes = await asyncio.gather(
+            *(
+                running.chain.where(name, seat.vendor.name, seat.settings.secret_fields())
+                for name, seat in running.accounts.items()
+            )
+        )
         rows: list[dict[str, object]] = []
-        for name, seat in running.accounts.items():
+        for (name, seat), home in zip(running.accounts.items(), homes, strict=True):
             row = known[name]
             rows.append(
                 {
                     "account": name,
                     "vendor": seat.vendor.name,
                     "base_url": seat.settings.base_url,
-                    "credential": await running.chain.where(
-                        name, seat.vendor.name, seat.settings.secret_fields()
-                    ),
+                    "credential": home,
                     "health": str(row.shown),
                     "since": rfc3339(row.since),
                     "until": rfc3339(row.until),

@@ -35,7 +35,7 @@ def config(args: argparse.Namespace) -> int:
     elif args.what == "show":
         data(show(place(args).settings))
     else:
-        settings = place(args).settings
+        settings = place(args, screen=True).settings
         if not path.exists():
             say(f"there is no {path} yet: the defaults hold; `reportdash config init` writes one")
         else:

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from reportdash.clock import SystemClock
 from reportdash.errors import Exit, UsageProblem
+from reportdash.ledger import FILE_NAME
 from reportdash.settings import Settings, config_path, data_dir, load
+from reportdash.tui.actions import ACTIONS
 from reportdash.vendors import registry
 
 if TYPE_CHECKING:
     from reportdash.engine.runtime import Engine
-
-LEDGER = "ledger.db"
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,28 @@ class Place:
 
     @property
     def ledger(self) -> Path:
-        return self.data / LEDGER
+        return self.data / FILE_NAME
 
 
-def place(args: argparse.Namespace) -> Place:
-    """The run's config and folders. Raises UsageProblem for every config error, with file, line and key."""
+def place(args: argparse.Namespace, *, screen: bool = False) -> Place:
+    """The run's config and folders. Raises UsageProblem for every config error, with file, line and key.
+
+    `screen`: what only the dashboard needs is checked as well, the theme's name.
+    """
+    path = config_path(args.config, os.environ)
+    themes = None
+    if screen:
+        from reportdash.tui.theme import names
+
+        themes = names(path.parent / "themes")
     explicit = args.config or os.environ.get("REPORTDASH_CONFIG")
     settings = load(
-        config_path(args.config, os.environ),
+        path,
         account_class=registry.account_class,
         environ=os.environ,
         required=bool(explicit),
+        known_actions=[action.id for action in ACTIONS],
+        known_themes=themes,
     )
     folder = data_dir(args.data_dir, os.environ)
     if args.debug:

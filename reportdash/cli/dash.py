@@ -13,11 +13,13 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reportdash.errors import Exit, Problem, UsageProblem
+from reportdash.ledger import FILE_NAME
 from reportdash.settings import FirstLook, config_path, data_dir, first_look
 
 if TYPE_CHECKING:
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from reportdash.model import Account, Job
     from reportdash.tui.ports import Look, OpenEngine
 
-LEDGER = "ledger.db"
 AT_ONCE = 2_000
 """Rows read before the first paint; the rest of a larger table follows with the engine."""
 
@@ -43,7 +44,7 @@ def dashboard(args: argparse.Namespace) -> int:
         from reportdash.cli.context import engine_at, place
 
         try:
-            here = await asyncio.to_thread(place, args)
+            here = await asyncio.to_thread(partial(place, args, screen=True))
             if not here.settings.accounts:
                 yield None
                 return
@@ -59,7 +60,7 @@ def dashboard(args: argparse.Namespace) -> int:
 
     app = _app(
         first_look(path, os.environ),
-        folder / LEDGER,
+        folder / FILE_NAME,
         open_engine,
         config=path,
         environ=os.environ,

@@ -16,11 +16,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reportdash.cli.context import LEDGER
 from reportdash.cli.demo_rows import VENDOR, rows
 from reportdash.cli.output import note
 from reportdash.clock import SystemClock
 from reportdash.errors import Exit, Problem, UsageProblem
+from reportdash.ledger import FILE_NAME
 
 if TYPE_CHECKING:
     from reportdash.engine.runtime import Engine
@@ -63,7 +63,7 @@ def demo(args: argparse.Namespace) -> int:
             async with _engine(folder, child, known, args) as running:
                 yield running
 
-        return show(folder / LEDGER, engine, changes=args.changes is not None)
+        return show(folder / FILE_NAME, engine, changes=args.changes is not None)
 
 
 def _fill(folder: Path, count: int, seed: int, *, only_working: bool) -> list[dict[str, Any]]:
@@ -73,7 +73,7 @@ def _fill(folder: Path, count: int, seed: int, *, only_working: bool) -> list[di
     clock = SystemClock()
     known: list[dict[str, Any]] = []
     batch: list[Job] = []
-    with Store.open(folder / LEDGER, clock=clock) as store:
+    with Store.open(folder / FILE_NAME, clock=clock) as store:
         store.write(lambda: store.verbs.ensure_accounts(VENDOR), durable=False)
         for row in rows(count, seed, clock.now(), folder / "reports", only_working=only_working):
             batch += [row.job, *row.children]
@@ -119,7 +119,7 @@ async def _engine(
         {"download_dir": folder / "reports", "accounts": accounts, "bell": False, "title": False}
     )
     clock = SystemClock()
-    ledger = await Ledger.open(folder / LEDGER, clock=clock)
+    ledger = await Ledger.open(folder / FILE_NAME, clock=clock)
     chain = Chain(environ=secrets, use_keyring=False)
     running = Engine(
         settings, ledger, chain, clock=clock, paced=args.changes is None, read_only=args.read_only

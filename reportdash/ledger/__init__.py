@@ -9,7 +9,10 @@ if TYPE_CHECKING:
     from reportdash.ledger.reads import Changes
     from reportdash.ledger.store import Store
 
-__all__ = ["Changes", "Ledger", "Store"]
+FILE_NAME = "ledger.db"
+"""The ledger's file inside the data folder."""
+
+__all__ = ["FILE_NAME", "Changes", "Ledger", "Store"]
 
 _WHERE = {"Ledger": "ledger", "Changes": "reads", "Store": "store"}
 
