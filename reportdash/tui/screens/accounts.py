@@ -1,0 +1,282 @@
+"""`a`: every account, where its key lives, its health in words, who polls it; log in, pause and log out here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any
+
+from reportdash.board.facts import Run
+from reportdash.board.states import HEALTH, Role
+from reportdash.board.units import clock_text
+from reportdash.errors import Problem
+from reportdash.model import Account, Health, Job
+from reportdash.tui.screens.dialog import BLANK, Button, Dialog, Row, Words, words
+from reportdash.tui.screens.form import Form, paragraph
+from reportdash.tui.text import cut_middle, key_run, muted, strong, text_run
+from reportdash.tui.widgets.accounts import NO_KEY
+
+if TYPE_CHECKING:
+    from reportdash.tui.app import Dashboard
+
+LOOK_AGAIN = 30.0
+"""Seconds after which who polls is read again, though no row changed."""
+ROOMY = 90
+"""Room from which all columns are shown."""
+DETAILS = 7
+"""Lines kept for the details of the chosen account."""
+READING = "…"
+
+
+def open(app: Dashboard, jobs: Sequence[Job]) -> None:
+    """The list, at the account of the first job."""
+    app.push_screen(Roster(app, jobs[0].account if jobs else ""))
+
+
+def health_words(row: Account, now: float, login_key: str) -> tuple[str, Role]:
+    """An account's health as a sentence part."""
+    shown = row.shown
+    role = HEALTH[shown].role
+    match shown:
+        case Health.OK:
+            return "ok", Role.TEXT
+        case Health.AUTH_FAILED:
+            what = NO_KEY if row.message == NO_KEY else "key refused"
+            return f"{what}, {login_key} log in" if login_key else what, role
+        case Health.THROTTLED if row.until is not None:
+            return f"throttled until {clock_text(row.until, now)}", role
+        case Health.UNREACHABLE if row.since is not None:
+            return f"unreachable since {clock_text(row.since, now)}", role
+    return HEALTH[shown].word, role
+
+
+class Roster(Form[None]):
+    """The accounts of the config."""
+
+    def __init__(self, dashboard: Dashboard, chosen: str) -> None:
+        super().__init__(dashboard, "Accounts", cells=124)
+        self.names = list(self.engine.accounts)
+        self.at = self.names.index(chosen) if chosen in self.names else 0
+        self.places: dict[str, str] = {}
+        self.slots: dict[str, str] = {}
+        self.known: dict[str, Account] = dict(dashboard.board.view.records.accounts)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def cancel_label(self) -> str:
+        return "Close"
+
+    @property
+    def chosen(self) -> str:
+        """The account under the cursor."""
+        return self.names[self.at] if self.names else ""
+
+    # Data: the ledger tells of changes here as everywhere.
+
+    def on_mount(self) -> None:
+        self._spawn(self._follow_ledger())
+        self._spawn(self._find_keys(self.names))
+
+    def on_unmount(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    def _spawn(self, doing: Coroutine[Any, Any, None]) -> None:
+        async def run() -> None:
+            try:
+                await doing
+            except Problem as problem:
+                self.tell(problem.text)
+
+        task = asyncio.create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.dashboard.fail(error)
+
+    async def _follow_ledger(self) -> None:
+        ledger = self.engine.ledger
+        while True:
+            rev = self.dashboard.live.rev
+            self.known = {row.name: row for row in await ledger.accounts()}
+            for name in self.names:
+                limit = self.engine.accounts[name].slots
+                if limit is not None:
+                    self.slots[name] = f"{await ledger.slots_used(name)} of {limit}"
+            self.redraw()
+            await ledger.wait(rev, LOOK_AGAIN)
+
+    async def _find_keys(self, names: Sequence[str]) -> None:
+        """Where each key lives: one after the other, as one look at the keyring serves them all."""
+        chain = self.engine.chain
+        for name in names:
+            seat = self.engine.accounts[name]
+            self.places[name] = await chain.where(name, seat.vendor.name, seat.settings.secret_fields())
+            self.redraw()
+
+    # What it shows.
+
+    def rows(self, cells: int) -> list[Row]:
+        columns = _columns(cells)
+        rows: list[Row] = [Words([(at, (muted(title),)) for title, at in columns])]
+        if not self.names:
+            return [*rows, words(text_run("There is no account yet."))]
+        shown = max(3, self.app.size.height - 8 - DETAILS - 2)
+        top = max(0, min(self.at - shown // 2, len(self.names) - shown))
+        for place, name in enumerate(self.names[top : top + shown], top):
+            rows.append(self._line(name, place == self.at, columns))
+        if len(self.names) > shown:
+            rows.append(words(muted(f"{self.at + 1} of {len(self.names)} accounts"), at=2))
+        return [*rows, BLANK, *self._details(cells), *self.note_rows(cells)]
+
+    def _line(self, name: str, here: bool, columns: Sequence[tuple[str, int]]) -> Words:
+        row = self.known.get(name)
+        login_key = self.dashboard.look.keymap.shown("login")
+        said, role = (
+            health_words(row, self.dashboard.board.now, login_key) if row is not None else ("", Role.TEXT)
+        )
+        sign = HEALTH[row.shown].glyph if row is not None else ""
+        title = self.engine.accounts[name].vendor.title
+        healthy = role is Role.TEXT
+        values: dict[str, Run] = {
+            "Account": strong(name) if here else text_run(name),
+            "Vendor": muted(title),
+            "Health": Run(f"{sign} {said}".strip(), Role.MUTED if healthy else role, bold=role is Role.BAD),
+            "Key": muted(self.places.get(name, READING)),
+            "Slots": muted(self.slots.get(name, "")),
+            "Polled": muted(self.polled(name)),
+        }
+        pieces = [(0, (key_run("▌" if here else " "),))]
+        return Words([*pieces, *((at, (values[column],)) for column, at in columns)])
+
+    def polled(self, name: str) -> str:
+        """Who polls the account."""
+        row = self.known.get(name)
+        if name in self.engine.polled_here():
+            return "here"
+        owner = row.owner if row is not None else None
+        if row is None or owner is None or (row.lease_until or 0) <= self.dashboard.board.now:
+            return "by nobody"
+        host, pid, *_ = [*owner.split(":"), ""]
+        return f"by process {pid} on {host}" if pid else "by another process"
+
+    def _details(self, cells: int) -> list[Row]:
+        name = self.chosen
+        seat, row = self.engine.accounts[name], self.known.get(name)
+        now = self.dashboard.board.now
+        facts: list[tuple[str, str]] = [("Address", cut_middle(seat.settings.base_url, cells - 14))]
+        facts.append(("Key", self.places.get(name, READING)))
+        facts.append(("Polled", self.polled(name)))
+        if row is not None and row.accepted_at is not None:
+            facts.append(("Last new key", f"accepted {clock_text(row.accepted_at, now)}"))
+        if seat.settings.read_only or self.engine.read_only:
+            facts.append(("Read-only", "submit, delete, adopt, pause and forget are off"))
+        if seat.settings.careful:
+            facts.append(("Careful", "a delete asks for the account's name"))
+        rows: list[Row] = [words(strong(name), muted(f"  {seat.vendor.title}"))]
+        for label, value in facts:
+            rows.append(Words([(0, (muted(label),)), (14, (text_run(value),))]))
+        if row is not None and row.message:
+            more = paragraph(row.message, cells, Role.WARN, at=14)[:2]
+            head = more[0]
+            if isinstance(head, Words):
+                more[0] = Words([(0, (muted("It says"),)), *head.pieces])
+            rows += more
+        return rows
+
+    def keys(self) -> Sequence[tuple[str, str]]:
+        row = self.known.get(self.chosen)
+        pause = "resume" if row is not None and row.paused else "pause"
+        return (("↑↓", "choose"), ("l", "log in"), ("p", pause), ("x", "log out"), ("esc", "close"))
+
+    # What it does.
+
+    def _key(self, key: str, character: str | None) -> None:
+        step = {"up": -1, "k": -1, "down": 1, "j": 1, "home": -len(self.names), "end": len(self.names)}.get(
+            key
+        )
+        verb = {"l": self.log_in, "p": self.pause, "x": self.log_out, "a": self.dismiss}.get(character or "")
+        if step is not None and self.names:
+            self.at = max(0, min(self.at + step, len(self.names) - 1))
+            self.note = ""
+        elif verb is not None and self.names:
+            self.note = ""
+            verb()
+        else:
+            super()._key(key, character)
+
+    def log_in(self) -> None:
+        """The login of the chosen account, over this list."""
+        from reportdash.tui.screens.login import Login
+
+        self.app.push_screen(Login(self.dashboard, self.chosen), self._changed)
+
+    def _changed(self, done: object = None) -> None:
+        self._spawn(self._find_keys([self.chosen]))
+
+    def pause(self) -> None:
+        """Stop polling the chosen account, or go on."""
+        name, row = self.chosen, self.known.get(self.chosen)
+        if row is not None:
+            self._spawn(self._pause(name, not row.paused))
+
+    async def _pause(self, name: str, paused: bool) -> None:
+        await self.engine.pause(name, paused)
+
+    def log_out(self) -> None:
+        """Ask, then take the chosen account's key away."""
+        name, where = self.chosen, self.places.get(self.chosen)
+        if where is None:
+            self.tell(f"Still looking where the key of {name} lives.")
+        elif where == "none":
+            self.tell(f"{name} has no key.")
+        elif where.startswith("environment") or where == "credential_command":
+            source = "the environment" if where.startswith("environment") else "its credential_command"
+            self.tell(f"The key of {name} comes from {source}: it ends when it is taken away there.")
+        else:
+            self.app.push_screen(LogOut(self.dashboard, name, where), self._answered)
+
+    def _answered(self, name: str | None) -> None:
+        if name is not None:
+            self._spawn(self._log_out(name))
+
+    async def _log_out(self, name: str) -> None:
+        seat = self.engine.accounts[name]
+        await self.engine.chain.remove(name, seat.vendor.name)
+        await self.engine.logged_out(name)
+        await self._find_keys([name])
+        self.tell(f"{name} is logged out.")
+
+
+class LogOut(Dialog[str]):
+    """The account's name: log out."""
+
+    def __init__(self, dashboard: Dashboard, name: str, where: str) -> None:
+        super().__init__(dashboard.pen, f"Log out of {name}", cells=84)
+        self.name_of = name
+        self.where = where
+
+    def rows(self, cells: int) -> list[Row]:
+        source = "memory" if self.where == "memory" else f"the {self.where}"
+        return [
+            *paragraph(f"The key of {self.name_of} is removed from {source}.", cells),
+            *paragraph(
+                "Its jobs stay in the table; they are not looked at until it has a key.", cells, Role.MUTED
+            ),
+        ]
+
+    def buttons(self) -> list[Button]:
+        return [Button("Log out", "logout", danger=True)]
+
+    def pressed(self, value: str) -> None:
+        self.dismiss(self.name_of)
+
+
+def _columns(cells: int) -> list[tuple[str, int]]:
+    """The columns and where they begin, after the cursor's bar."""
+    if cells >= ROOMY:
+        return [("Account", 2), ("Vendor", 18), ("Health", 32), ("Key", 64), ("Slots", 88), ("Polled", 98)]
+    return [("Account", 2), ("Vendor", 15), ("Health", 26), ("Slots", cells - 8)]
