@@ -1,4 +1,4 @@
-"""`a`: every account, where its key lives, its health in words, who polls it; log in, pause and log out here."""
+"""`a`: every account, where its key lives, its health, who polls it; log in, pause and log out here."""
 
 from __future__ import annotations
 
@@ -195,16 +195,18 @@ class Roster(Form[None]):
     # What it does.
 
     def _key(self, key: str, character: str | None) -> None:
-        step = {"up": -1, "k": -1, "down": 1, "j": 1, "home": -len(self.names), "end": len(self.names)}.get(
-            key
-        )
-        verb = {"l": self.log_in, "p": self.pause, "x": self.log_out, "a": self.dismiss}.get(character or "")
+        most = len(self.names)
+        steps = {"up": -1, "k": -1, "down": 1, "j": 1, "home": -most, "end": most}
+        verbs = {"l": self.log_in, "p": self.pause, "x": self.log_out}
+        step, verb = steps.get(key), verbs.get(character or "")
         if step is not None and self.names:
             self.at = max(0, min(self.at + step, len(self.names) - 1))
             self.note = ""
         elif verb is not None and self.names:
             self.note = ""
             verb()
+        elif character == "a":
+            self.dismiss(None)
         else:
             super()._key(key, character)
 
@@ -263,9 +265,7 @@ class LogOut(Dialog[str]):
         source = "memory" if self.where == "memory" else f"the {self.where}"
         return [
             *paragraph(f"The key of {self.name_of} is removed from {source}.", cells),
-            *paragraph(
-                "Its jobs stay in the table; they are not looked at until it has a key.", cells, Role.MUTED
-            ),
+            *paragraph("Its jobs stay in the table, and nobody looks at them meanwhile.", cells, Role.MUTED),
         ]
 
     def buttons(self) -> list[Button]:

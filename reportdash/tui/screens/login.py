@@ -1,4 +1,4 @@
-"""`l`: give an account its key. The key is tried at the vendor before it is kept, and it is never on the screen.
+"""`l`: give an account its key: tried at the vendor before it is kept, and never on the screen.
 
 What is typed lives in the fields until the dialog closes; it is named in no notice, log or exception.
 """
@@ -202,7 +202,8 @@ class Login(Form[None]):
             return paragraph(f"{self.title_of} refused the last key at {at}: {message}.", cells)
         if self.where in ("", "none"):
             return paragraph(f"The key for {self.name_of} at {self.title_of}.", cells)
-        return paragraph(f"{self.name_of} has a key ({self.where}); a new one takes its place.", cells)
+        more = "" if self.where.startswith(ENVIRONMENT) else "; a new one takes its place"
+        return paragraph(f"{self.name_of} has a key ({self.where}){more}.", cells)
 
     def _places(self, cells: int) -> list[Row]:
         """Where the secret will live: what works here, what does not and why."""
@@ -241,7 +242,7 @@ class Login(Form[None]):
             )
             return paragraph(said, cells, Role.WARN, sign="▲")
         if self.where == COMMAND:
-            said = "This account's credential_command goes before the keyring; until I quit goes before both."
+            said = "The account's credential_command goes before the keyring: keep this key until you quit."
             return paragraph(said, cells, Role.WARN, sign="▲")
         return [Words([(4, (muted("Environment"),)), (20, (muted(f"set by you: {names[-1]}"),))])]
 
@@ -296,9 +297,11 @@ class Login(Form[None]):
             where = await engine.chain.keep(name, seat.vendor.name, values, origins, self._store[0])
             await engine.logged_in(name)
         except CallFailed as error:
-            self._failed(refusal(error, self.title_of), values)
+            # Masked before it is cut: half a secret is one too many.
+            error.text = masked(error.text, values)
+            self._failed(refusal(error, self.title_of))
         except Problem as problem:
-            self._failed(problem.text, values)
+            self._failed(masked(problem.text, values))
         else:
             kept = "in memory until you quit" if where == MEMORY else f"in the {where}"
             self.dismiss(None)
@@ -306,9 +309,9 @@ class Login(Form[None]):
                 f"{name}: accepted by {self.title_of}, the key is kept {kept}", role=Role.MUTED
             )
 
-    def _failed(self, text: str, values: Mapping[str, str]) -> None:
+    def _failed(self, text: str) -> None:
         self._step_now = ""
-        self.tell(masked(text, values))
+        self.tell(text)
 
 
 def refusal(error: CallFailed, title: str) -> str:
