@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,8 @@ class Rig:
     accounts: dict[str, Any] = field(default_factory=dict)
     engine: Engine = field(init=False)
     _open: list[tuple[Engine, Ledger]] = field(default_factory=list)
-    _stuck: set[int] = field(default_factory=set)
+    _calls: set[asyncio.Future[Any]] = field(default_factory=set)
+    _stuck: set[asyncio.Future[Any]] = field(default_factory=set)
 
     def account(self, name: str, **keys: Any) -> None:
         """Configure the simulator's account `name`; `keys` over what it needs."""
@@ -71,7 +72,23 @@ class Rig:
         engine.core.chance = lambda: 0.5
         await engine.start()
         self._open.append((engine, ledger))
+        self._count(ledger._thread, "read")
+        self._count(ledger._thread, "write")
+        for seat in engine.accounts.values():
+            self._count(seat.client._wire, "call")
         return engine
+
+    def _count(self, room: Any, name: str) -> None:
+        """Know which calls of the room's method are under way."""
+        real = getattr(room, name)
+
+        def counted(*args: Any, **how: Any) -> asyncio.Future[Any]:
+            call: asyncio.Future[Any] = asyncio.ensure_future(real(*args, **how))
+            self._calls.add(call)
+            call.add_done_callback(self._calls.discard)
+            return call
+
+        setattr(room, name, counted)
 
     async def close(self) -> None:
         for engine, ledger in self._open:
@@ -120,6 +137,7 @@ class Rig:
     ) -> Any:
         """Let time pass, from one sleeper's moment to the next, until `holds` gives something true."""
         end = self.clock.monotonic() + within
+        patience = 2000
         while True:
             await self.settle()
             value = holds()
@@ -127,9 +145,13 @@ class Rig:
                 value = await value
             if value:
                 return value
-            if self.clock.monotonic() >= end:
+            if self.clock.monotonic() >= end or not patience:
                 raise AssertionError(f"did not come true within {within:g} s")
-            await self._step(end)
+            if self.clock.sleepers():
+                await self._step(end)
+            else:  # nobody waits for time: a thread is at work
+                patience -= 1
+                await asyncio.sleep(0.005)
 
     async def state(self, job: Job, state: JobState, **how: Any) -> Job:
         """Wait for the job to be in `state`."""
@@ -149,10 +171,18 @@ class Rig:
             await self._step(end)
         await self.settle()
 
+    def begin(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Start a verb; `finish` waits for it."""
+        return asyncio.ensure_future(work)
+
     async def finish(self, work: Awaitable[Any], **how: Any) -> Any:
         """The result of a verb that waits on the clock in between."""
         task = asyncio.ensure_future(work)
-        await self.until(task.done, **how)
+        try:
+            await self.until(task.done, **how)
+        finally:
+            if not task.done():
+                task.cancel()
         return await task
 
     async def _step(self, end: float) -> None:
@@ -166,25 +196,18 @@ class Rig:
 
         A request that hangs is waited for a moment once, then counts as part of the landscape.
         """
-        quiet, patience = 0, 150
-        while quiet < 3 and patience:
-            busy = self._under_way() - self._stuck
-            quiet = 0 if busy else quiet + 1
-            patience -= 1
-            await asyncio.sleep(0.002)
-        if not patience:
-            self._stuck |= self._under_way()
-
-    def _under_way(self) -> set[int]:
-        requests = {id(request) for request in self.sim.requests if request.status is None}
-        for _, ledger in self._open:
-            thread = ledger._thread
-            if thread._batch or not thread._inbox.empty():
-                requests.add(id(thread))
-        for engine, _ in self._open:
-            for worker in engine._poller._workers.values():
-                requests |= {id(task) for task in worker._in_hand.values()}
-        return requests
+        quiet = 0
+        while quiet < 5:
+            busy = self._calls - self._stuck
+            if busy:
+                quiet = 0
+                await asyncio.wait(busy, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
+                if not any(call.done() for call in busy):
+                    self._stuck |= busy
+            else:
+                quiet += 1
+                await asyncio.sleep(0)
+        self._stuck &= self._calls
 
     def looks(self, reference: str | None = None) -> list[Any]:
         """Status calls 7G has received."""
