@@ -6,14 +6,19 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reportdash.clock import Clock
 from reportdash.errors import Problem
 from reportdash.ledger.owner import this_process
+from reportdash.ledger.problems import DamagedLedger
 from reportdash.ledger.reads import Changes
 from reportdash.ledger.store import Store
 from reportdash.ledger.thread import LedgerThread
 from reportdash.model import Account, Event, Exchange, Fence, Job, LastError
+
+if TYPE_CHECKING:
+    from reportdash.ledger.rescue import Rescue
 
 
 class Ledger:
@@ -24,6 +29,7 @@ class Ledger:
     def __init__(self, path: Path, *, clock: Clock, owner: str | None = None) -> None:
         self.path = path
         self.owner = owner or this_process()
+        self.rescued: Rescue | None = None
         self._clock = clock
         self._rev = 0
         self._waiters: set[asyncio.Future[None]] = set()
@@ -32,8 +38,30 @@ class Ledger:
         )
 
     @classmethod
-    async def open(cls, path: Path, *, clock: Clock, owner: str | None = None) -> Ledger:
-        """Raises Problem: unwritable folder, newer schema, damaged, not a ledger."""
+    async def open(
+        cls, path: Path, *, clock: Clock, owner: str | None = None, rescue: bool = False
+    ) -> Ledger:
+        """Raises Problem: unwritable folder, newer schema, damaged, not a ledger.
+
+        `rescue`: a damaged one is set aside and its jobs brought back (`rescued` tells), instead.
+        """
+        if not rescue:
+            return await cls._open(path, clock, owner)
+        from reportdash.ledger import rescue as safety
+
+        rescued = None
+        if safety.suspected(path):
+            rescued = await asyncio.to_thread(safety.rescue, path, clock)
+        try:
+            ledger = await cls._open(path, clock, owner)
+        except DamagedLedger:
+            rescued = await asyncio.to_thread(safety.rescue, path, clock)
+            ledger = await cls._open(path, clock, owner)
+        ledger.rescued = rescued
+        return ledger
+
+    @classmethod
+    async def _open(cls, path: Path, clock: Clock, owner: str | None) -> Ledger:
         ledger = cls(path, clock=clock, owner=owner)
         ledger.store = await ledger._thread.start()
         ledger._rev = await ledger._thread.read(ledger.store.rev)
@@ -48,6 +76,10 @@ class Ledger:
             await self._thread.stop(self.store.leases.release_all)
 
     # Reading.
+
+    async def flush(self) -> None:
+        """Commit at once what waits for its batch, and return when it is done."""
+        await self._thread.write(lambda: None, durable=True)
 
     async def rev(self) -> int:
         """The rev of the newest write."""
@@ -217,6 +249,21 @@ class Ledger:
     async def prune(self, before: float) -> int:
         """Take settled rows older than `before` away; see `Verbs.prune`."""
         return await self._thread.write(lambda: self.store.verbs.prune(before), durable=True)
+
+    async def check(self) -> None:
+        """Read the whole file, in a thread and on a connection of its own. Raises DamagedLedger."""
+        from reportdash.ledger import rescue
+
+        await asyncio.to_thread(rescue.check, self.path)
+
+    async def back_up(self, older_than: float = 86_400.0) -> bool:
+        """Make a backup unless there is one younger than `older_than` seconds; whether one was made.
+
+        In a thread and on a connection of its own. Raises Problem, OSError; the old backup then stays.
+        """
+        from reportdash.ledger import rescue
+
+        return await asyncio.to_thread(rescue.back_up, self.path, self._clock.now() - older_than)
 
     # Leases.
 

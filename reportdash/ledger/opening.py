@@ -8,11 +8,14 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from reportdash.ledger import schema
 from reportdash.ledger.problems import (
     BUSY_SECONDS,
+    SQLITE_ERRORS,
+    damaged,
     disk_full,
     explain,
     foreign,
@@ -20,6 +23,9 @@ from reportdash.ledger.problems import (
     primary,
     unwritable,
 )
+
+LOG = "jobs.log"
+BACKUP = "ledger.backup.db"
 
 _NETWORKED = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "9p", "glusterfs", "lustre"})
 _NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
@@ -43,12 +49,15 @@ def connect(path: Path, now: float) -> tuple[sqlite3.Connection, bool]:
     Raises UsageProblem: unwritable folder, another program's file, newer schema; Problem: damaged, disk full.
     """
     try:
+        emptied = path.exists() and path.stat().st_size == 0 and known_here(path)
         _prepare(path)
     except OSError as error:
         raise (disk_full(path) if error.errno == errno.ENOSPC else unwritable(path, error)) from error
+    if emptied:
+        raise damaged(path, "it is empty, though it had jobs")
     try:
         return _ready(path, now), False
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         if primary(error) in _NO_ROOM and path.stat().st_size:
             return as_it_lies(path), True
         raise explain(error, path) from error
@@ -66,10 +75,15 @@ def connect_readonly(path: Path, now: float) -> tuple[sqlite3.Connection, bool]:
         return db, False
     try:
         return _ready(path, now, write=False), False
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         if primary(error) in (*_NO_ROOM, sqlite3.SQLITE_READONLY) and path.stat().st_size:
             return as_it_lies(path), True
         raise explain(error, path) from error
+
+
+def known_here(path: Path) -> bool:
+    """Whether this folder has had a ledger of ours, by what lies beside it."""
+    return any((path.parent / name).exists() for name in (LOG, BACKUP))
 
 
 def as_it_lies(path: Path) -> sqlite3.Connection:
@@ -81,7 +95,7 @@ def as_it_lies(path: Path) -> sqlite3.Connection:
         except BaseException:
             db.close()
             raise
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         raise explain(error, path) from error
     return db
 
@@ -94,6 +108,9 @@ def _ready(path: Path, now: float, *, write: bool = True) -> sqlite3.Connection:
             _set_journal(db, path)
         if schema.version(db) != schema.VERSION:
             _build(db, path, now)
+        counter = db.execute("SELECT rev FROM meta").fetchone()
+        if counter is None or not isinstance(counter[0], int):
+            raise damaged(path, "its counter is gone")
         if not write:
             db.execute("PRAGMA query_only = ON")
     except BaseException:
@@ -144,7 +161,7 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
     application = int(db.execute("PRAGMA application_id").fetchone()[0])
     if application != schema.APPLICATION_ID:
         if application or found or db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
-            raise foreign(path)
+            raise damaged(path, "its header is not ours any more") if known_here(path) else foreign(path)
     elif found > schema.VERSION:
         raise newer(path, found, schema.VERSION)
 
@@ -175,6 +192,16 @@ def _networked(path: Path) -> bool:
     return kind in _NETWORKED or kind.startswith("fuse.")
 
 
+def _keep(path: Path, version: int) -> None:
+    """Leave a copy of the file as it was before an upgrade, for the way back."""
+    kept = path.with_name(f"{path.name}.schema-{version}")
+    part = kept.with_name(f"{kept.name}.part")
+    os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
+    with closing(_connect(path, "ro")) as db, closing(_connect(part, "rw")) as copy:
+        db.backup(copy)
+    part.replace(kept)
+
+
 def _build(db: sqlite3.Connection, path: Path, now: float) -> None:
     """Make or upgrade the tables under the write lock; another process may have done it meanwhile."""
     db.execute("BEGIN IMMEDIATE")
@@ -184,6 +211,7 @@ def _build(db: sqlite3.Connection, path: Path, now: float) -> None:
         if found == 0:
             schema.create(db, now)
         elif found < schema.VERSION:
+            _keep(path, found)
             schema.upgrade(db, found)
         db.execute("COMMIT")
     except BaseException:

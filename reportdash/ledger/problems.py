@@ -12,25 +12,31 @@ BUSY_SECONDS = 15.0
 """How long a statement waits for another process's lock before it gives up."""
 
 _ELSEWHERE = "Give a folder you may write with --data-dir or REPORTDASH_DATA_DIR."
+_BROKEN = ("no such table", "no such column", "has no column", "malformed", "ould not decode")
+"""Words, without a code, about a file that has lost what we put there."""
+SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite's module raises; the second when a damaged file's own text stands in the message."""
 
 
-def primary(error: sqlite3.Error) -> int:
+class DamagedLedger(Problem):
+    """The file is not readable as the ledger it was. `rescue` brings back what is known."""
+
+
+def primary(error: Exception) -> int:
     """The primary result code, 0 when SQLite gave none."""
     code = getattr(error, "sqlite_errorcode", None)
     return code & 0xFF if isinstance(code, int) else 0
 
 
-def explain(error: sqlite3.Error, path: Path) -> Problem:
+def explain(error: Exception, path: Path) -> Problem:
     """The Problem for an error of this file. Whatever it was, the change it met was not made."""
     code, shown, words = primary(error), clean(path, 300), clean(error, 150)
     if code == sqlite3.SQLITE_FULL:
         return disk_full(path)
-    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-        return Problem(
-            f"the ledger {shown} is damaged ({words}). Nothing was changed. "
-            "Put a backup in its place, or move it away to begin with an empty one.",
-            exit_code=Exit.USAGE,
-        )
+    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT) or any(sign in words for sign in _BROKEN):
+        return damaged(path, words)
+    if isinstance(error, UnicodeDecodeError):
+        return damaged(path, words)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return Problem(
             f"the ledger {shown} has been held by another process for {BUSY_SECONDS:.0f} s. "
@@ -39,6 +45,14 @@ def explain(error: sqlite3.Error, path: Path) -> Problem:
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return UsageProblem(f"cannot write the ledger {shown} ({words}). {_ELSEWHERE}")
     return Problem(f"the ledger {shown} could not be used: {words}. Nothing was changed; try again.")
+
+
+def damaged(path: Path, words: str) -> DamagedLedger:
+    return DamagedLedger(
+        f"the ledger {clean(path, 300)} is damaged ({clean(words, 150)}). Nothing was changed. "
+        "Put a backup in its place, or move it away to begin with an empty one.",
+        exit_code=Exit.USAGE,
+    )
 
 
 def disk_full(path: Path) -> Problem:

@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 
 from reportdash.clock import Clock, SystemClock
 from reportdash.errors import Problem
-from reportdash.ledger import opening
+from reportdash.ledger import logbook, opening
 from reportdash.ledger.leases import Leases
 from reportdash.ledger.owner import this_process
-from reportdash.ledger.problems import disk_full, explain
+from reportdash.ledger.problems import SQLITE_ERRORS, disk_full, explain
 from reportdash.ledger.reads import Reads
 from reportdash.ledger.verbs import Verbs
 from reportdash.model import Job
@@ -99,7 +99,7 @@ class Store(Reads):
             self._begin(durable)
             results = [self._one_change(change) for change in changes]
             self._end()
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             self._rollback()
             raise explain(error, self.path) from error
         except BaseException:
@@ -132,9 +132,11 @@ class Store(Reads):
             self.db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._synced = durable
         self.db.execute("BEGIN IMMEDIATE")
+        self.verbs.noted.clear()
         self.verbs.last_rev = self._first_rev = self.rev()
 
     def _one_change(self, change: Callable[[], Any]) -> Any:
+        noted = len(self.verbs.noted)
         self.db.execute("SAVEPOINT change")
         try:
             result = change()
@@ -143,7 +145,8 @@ class Store(Reads):
                 raise  # SQLite undid the whole of it (disk full): no neighbour is left to save
             self.db.execute("ROLLBACK TO change")
             self.db.execute("RELEASE change")
-            return Failed(explain(error, self.path) if isinstance(error, sqlite3.Error) else error)
+            del self.verbs.noted[noted:]
+            return Failed(explain(error, self.path) if isinstance(error, SQLITE_ERRORS) else error)
         self.db.execute("RELEASE change")
         return result
 
@@ -151,6 +154,8 @@ class Store(Reads):
         if self.verbs.last_rev != self._first_rev:
             self.db.execute("UPDATE meta SET rev = ?", (self.verbs.last_rev,))
         self.db.execute("COMMIT")
+        if self.verbs.noted:
+            logbook.append(self.path.parent, self.verbs.noted)
 
     def _rollback(self) -> None:
         if self.db.in_transaction:

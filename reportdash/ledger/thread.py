@@ -17,7 +17,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from reportdash.errors import Problem
 from reportdash.ledger.owner import HEARTBEAT_SECONDS
-from reportdash.ledger.problems import explain
+from reportdash.ledger.problems import SQLITE_ERRORS, explain
 from reportdash.ledger.store import Failed, Store
 
 T = TypeVar("T")
@@ -137,6 +137,8 @@ class LedgerThread:
             self._seen_rev = self._store.rev()
             self._path = self._store.path
         except Exception as error:
+            if self._store is not None:
+                self._store.close()
             self._ended = True
             self._deliver([(opened, Failed(error))])
         else:
@@ -151,7 +153,7 @@ class LedgerThread:
     def _answer(self, question: Callable[[], Any], future: asyncio.Future[Any]) -> None:
         try:
             value = question()
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             value = Failed(explain(error, self._path))
         except Exception as error:
             value = Failed(error)

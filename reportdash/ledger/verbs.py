@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from reportdash.clock import Clock
 from reportdash.errors import LeaseLost
+from reportdash.ledger import logbook
 from reportdash.ledger.reads import Reads
 from reportdash.ledger.rows import (
     ACCOUNT_COLUMNS,
@@ -44,6 +45,7 @@ _DROP_EXCHANGES = (
 )
 _STATE, _VENDOR_STATUS, _MESSAGE = (JOB_COLUMNS.index(c) for c in ("state", "vendor_status", "message"))
 _REFERENCE, _FORGOTTEN = JOB_COLUMNS.index("reference"), JOB_COLUMNS.index("forgotten_at")
+_LOGGED = frozenset({_REFERENCE, _FORGOTTEN, JOB_COLUMNS.index("children_total")})
 
 
 class Verbs:
@@ -53,6 +55,8 @@ class Verbs:
         self.reads = reads
         self.clock = clock
         self.last_rev = 0
+        self.noted: list[str] = []
+        """Lines for jobs.log, written after the commit."""
 
     @property
     def db(self) -> sqlite3.Connection:
@@ -229,8 +233,11 @@ class Verbs:
             job_id = new_id()
         row = safe_job_row(row_of(replace(job, id=job_id, rev=self.next_rev())))
         self.db.execute(_INSERT_JOB, (*row, self.clock.now()))
-        self.ensure_accounts({job.account: job.vendor} if job.parent is None else {})
-        return job_of(row)
+        added = job_of(row)
+        if job.parent is None:
+            self.ensure_accounts({job.account: job.vendor})
+            self._note(added)
+        return added
 
     def _update(self, old: Row, wanted: Row, who: str, what: str | None, *, touched: bool = False) -> Job:
         """Write the columns that differ, the history line they call for, and the new rev."""
@@ -254,6 +261,8 @@ class Verbs:
             what = _told(old, row)
         if what is not None:
             self._event(job, what, who)
+        if job.parent is None and not _LOGGED.isdisjoint(changed):
+            self._note(job)
         if _FORGOTTEN in changed and job.forgotten_at is not None:
             for child in self.reads.children(job.id):
                 gone = row_of(replace(child, forgotten_at=job.forgotten_at, next_poll_at=None))
@@ -291,6 +300,9 @@ class Verbs:
         self._update(self._row(tomb.id), row_of(tomb), who, f"the vendor gave the report of {other.id}")
         self._event(other, f"asked for again ({tomb.id}): the vendor gave this report", who)
         return other
+
+    def _note(self, job: Job) -> None:
+        self.noted.append(logbook.line(job, self.clock.now()))
 
     def _event(self, job: Job, what: str, who: str) -> None:
         line = (

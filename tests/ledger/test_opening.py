@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,40 @@ def test_a_ledger_of_a_newer_reportdash_is_refused_and_left_alone(path: Path) ->
             Store.open(path, readonly=readonly)
         assert told.value.exit_code is Exit.USAGE
     assert path.read_bytes() == before
+
+
+def test_an_older_ledger_is_brought_up_to_date_and_kept_as_it_was(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store.open(path) as store:
+        job = put(store)
+    old = schema.VERSION
+    monkeypatch.setattr(schema, "VERSION", old + 1)
+    monkeypatch.setattr(schema, "_STEPS", {old: "ALTER TABLE meta ADD COLUMN more TEXT"})
+    with Store.open(path) as store:
+        assert schema.version(store.db) == old + 1
+        assert store.db.execute("SELECT more FROM meta").fetchone() == (None,)
+        assert store.jobs() == [job]
+    kept = path.with_name(f"{path.name}.schema-{old}")
+    assert kept.stat().st_mode & 0o777 == 0o600
+    with closing(sqlite3.connect(kept)) as copy:
+        assert schema.version(copy) == old
+        assert copy.execute("SELECT id FROM jobs").fetchall() == [(job.id,)]
+
+
+def test_an_upgrade_that_fails_leaves_the_ledger_as_it_was(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store.open(path) as store:
+        put(store)
+    old = schema.VERSION
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "VERSION", old + 1)
+        patch.setattr(schema, "_STEPS", {old: "DROP TABLE history; DROP TABLE nowhere"})
+        with pytest.raises(Problem):
+            Store.open(path)
+    with Store.open(path) as store:
+        assert len(store.history(store.jobs()[0].id)) == 1
 
 
 def test_another_programs_file_is_refused_and_left_alone(tmp_path: Path) -> None:
@@ -186,7 +221,8 @@ def test_the_store_brings_no_event_loop_and_no_screen(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        ("SELECT * FROM nowhere", "could not be used"),
+        ("SELECT nonsense()", "could not be used"),
+        ("SELECT * FROM nowhere", "damaged"),
         ("locked", "held by another process"),
     ],
 )

@@ -1,0 +1,71 @@
+"""`jobs.log`: every job that was added, named or forgotten since the last backup, one JSON line each.
+
+Appended after the commit, so that a damaged ledger loses no job: see `rescue`. Touches that one file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from reportdash.ledger.opening import LOG
+from reportdash.model import Job
+
+
+def line(job: Job, at: float) -> str:
+    """What it takes to follow this job again: who it is, what was asked for, and whether it is forgotten."""
+    told: dict[str, Any] = {"at": at, "id": job.id, "account": job.account, "vendor": job.vendor}
+    told |= {"name": job.name, "reference": job.reference, "submitted_at": job.submitted_at}
+    if job.children_total is not None:
+        told["children_total"] = job.children_total
+    if job.spec is not None:
+        spec = job.spec
+        told["spec"] = [spec.report, dict(spec.params), spec.format, spec.time_from, spec.time_to]
+    if job.intent is not None:
+        told["key"] = job.intent.key
+    if job.forgotten_at is not None:
+        told["forgotten_at"] = job.forgotten_at
+    return json.dumps(told) + "\n"
+
+
+def append(folder: Path, lines: Sequence[str]) -> None:
+    """Add the lines in one write. The ledger has them already, so a full disk is no error here."""
+    with suppress(OSError):
+        handle = os.open(folder / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(handle, "".join(lines).encode("utf-8"))
+        finally:
+            os.close(handle)
+
+
+def turn(folder: Path) -> None:
+    """Begin a new page: what stands in the log goes to the old one, which a finished backup drops."""
+    log, old = folder / LOG, folder / f"{LOG}.1"
+    if not log.exists():
+        return
+    if old.exists():  # a backup that did not finish: its lines are still needed
+        with old.open("ab") as file:
+            file.write(log.read_bytes())
+        log.unlink()
+    else:
+        log.rename(old)
+
+
+def drop_old(folder: Path) -> None:
+    """The backup is made and holds what stood on the old page."""
+    (folder / f"{LOG}.1").unlink(missing_ok=True)
+
+
+def read(folder: Path) -> Iterator[dict[str, Any]]:
+    """Every readable line, oldest first. A line cut off by a crash is passed over."""
+    for name in (f"{LOG}.1", LOG):
+        with suppress(FileNotFoundError):
+            for text in (folder / name).read_text(encoding="utf-8", errors="replace").splitlines():
+                with suppress(ValueError):
+                    told = json.loads(text)
+                    if isinstance(told, dict) and {"at", "id", "account", "vendor", "name"} <= told.keys():
+                        yield told
