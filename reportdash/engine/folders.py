@@ -19,7 +19,7 @@ class NoSpace(Exception):
     """The disk is full, or would be fuller than the floor allows. `needed` bytes are missing or more."""
 
     def __init__(self, folder: Path, needed: int) -> None:
-        super().__init__(f"disk full: {size_text(max(needed, 1))} more needed in {folder}")
+        super().__init__(f"disk full: no room for {size_text(max(needed, 1))} in {folder}")
         self.folder = folder
         self.needed = needed
 

@@ -94,6 +94,7 @@ async def test_a_file_that_is_still_being_written_is_waited_for(tmp_path: Path) 
         assert outcome.ok, outcome.text
         (path,) = await made.downloads.paths(outcome.job)
         assert path.read_bytes() == source.read_bytes() == b"1,2\n3,4\n"
+        assert len(made.vendor.asked) == 2
 
 
 async def group(made: Bench, states: list[JobState]) -> Job:

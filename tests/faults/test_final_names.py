@@ -16,6 +16,7 @@ import pytest
 
 from reportdash.engine import files, placing, sidecar
 from reportdash.engine.files import Part, PartBusy
+from reportdash.engine.folders import NoSpace
 from reportdash.errors import Exit, Problem
 from reportdash.ledger import Ledger
 from reportdash.model import Artifact, ArtifactState, Job, JobState, Verified, replace
@@ -337,6 +338,37 @@ def test_reserved_blocks_do_not_show_in_the_size_and_are_given_back(tmp_path: Pa
     assert reserved.st_size == path.stat().st_size == 1000
     if hasattr(ctypes.CDLL(None), "fallocate") and reserved.st_blocks * 512 >= 3_000_000:
         assert path.stat().st_blocks * 512 < 1_000_000
+
+
+@pytest.mark.parametrize("total", [None, 3000])
+def test_the_disk_is_never_filled_below_the_floor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, total: int | None
+) -> None:
+    real = os.statvfs(tmp_path)
+    blocks = (100_000 // real.f_frsize + 1, 10**9)  # some 100 kB free of a large disk
+
+    def nearly_full(fd: int) -> os.statvfs_result:
+        values = list(real)
+        values[3] = values[4] = blocks[0]
+        values[2] = blocks[1]
+        return os.statvfs_result(values)
+
+    def write(part: Part) -> None:
+        part.restart(etag='"v1"', total=total, extension="csv")
+        part.append([b"x" * 3000])
+
+    part = Part.open(tmp_path, STEM, "aaaaaa", floor=200_000)
+    part.recall()
+    monkeypatch.setattr(os, "fstatvfs", nearly_full)
+    with pytest.raises(NoSpace, match="disk full"):
+        write(part)
+    assert not part.room(3000)
+    part.close()
+    roomy = Part.open(tmp_path, STEM, "aaaaaa", floor=50_000)
+    roomy.recall()
+    write(roomy)
+    assert roomy.room(3000)
+    roomy.close()
 
 
 async def test_racing_downloads_of_one_name_all_survive(tmp_path: Path) -> None:
