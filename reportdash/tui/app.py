@@ -27,6 +27,7 @@ from reportdash.tui.live import Live
 from reportdash.tui.operator import Operator
 from reportdash.tui.ports import EnginePort, FirstRows, Look, NoRows, OpenEngine
 from reportdash.tui.screens.board import BoardScreen
+from reportdash.tui.terminal import TerminalDriver
 from reportdash.tui.text import Pen
 
 
@@ -52,7 +53,7 @@ class Dashboard(App[int], inherit_bindings=False):
         config: str = "",
     ) -> None:
         self.look = look
-        super().__init__(ansi_color=look.palette.ansi)
+        super().__init__(driver_class=TerminalDriver, ansi_color=look.palette.ansi)
         self.register_theme(_textual_theme(look.palette))
         self.theme = look.palette.name
         self.animation_level = "none"
@@ -118,7 +119,9 @@ class Dashboard(App[int], inherit_bindings=False):
 
     def log_fault(self, error: BaseException) -> None:
         """Say what broke on stderr once the screen is gone: its kind and place, never values."""
-        self._exit_renderables.append(fault_text(error))
+        from rich.text import Text
+
+        self._exit_renderables.append(Text(fault_text(error), overflow="ignore", no_wrap=True))
 
     def _fatal_error(self) -> None:
         # Textual's own page shows local variables; ours may hold secrets.

@@ -1,0 +1,54 @@
+"""The line to the terminal, which may be gone before we are: a dropped SSH session, a closed window.
+
+Textual's writer thread dies with the first write that fails, and whoever writes next waits for it for ever.
+Here a line that is gone swallows what is written, and says so once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import IO, Any
+
+from textual.drivers.linux_driver import LinuxDriver
+
+
+class Line:
+    """The terminal's file, as the driver uses it."""
+
+    def __init__(self, file: IO[str], gone: Callable[[], None]) -> None:
+        self._file = file
+        self._gone = gone
+        self._lost = False
+
+    def write(self, text: str) -> None:
+        if not self._lost:
+            self._try(lambda: self._file.write(text))
+
+    def flush(self) -> None:
+        if not self._lost:
+            self._try(self._file.flush)
+
+    def _try(self, work: Callable[[], Any]) -> None:
+        try:
+            work()
+        except (OSError, ValueError):
+            self._lost = True
+            self._gone()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+class TerminalDriver(LinuxDriver):
+    """Textual's driver on such a line. When it is gone, the app is told to leave, from any thread."""
+
+    def __init__(self, app: Any, **options: Any) -> None:
+        super().__init__(app, **options)
+        self._leave: Callable[[], None] = app.leave
+        self._file: Any = Line(self._file, self._hung_up)
+
+    def _hung_up(self) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._leave)
+        except RuntimeError:
+            return  # the loop has ended: the app has left already

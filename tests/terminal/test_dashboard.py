@@ -1,0 +1,138 @@
+"""The dashboard on a real terminal: it paints, answers keys, and leaves everything as it found it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from reportdash.ledger.store import Store
+from reportdash.model import Job, JobState
+from tests.terminal.pty import PATIENCE, Terminal
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """A home of its own, and a place for temporary files that can be looked into afterwards."""
+    (folder / "tmp").mkdir(exist_ok=True)
+    return {
+        "HOME": str(folder),
+        "TMPDIR": str(folder / "tmp"),
+        "XDG_CONFIG_HOME": str(folder / "config"),
+        "XDG_DATA_HOME": str(folder / "data"),
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+    }
+
+
+def left_over(folder: Path) -> list[str]:
+    """What the demo left in the folder for temporary files, once its simulator has had time to end."""
+    deadline = time.monotonic() + PATIENCE
+    while (found := sorted(path.name for path in (folder / "tmp").iterdir())) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return found
+
+
+def cursor_row(text: str) -> int:
+    return next((n for n, line in enumerate(text.splitlines()) if line.startswith("▌")), -1)
+
+
+@pytest.mark.parametrize(("columns", "lines"), [(140, 40), (80, 24)])
+def test_the_demo_paints_answers_keys_and_leaves_a_clean_terminal(
+    tmp_path: Path, columns: int, lines: int
+) -> None:
+    with Terminal(["demo"], columns=columns, lines=lines, env=environment(tmp_path)) as terminal:
+        text = terminal.until(lambda text: "AccountTransaction" in text and "live" in text)
+        before = cursor_row(text)
+        terminal.send("j")
+        terminal.until(lambda text: cursor_row(text) == before + 1)
+        terminal.send("/audit")
+        terminal.until(lambda text: "AccountTransaction" not in text and "audit_logs" in text)
+        terminal.send("\r")
+        terminal.send("?")
+        terminal.until("one row up")
+        terminal.send("\x1b")
+        terminal.until(lambda text: "one row up" not in text)
+        terminal.send("q")
+        assert terminal.finish() == 0
+        assert terminal.modes_left_on() == []
+        assert terminal.tty_is_as_before()
+    assert left_over(tmp_path) == []
+
+
+def test_a_dropped_line_ends_the_demo_and_its_simulator(tmp_path: Path) -> None:
+    with Terminal(["demo"], env=environment(tmp_path)) as terminal:
+        terminal.until("live")
+        terminal.hang_up()
+        assert terminal.process.wait(PATIENCE) is not None
+    assert left_over(tmp_path) == []
+
+
+def test_a_terminate_signal_gives_the_terminal_back(tmp_path: Path) -> None:
+    with Terminal(["demo"], env=environment(tmp_path)) as terminal:
+        terminal.until("live")
+        terminal.signal(signal.SIGTERM)
+        terminal.finish()
+        assert terminal.modes_left_on() == []
+        assert terminal.tty_is_as_before()
+    assert left_over(tmp_path) == []
+
+
+def test_without_a_config_the_board_names_the_first_steps(tmp_path: Path) -> None:
+    with Terminal([], env=environment(tmp_path)) as terminal:
+        text = terminal.until("No account yet")
+        for step in ("reportdash demo", "reportdash config", "reportdash login", "reportdash track"):
+            assert step in text
+        terminal.send("q")
+        assert terminal.finish() == 0
+
+
+def test_a_wrong_config_ends_with_its_sentence_and_exit_2(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[accounts.main]\nvendor = "8g"\n', encoding="utf-8")
+    with Terminal(["--config", str(config)], env=environment(tmp_path)) as terminal:
+        assert terminal.finish() == 2
+        assert terminal.modes_left_on() == []
+        assert "7g" in terminal.text
+        assert str(config) in terminal.text.replace("\n", "")
+        assert "Traceback" not in terminal.text
+
+
+def test_without_a_terminal_the_dashboard_says_what_else_there_is(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "reportdash"],
+        env={**os.environ, **environment(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "reportdash jobs" in done.stderr
+
+
+def test_no_byte_of_a_vendors_text_acts_on_the_terminal(tmp_path: Path) -> None:
+    payload = "\x1b]52;c;Z290Y2hh\x07\x1b[2J\x9b31m[@click=app.quit]here[/]\u202egnp.exe"
+    data = tmp_path / "data"
+    with Store.open(data / "ledger.db") as store:
+        store.write(lambda: store.verbs.ensure_accounts({"main": "7g"}))
+        job = Job(
+            "abcdef", "main", "7g", f"Canary{payload}", "r1", JobState.FAILED, "error", f"Said {payload}"
+        )
+        store.add(job)
+    config = tmp_path / "config.toml"
+    config.write_text('[accounts.main]\nvendor = "7g"\n', encoding="utf-8")
+    words = ["--config", str(config), "--data-dir", str(data)]
+    with Terminal(words, env=environment(tmp_path)) as terminal:
+        terminal.until("Canary")
+        terminal.send("\r\t")
+        terminal.until("Said")
+        terminal.send("\x1bq")
+        terminal.until(lambda text: "Canary" in text)
+        terminal.send("q")
+        terminal.finish()
+        for forbidden in (b"\x1b]52;", b"\x1b[2Jx", b"\x9b31m", b"Z290Y2hh\x07", "\u202e".encode()):
+            assert forbidden not in terminal.bytes
