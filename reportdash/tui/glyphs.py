@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-Glyphs = Literal["unicode", "ascii"]
+from rich.cells import cell_len
+
+Glyphs = Literal["unicode", "ascii", "wide"]
+"""`wide`: ASCII signs, but words stay as they are: a terminal of a language with wide characters."""
 
 TWINS = str.maketrans(
     {
@@ -49,12 +52,14 @@ TWINS = str.maketrans(
 """A sign's ASCII twin."""
 
 
-def ascii_text(text: str) -> str:
-    """Our own text with ASCII signs."""
+def ascii_text(text: str, *, words: bool = False) -> str:
+    """Text with ASCII signs; what else is not ASCII becomes `?`, unless `words` may stay."""
     # A middle dot is a state at the start of a cell and a dash between facts; a branch touches its name.
     text = (text[:1] + text[1:].replace("·", "-")).replace("├ ", "|-").replace("└ ", "`-")
     text = text.translate(TWINS)
-    return text if text.isascii() else "".join(char if char.isascii() else "?" for char in text)
+    if words or text.isascii():
+        return text
+    return "".join(char if char.isascii() else "?" * cell_len(char) for char in text)
 
 
 _WIDE_SIGNS = ("zh", "ja", "ko")
@@ -71,4 +76,4 @@ def choose(setting: str, environ: Mapping[str, str]) -> Glyphs:
     encoding = locale.partition(".")[2].partition("@")[0].replace("-", "").casefold()
     if encoding != "utf8" or environ.get("TERM") in ("linux", "dumb"):
         return "ascii"
-    return "ascii" if locale.startswith(_WIDE_SIGNS) else "unicode"
+    return "wide" if locale.startswith(_WIDE_SIGNS) else "unicode"

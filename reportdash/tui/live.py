@@ -139,7 +139,7 @@ class Live:
                 self.take(changes)
                 await self._count_slots(engine, changes)
             self._mode(engine)
-            await self.clock.sleep(FLUSH)
+            await asyncio.sleep(FLUSH)
             while not await ledger.wait(self.rev, timeout=30.0):
                 self._mode(engine)
 
@@ -201,7 +201,7 @@ class Live:
             if rate != self.board.rate:
                 self.board.rate = rate
                 self.board.show_frame()
-            await self.clock.sleep(RATE)
+            await asyncio.sleep(RATE)
 
     async def _progress(self, engine: EnginePort) -> None:
         """While downloads run, their bars."""
@@ -212,7 +212,7 @@ class Live:
             }
             self.board.fetches(running)
             if running:
-                await self.clock.sleep(PROGRESS)
+                await asyncio.sleep(PROGRESS)
             else:
                 self._downloads.clear()
                 await self._downloads.wait()

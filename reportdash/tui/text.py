@@ -79,7 +79,9 @@ class Pen:
 
     def sign(self, text: str) -> str:
         """Text with the signs this terminal can show."""
-        return text if self.glyphs == "unicode" or text.isascii() else ascii_text(text)
+        if self.glyphs == "unicode" or text.isascii():
+            return text
+        return ascii_text(text, words=self.glyphs == "wide")
 
     @property
     def rule(self) -> str:

@@ -1,0 +1,267 @@
+"""The board follows the ledger: what changes there stands on the screen, and only that is painted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from reportdash.clock import SystemClock
+from reportdash.errors import UsageProblem
+from reportdash.ledger import Ledger
+from reportdash.model import Artifact, ArtifactState, Health, JobState, LastError, replace
+from reportdash.tui.app import Dashboard
+from reportdash.tui.widgets.lines import Lines
+from tests.tui import rows
+from tests.tui.boards import Engine, board, screen_text
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
+    opened = await Ledger.open(tmp_path / "ledger.db", clock=SystemClock())
+    await opened.ensure_accounts(rows.VENDORS)
+    yield opened
+    await opened.close()
+
+
+async def until(app: Dashboard, words: str) -> None:
+    """Wait for words on the screen; the test's own time limit ends it."""
+    async with asyncio.timeout(10):
+        while words not in screen_text(app):
+            await asyncio.sleep(0.02)
+
+
+async def test_what_changes_in_the_ledger_stands_on_the_screen(ledger: Ledger) -> None:
+    engine = Engine(ledger)
+    async with board(jobs=[], accounts=[], open_engine=engine.opener()) as (app, _pilot):
+        await until(app, "No jobs yet.")
+        await ledger.add(rows.job("aaaaaa", "main", "TransactionSummary", JobState.RUNNING, 60, "incomplete"))
+        await until(app, "TransactionSummary")
+        await ledger.change("aaaaaa", lambda job: replace(job, state=JobState.FAILED, message="No product"))
+        await until(app, "✗ 1 failed")
+        await ledger.change_account(
+            "main", lambda row: replace(row, health=Health.UNREACHABLE, since=rows.NOW)
+        )
+        await until(app, "▲ main 7G · unreachable since 14:31")
+        await ledger.forget("aaaaaa")
+        await until(app, "No jobs yet.")
+
+
+async def test_history_exchanges_and_the_last_error_appear_once_the_cursor_rests(ledger: Ledger) -> None:
+    engine = Engine(ledger)
+    job = rows.job("aaaaaa", "billing", "CashPosition", JobState.RUNNING, 600, "GENERATED", attempts=2)
+    await ledger.add(job)
+    await ledger.change(
+        "aaaaaa",
+        lambda found: replace(found, health=Health.BAD_PAYLOAD),
+        what="looked",
+        error=LastError(rows.NOW - 60, "bad_payload", "not JSON: <html>", 200),
+        exchanges=rows.exchanges("aaaaaa")[:2],
+    )
+    async with board(jobs=[], accounts=[], open_engine=engine.opener()) as (app, _pilot):
+        await until(app, "Exchanges 2")
+        text = screen_text(app)
+        assert "not JSON: <html>" in text
+        assert "The check failed, not the job: it stays running." in text
+        assert "History" in text
+
+
+async def test_rows_do_not_move_under_a_key_and_move_when_it_is_quiet() -> None:
+    async with board() as (app, pilot):
+        await pilot.press("j")
+        job = app.board.view.records.job(app.board.view.records.slot_of["y5t1ja"])
+        before = [app.board.view.job_at(n).id for n in range(22)]
+        app.board.take([replace(job, state=JobState.FAILED)], ())
+        assert [app.board.view.job_at(n).id for n in range(22)] == before
+        assert "✗ 3 failed" in screen_text(app), "the header does not wait"
+        app.board._pressed -= 10
+        app.board.settle()
+        assert app.board.view.job_at(0).id == "y5t1ja"
+
+
+async def test_the_cursor_keeps_its_line_when_rows_come_in_above_it() -> None:
+    async with board((80, 24)) as (app, pilot):
+        await pilot.press("end")
+        app.board._pressed -= 10
+        line = app.board.table.cursor_line
+        new = [rows.job(f"new{n:03}", "main", f"Fresh {n}", JobState.FAILED, 5 + n) for n in range(4)]
+        app.board.take(new, ())
+        assert app.board.table.cursor_line == line
+        job = app.board.view.cursor_job
+        assert job is not None and job.id == "x4e8qa"
+
+
+class Painted:
+    """Which lines were asked to be painted again."""
+
+    def __init__(self, app: Dashboard, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.lines: list[tuple[str, int]] = []
+        refresh = Lines.refresh
+
+        def noted(widget: Lines, *regions: object, **how: object) -> object:
+            self.lines += [(widget.id or "", region.y) for region in regions]  # type: ignore[attr-defined]
+            return refresh(widget, *regions, **how)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(Lines, "refresh", noted)
+
+
+async def test_an_unchanged_look_paints_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with board() as (app, _pilot):
+        painted = Painted(app, monkeypatch)
+        job = app.board.view.records.job(app.board.view.records.slot_of["y5t1ja"])
+        app.board.take([replace(job, rev=99, checks=99, seen_at=rows.NOW, next_poll_at=rows.NOW + 9)], ())
+        assert painted.lines == []
+
+
+async def test_a_changed_word_paints_its_line_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with board() as (app, _pilot):
+        painted = Painted(app, monkeypatch)
+        row = app.board.view.row_of(app.board.view.records.slot_of["y5t1ja"])
+        assert row is not None
+        app.board.take([replace(app.board.view.job_at(row), vendor_status="processing")], ())
+        assert painted.lines == [("table", row + 1)]
+
+
+async def test_a_change_below_the_edge_paints_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with board((80, 24)) as (app, _pilot):
+        painted = Painted(app, monkeypatch)
+        job = app.board.view.records.job(app.board.view.records.slot_of["x4e8qa"])
+        app.board.take([replace(job, name="Another name")], ())
+        assert painted.lines == []
+
+
+async def test_a_cursor_step_paints_two_rows_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with board((80, 24)) as (app, pilot):
+        painted = Painted(app, monkeypatch)
+        await pilot.press("j")
+        assert [line for line in painted.lines if line[0] == "table"] == [("table", 1), ("table", 2)]
+
+
+async def test_a_minute_paints_only_the_lines_whose_words_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with board() as (app, _pilot):
+        painted = Painted(app, monkeypatch)
+        assert isinstance(app.board.now, float)
+        app.clock._now = rows.NOW + 60  # type: ignore[attr-defined]
+        app.board.tick()
+        table = {y for widget, y in painted.lines if widget == "table"}
+        changed = {
+            (app.board.view.row_of(app.board.view.records.slot_of[name]) or 0) + 1
+            for name in (
+                "p07xwa",
+                "m4q2ca",
+                "w2d6ra",
+                "c9j4ea",
+                "b81zna",
+                "d3k7aa",
+                "r8s2ma",
+                "y5t1ja",
+                "q0v9fa",
+            )
+        }
+        assert changed <= table
+        still = {
+            (app.board.view.row_of(app.board.view.records.slot_of[name]) or 0) + 1
+            for name in ("k3f9ta", "z7c4ga")
+        }
+        assert not still & table
+
+
+async def test_a_wrong_config_is_said_on_the_board_and_the_rows_stay() -> None:
+    class Wrong:
+        async def __aenter__(self) -> None:
+            raise UsageProblem("config.toml, line 3: there is no key vndor; did you mean vendor")
+
+        async def __aexit__(self, *exc: object) -> None:
+            return None
+
+    async with board(open_engine=Wrong, settled=False) as (app, _pilot):
+        await until(app, "config.toml, line 3")
+        text = screen_text(app)
+        assert "not polling" in text and "AccountTransaction" in text
+
+
+async def test_the_first_run_page_changes_by_itself_when_accounts_are_there(ledger: Ledger) -> None:
+    engine = Engine(ledger)
+    ready = asyncio.Event()
+
+    class Later:
+        async def __aenter__(self) -> Engine | None:
+            return engine if ready.is_set() else None
+
+        async def __aexit__(self, *exc: object) -> None:
+            return None
+
+    from reportdash.clock import ManualClock
+
+    clock = ManualClock(rows.NOW)
+    async with board((100, 30), jobs=[], accounts=[], open_engine=Later, settled=False, clock=clock) as (
+        app,
+        _pilot,
+    ):
+        await until(app, "No account yet")
+        assert "reportdash config init" in screen_text(app)
+        ready.set()
+        await clock.advance(2.0)
+        await until(app, "No jobs yet.")
+
+
+async def test_something_ready_rings_and_names_itself_in_the_title() -> None:
+    engine = Engine()
+    async with board(open_engine=engine.opener()) as (app, pilot):
+        await pilot.pause(0.05)
+        written: list[str] = []
+        app.attention._write = written.append
+        job = app.board.view.records.job(app.board.view.records.slot_of["y5t1ja"])
+
+        class Changes:
+            rev = 9
+            jobs = (replace(job, state=JobState.READY),)
+            accounts = ()
+
+        app.live.take(Changes())  # type: ignore[arg-type]
+        assert written == ["\x07", "\x1b]2;reportdash: 2 failed, 3 to look at, 4 to save\x07"]
+        written.clear()
+        app.live.take(Changes())  # type: ignore[arg-type]
+        assert written == [], "only what has just become ready rings"
+
+
+async def test_a_saved_job_becomes_quiet() -> None:
+    async with board() as (app, _pilot):
+        app.board._pressed -= 10
+        job = app.board.view.records.job(app.board.view.records.slot_of["c9j4ea"])
+        kept = Artifact(ArtifactState.SAVED, path="/srv/x", bytes=2_000_000, total=2_000_000)
+        app.board.take([replace(job, artifact=kept)], ())
+        text = screen_text(app)
+        assert "✓ 1 to save, one expires in 38m" in text
+
+
+async def test_a_fault_in_a_task_ends_with_code_70_and_no_values(capsys: pytest.CaptureFixture[str]) -> None:
+    async with board() as (app, pilot):
+
+        async def broken() -> None:
+            password = "hunter2"  # noqa: F841
+            raise RuntimeError("secret hunter2")
+
+        app.live._spawn(broken())
+        await pilot.pause(0.1)
+    assert app.return_value == 70
+    said = capsys.readouterr().err
+    assert "RuntimeError" in said and "hunter2" not in said
+
+
+async def test_a_fault_in_a_key_ends_with_code_70_and_no_values(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(key: str, character: str | None) -> None:
+        password = "hunter2"  # noqa: F841
+        raise ValueError("secret hunter2")
+
+    with pytest.raises(ValueError, match="secret"):  # noqa: PT012 - the fault comes out of the whole run
+        async with board() as (app, pilot):
+            monkeypatch.setattr(app.commands, "key", broken)
+            await pilot.press("j")
+    assert app.return_code == 70
+    said = capsys.readouterr().err
+    assert "ValueError" in said and "hunter2" not in said

@@ -1,0 +1,125 @@
+"""Themes: twelve roles each, contrasts that hold for hex and for what 256 colours make of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rich.color import Color, ColorSystem
+
+from reportdash.board.states import Role
+from reportdash.tui import theme
+from reportdash.tui.theme import Palette, ThemeError, load, names, parse
+
+WORDS = (Role.TEXT, Role.STRONG, Role.MUTED, Role.BAD, Role.WARN, Role.GOOD, Role.ACCENT)
+GROUNDS = (Role.BG, Role.BAR, Role.MARK, Role.CURSOR)
+LEAST = {"reportdash-dark": 4.9, "reportdash-light": 4.7, "reportdash-contrast": 8.6}
+
+
+def luminance(color: tuple[int, int, int]) -> float:
+    def part(value: int) -> float:
+        share = value / 255
+        return share / 12.92 if share <= 0.03928 else ((share + 0.055) / 1.055) ** 2.4
+
+    red, green, blue = map(part, color)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: tuple[int, int, int], other: tuple[int, int, int]) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def triplet(color: Color, *, reduced: bool) -> tuple[int, int, int]:
+    made = color.downgrade(ColorSystem.EIGHT_BIT) if reduced else color
+    return tuple(made.get_truecolor())  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("reduced", [False, True], ids=["truecolor", "256"])
+@pytest.mark.parametrize("name", LEAST)
+def test_every_word_can_be_read_on_every_ground_it_meets(name: str, reduced: bool) -> None:
+    palette = load(name)
+    for ground in GROUNDS:
+        for role in WORDS:
+            style = palette.style(role, ground)
+            assert style.color is not None and style.bgcolor is not None
+            found = contrast(triplet(style.color, reduced=reduced), triplet(style.bgcolor, reduced=reduced))
+            assert found >= LEAST[name] - 0.05, (role, ground, round(found, 2))
+
+
+def test_every_shipped_theme_can_be_loaded() -> None:
+    assert names() == [f"reportdash-{name}" for name in ("ansi", "contrast", "dark", "light", "mono")]
+    for name in names():
+        assert load(name).name == name
+
+
+def test_muted_is_text_on_the_cursors_row() -> None:
+    palette = load("reportdash-dark")
+    assert palette.style(Role.MUTED, Role.CURSOR) == palette.style(Role.TEXT, Role.CURSOR)
+    assert palette.style(Role.MUTED, Role.MARK) != palette.style(Role.TEXT, Role.MARK)
+
+
+@pytest.mark.parametrize("name", ["reportdash-ansi", "reportdash-mono"])
+def test_a_reversed_row_has_no_colour_and_no_ground_but_reverse(name: str) -> None:
+    palette = load(name)
+    assert palette.ansi
+    for role in WORDS:
+        style = palette.style(role, Role.CURSOR)
+        assert style.reverse and style.color is None and style.bgcolor is None
+        assert palette.style(role, Role.MARK).bgcolor is None
+
+
+def test_mono_has_no_colour_at_all() -> None:
+    palette = load("reportdash-mono")
+    assert all(palette.style(role, ground).color is None for role in WORDS for ground in GROUNDS)
+
+
+def test_the_16_colours_use_neither_bright_black_nor_blue() -> None:
+    used = {paint.color for paint in load("reportdash-ansi").roles.values()}
+    assert used == {None, "red", "yellow", "green", "cyan"}
+
+
+def test_a_users_theme_stands_before_a_shipped_one(tmp_path: Path) -> None:
+    text = (theme.shipped_folder() / "reportdash-dark.toml").read_text().replace("#5fafff", "#ff00ff")
+    (tmp_path / "reportdash-dark.toml").write_text(text)
+    (tmp_path / "mine.toml").write_text(text.replace("reportdash-dark", "mine"))
+    assert load("reportdash-dark", tmp_path).roles[Role.ACCENT].color == "#ff00ff"
+    assert load("mine", tmp_path).name == "mine"
+    assert "mine" in names(tmp_path)
+
+
+def roles(**changes: object) -> dict[str, object]:
+    return {"roles": {**{str(role): "#101010" for role in Role}, **changes}}
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({}, "table [roles]"),
+        (roles(background="#000000"), "no role background"),
+        (roles(bad="crimson"), "a colour is #rrggbb"),
+        (roles(bad="red green"), "one colour"),
+        (roles(bad="#ggg000"), "not a colour"),
+    ],
+)
+def test_a_theme_that_cannot_be_used_is_refused_with_a_sentence(data: dict[str, object], words: str) -> None:
+    with pytest.raises(ThemeError, match=words.replace("[", r"\[")):
+        parse(data, "mine")
+
+
+def test_a_missing_role_is_named() -> None:
+    data = roles()
+    del data["roles"]["good"]  # type: ignore[attr-defined]
+    with pytest.raises(ThemeError, match="the role good is missing"):
+        parse(data, "mine")
+
+
+@pytest.mark.parametrize("name", ["", "nothing", "../reportdash-dark"])
+def test_an_unknown_theme_is_refused_with_the_names_there_are(name: str) -> None:
+    with pytest.raises(ThemeError, match="reportdash-light"):
+        load(name)
+
+
+def test_a_style_is_made_once() -> None:
+    palette: Palette = load("reportdash-dark")
+    assert palette.style(Role.TEXT) is palette.style(Role.TEXT)
