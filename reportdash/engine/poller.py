@@ -144,7 +144,8 @@ class Poller:
             self.wake(account.name)
 
     async def _catch_up(self) -> None:
-        """Ready jobs that nobody has fetched while no process ran."""
+        """Downloads whose process died, and ready jobs that nobody has fetched while no process ran."""
+        await self._downloads.recover()
         if self._wanted is None and not any(seat.settings.auto_download for seat in self._seats.values()):
             return
         for job in await self._core.ledger.jobs():

@@ -130,8 +130,8 @@ class Reconcile:
                 pause = pause_before(tries)
                 if isinstance(error, Throttled) and error.retry_after is not None:
                     pause = max(pause, error.retry_after)
-                if isinstance(error, VendorRefused) or clock.monotonic() - started + pause > PATIENCE:
-                    refused = isinstance(error, VendorRefused)
+                refused = isinstance(error, VendorRefused) and (error.status or 400) < 500
+                if refused or clock.monotonic() - started + pause > PATIENCE:
                     raise Problem(
                         f"{seat.name}: {clean(error.text)}",
                         exit_code=Exit.FAILED if refused else Exit.UNREACHABLE,
