@@ -103,6 +103,13 @@ def test_the_same_owner_with_an_older_epoch_is_refused_too(store: Store, other: 
     assert store.change(job.id, touch, fence=new).checks == 1
 
 
+def test_another_owner_with_the_same_epoch_is_refused_too(store: Store, other: Store) -> None:
+    job = put(store)
+    fence = taken(store)
+    with pytest.raises(LeaseLost):
+        other.change(job.id, touch, fence=replace(fence, owner="other"))
+
+
 def test_a_stale_write_in_a_batch_does_not_undo_its_neighbours(
     store: Store, other: Store, clock: ManualClock
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,35 @@ async def test_writes_keep_the_order_in_which_they_were_asked_for(ledger: Ledger
     found = await ledger.job(job.id)
     assert found is not None
     assert found.name == "0123456789"
+
+
+async def test_a_batch_never_overtakes_an_intent_that_was_asked_for_before_it(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(thread, "BATCH_SECONDS", 0.0)  # every batch is due at once
+    job = await add(ledger, name="")
+    freed = threading.Event()
+
+    def say(word: str) -> Callable[[Job], Job]:
+        return lambda job: replace(job, name=job.name + word)
+
+    def held(job: Job) -> Job:
+        assert freed.wait(30)
+        return say("a")(job)
+
+    writes = [
+        ledger.change(job.id, held, durable=True),
+        ledger.change(job.id, say("b")),
+        ledger.change(job.id, say("c"), durable=True),
+        ledger.change(job.id, say("d")),
+    ]
+    tasks = [asyncio.ensure_future(write) for write in writes]
+    await asyncio.sleep(0)
+    freed.set()
+    await asyncio.gather(*tasks)
+    found = await ledger.job(job.id)
+    assert found is not None
+    assert found.name == "abcd"
 
 
 async def test_one_writes_error_is_its_own(ledger: Ledger) -> None:
@@ -162,11 +192,12 @@ async def test_a_failed_write_wakes_nobody_and_hides_no_later_one(ledger: Ledger
     rev = await ledger.rev()
     with pytest.raises(KeyError):
         await ledger.change("nobody", count)
-    ledger.store.db.execute("PRAGMA query_only = ON")
-    for _ in range(5):
-        with pytest.raises(Problem):
-            await ledger.change(job.id, count)
-    ledger.store.db.execute("PRAGMA query_only = OFF")
+    pages = ledger.store.db.execute("PRAGMA page_count").fetchone()[0]
+    ledger.store.db.execute(f"PRAGMA max_page_count = {pages}")
+    for _ in range(3):
+        with pytest.raises(Problem, match="disk is full"):
+            await ledger.add_many([a_job(id=f"aaaa{n}", name="x" * 3000) for n in range(50)])
+    ledger.store.db.execute("PRAGMA max_page_count = 100000")
     assert not await ledger.wait(rev, 0)
     await ledger.change(job.id, count)
     assert await ledger.wait(rev, 0)
