@@ -47,7 +47,10 @@ class Form(Dialog[T]):
 
     def tell(self, text: str) -> None:
         """Say in the dialog what is wrong."""
-        self.note = text
+        first, _, rest = text.partition(" ")
+        # A sentence begins with a capital, but a name keeps its own letters.
+        named = not first.isalpha() or first in self.engine.accounts
+        self.note = text if named or not rest else text[:1].upper() + text[1:]
         if self.is_attached:
             self.redraw()
 

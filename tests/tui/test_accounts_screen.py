@@ -1,0 +1,116 @@
+"""The accounts: what stands there, and logging in, pausing and logging out from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reportdash.model import Health, replace
+from reportdash.tui.screens.accounts import LogOut, Roster
+from reportdash.tui.screens.login import Login
+from tests.tui.desk import Desk, desk
+
+FIELDS = [("client_id", "client_secret")]
+
+
+async def roster(at: Desk) -> Roster:
+    found = await at.ask("a")
+    assert isinstance(found, Roster)
+    await at.until(lambda: len(found.places) == len(found.names))
+    await at.pilot.pause()
+    return found
+
+
+async def in_memory(at: Desk, name: str = "calls") -> None:
+    """Move the account's key from the environment into this process's memory."""
+    seat = at.rig.engine.seat(name)
+    keys = at.rig.forget_key(name)
+    await at.rig.engine.chain.keep(name, seat.vendor.name, keys, seat.settings.origins(), "memory")
+
+
+@pytest.mark.parametrize("size", [(140, 40), (80, 24)])
+async def test_every_account_stands_there_with_health_and_key(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with desk(tmp_path, size=size, accounts=("main", "billing", "calls")) as at:
+        await at.rig.ledger.change_account(
+            "calls", lambda row: replace(row, health=Health.AUTH_FAILED, since=1.0, message="invalid_client")
+        )
+        await roster(at)
+        for words in ("main", "7G", "billing", "Sigma", "calls", "Talkdesk", "0 of 10", "environment"):
+            assert words in at.text
+        await at.shows("✗ key refused, l log in")
+        await at.press("end")
+        assert "invalid_client" in at.text
+        assert at.rig.engine.seat("calls").settings.base_url in at.text
+        await at.press("escape")
+        assert at.app.screen is at.app.board
+
+
+async def test_p_pauses_and_resumes_the_chosen_account(tmp_path: Path) -> None:
+    async with desk(tmp_path, accounts=("main", "calls")) as at:
+        await roster(at)
+        await at.press("down", "p")
+        await at.shows("– paused")
+        assert (await at.rig.row("calls")).paused
+        assert not (await at.rig.row("main")).paused
+        assert "p resume" in at.text
+        await at.press("p")
+        await at.shows("p pause")
+        assert not (await at.rig.row("calls")).paused
+
+
+async def test_a_read_only_account_says_why_it_is_not_paused(tmp_path: Path) -> None:
+    async with desk(tmp_path, read_only=True) as at:
+        await roster(at)
+        await at.press("p")
+        await at.shows("The account main is read-only")
+        assert not (await at.rig.row("main")).paused
+
+
+async def test_l_logs_in_to_the_chosen_account(tmp_path: Path) -> None:
+    async with desk(tmp_path, accounts=("main", "calls")) as at:
+        below = await roster(at)
+        await at.press("down", "l")
+        await at.until(lambda: isinstance(at.app.screen, Login))
+        await at.shows("Log in to calls · Talkdesk")
+        await at.press("escape")
+        await at.until(lambda: at.app.screen is below)
+
+
+async def test_logging_out_asks_and_then_takes_the_key_away(tmp_path: Path) -> None:
+    async with desk(tmp_path, accounts=("main", "calls")) as at:
+        await in_memory(at)
+        below = await roster(at)
+        await at.press("down", "x")
+        await at.until(lambda: isinstance(at.app.screen, LogOut))
+        await at.pilot.pause()
+        await at.press("enter")
+        await at.until(lambda: at.app.screen is below)
+        chain = at.rig.engine.chain
+        assert await chain.where("calls", "talkdesk", FIELDS) == "memory"
+        await at.press("x")
+        await at.until(lambda: isinstance(at.app.screen, LogOut))
+        await at.press("tab", "enter")
+        await at.shows("calls is logged out.")
+        assert await chain.where("calls", "talkdesk", FIELDS) == "none"
+        assert (await at.rig.row("calls")).health is Health.AUTH_FAILED
+        await at.shows("no key yet")
+
+
+async def test_a_key_of_the_environment_is_not_logged_out_here(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        await roster(at)
+        await at.press("x")
+        await at.shows("The key of main comes from the environment")
+        assert at.rig.environ
+
+
+async def test_many_accounts_scroll_with_the_cursor(tmp_path: Path) -> None:
+    names = ("main", "funds", "trusts", "billing", "treasury", "admissions", "graduate", "calls", "support")
+    async with desk(tmp_path, size=(80, 24), accounts=names) as at:
+        await roster(at)
+        await at.press("end")
+        assert "▌ support" in at.text
+        assert "9 of 9 accounts" in at.text
+        await at.press("home")
+        assert "▌ main" in at.text
