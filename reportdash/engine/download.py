@@ -15,7 +15,8 @@ from pathlib import Path
 from reportdash.clock import Clock
 from reportdash.engine.folders import is_there, size_text
 from reportdash.engine.outcome import Outcome
-from reportdash.engine.saving import Saver, SeatLike, refused
+from reportdash.engine.refusals import refused
+from reportdash.engine.saving import Saver, SeatLike
 from reportdash.engine.turns import Turns
 from reportdash.engine.watching import Limits
 from reportdash.errors import Exit, UsageProblem

@@ -93,6 +93,7 @@ class Part:
         for fd in (self._fd, self._dir):
             with suppress(OSError):
                 os.close(fd)
+        self._fd = self._dir = -1  # a late thread must not meet the number's next owner
 
     # going on with what is there
 
@@ -179,23 +180,21 @@ class Part:
         except OSError as error:
             raise self._full(error, total - self.size) from None
 
-    def append(self, chunks: list[bytes]) -> None:
+    def append(self, data: bytes) -> None:
         """Write at the end. What was written stays written when it raises NoSpace."""
-        wanted = sum(map(len, chunks))
-        if self.size + wanted > self._reserved:
-            self._need(wanted)
-        for chunk in chunks:
-            view = memoryview(chunk)
-            while view:
-                try:
-                    count = os.write(self._fd, view)
-                except OSError as error:
-                    raise self._full(error, wanted) from None
-                self._hash.update(view[:count])
-                if self._extra is not None:
-                    self._extra.update(view[:count])
-                self.size += count
-                view = view[count:]
+        if self.size + len(data) > self._reserved:
+            self._need(len(data))
+        view = memoryview(data)
+        while view:
+            try:
+                count = os.write(self._fd, view)
+            except OSError as error:
+                raise self._full(error, len(data)) from None
+            for hasher in (self._hash, self._extra):
+                if hasher is not None:
+                    hasher.update(view[:count])
+            self.size += count
+            view = view[count:]
         if self.size - self.side.synced >= SYNC_EVERY:
             os.fdatasync(self._fd)
             self.side = replace(self.side, synced=self.size)

@@ -18,6 +18,7 @@ from reportdash.engine.files import Finished, Part, PartBusy
 from reportdash.engine.folders import NoSpace, is_there, part_size, size_text
 from reportdash.engine.names import stem, with_extension
 from reportdash.engine.outcome import Outcome
+from reportdash.engine.refusals import why_none
 from reportdash.engine.transfer import Arrived, Transfer, TransferFailed
 from reportdash.engine.watching import Limits, unbroken
 from reportdash.errors import (
@@ -33,22 +34,14 @@ from reportdash.errors import (
 )
 from reportdash.ledger import Ledger
 from reportdash.lifecycle import fold_gone
-from reportdash.model import HAS_FILE, Artifact, ArtifactState, Job, JobState, LastError, Verified, replace
+from reportdash.model import HAS_FILE, Artifact, ArtifactState, Job, LastError, Verified, replace
 from reportdash.net.guard import Guard, Resolver, is_loopback
 from reportdash.net.offloop import aside
 from reportdash.plain import clean
-from reportdash.vendors.contract import AccountSettings, Action, No, Vendor
+from reportdash.vendors.contract import AccountSettings, Vendor
 
 T = TypeVar("T")
 
-_NO_FILE = {
-    JobState.EMPTY: "the report is empty: the vendor made no file",
-    JobState.CANCELLED: "it was cancelled at the vendor: there is no file",
-    JobState.DELETING: "it is being deleted at the vendor",
-    JobState.DELETED: "it is deleted at the vendor: there is no file any more",
-    JobState.EXPIRED: "it expired: the vendor keeps the file no longer",
-    JobState.LOST: "the vendor does not know it any more",
-}
 _HOW = {
     Verified.CHECKSUM: "checksum verified",
     Verified.LENGTH: "length checked",
@@ -65,35 +58,6 @@ class SeatLike(Protocol):
     def settings(self) -> AccountSettings: ...
     @property
     def vendor(self) -> Vendor: ...
-
-
-def refused(job: Job, vendor: Vendor) -> Outcome | None:
-    """Why nothing is fetched for this job as it stands; None when a try makes sense."""
-    if job.parent is not None:
-        text = f"it is one report of a group; download the group {job.parent}, which saves each of its files"
-        return Outcome(job, Exit.REFUSED, text)
-    if job.state is JobState.UNKNOWN:
-        word = clean(job.vendor_status or "", 60)
-        text = f"{word!r} is not a known word for a finished report: nothing is fetched on a guess"
-        return Outcome(job, Exit.REFUSED, text)
-    able = vendor.can(Action.DOWNLOAD)
-    if isinstance(able, No):
-        return Outcome(job, Exit.REFUSED, able.reason)
-    if job.state not in HAS_FILE:
-        return Outcome(job, Exit.FAILED, _why_none(job))
-    able = vendor.can(Action.DOWNLOAD, job)
-    if isinstance(able, No):
-        return Outcome(job, Exit.REFUSED, able.reason)
-    return None
-
-
-def _why_none(job: Job) -> str:
-    said = f": {job.message}" if job.message else ""
-    if job.state is JobState.FAILED:
-        return f"it failed at the vendor{said}"
-    if job.state is JobState.SUBMITTING:
-        return f"it is not at the vendor yet{said}"
-    return _NO_FILE.get(job.state) or f"not ready yet: {job.state}"
 
 
 class Saver:
@@ -189,7 +153,7 @@ class Saver:
         saved = [outcome for outcome in outcomes if outcome.ok]
         text = f"{len(saved)} of {len(children)} saved"
         bad = [f"{o.job.name}: {o.text}" for o in outcomes if not o.ok]
-        bad += [f"{c.name}: {_why_none(c)}" for c in children if c.state not in HAS_FILE]
+        bad += [f"{c.name}: {why_none(c)}" for c in children if c.state not in HAS_FILE]
         if bad:
             text = clean("; ".join([text, *bad]))
         if not wanted or len(saved) < len(wanted):
@@ -267,6 +231,7 @@ class Saver:
         finished = await unbroken(part.recall)
         if finished is not None:
             return finished, None  # only the ledger's word was missing
+        self._report(part.size, part.side.total)
         transfer = Transfer(
             job,
             self._seat.vendor,

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -20,6 +19,7 @@ from reportdash.engine.files import Part
 from reportdash.engine.folders import NoSpace, size_text
 from reportdash.engine.names import UNKNOWN_EXTENSION, extension_of
 from reportdash.engine.published import Source, pick_file
+from reportdash.engine.ranges import continues, length, strong_etag
 from reportdash.engine.watching import Limits, Stalled, Watch, unbroken, watched
 from reportdash.errors import BadPayload, CallFailed, Throttled, Unreachable
 from reportdash.model import Body, Job, LocalFile, Signed, Verified
@@ -30,9 +30,6 @@ from reportdash.plain import clean
 from reportdash.vendors.contract import Vendor
 
 _REFUSED = frozenset({400, 401, 403, 404, 410})
-_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
-_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", re.ASCII)
-_LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
 _Begin: TypeAlias = Callable[[bytes], Awaitable[None]]
 
 
@@ -189,7 +186,7 @@ class Transfer:
         None: the answer is the exact rest of the part. Raises _Again or TransferFailed for everything else.
         """
         part, headers, status = self.part, stream.headers, stream.status
-        if status == 206 and ranged and _continues(headers, part, link):
+        if status == 206 and ranged and continues(headers, part, link):
             await unbroken(part.reserve)
             return None
         if status in (206, 416):
@@ -205,15 +202,14 @@ class Transfer:
             raise _Again(f"the storage answered HTTP {status}", wait=wait, unreachable=True)
         if status != 200:
             raise TransferFailed(f"the storage answered HTTP {status}")
-        total = _length(headers)
+        total = length(headers)
         if total is not None:
             self._too_large(total, None)
         spec, media = self.job.spec, headers.get("content-type")
         expected = content.expected_extension(
             headers, filename=link.filename, url=link.url, format_=spec.format if spec else None
         )
-        etag = headers.get("etag", "").strip()
-        strong = etag if _ETAG.fullmatch(etag) else None
+        strong = strong_etag(headers)
         extension = content.extension_for(expected, headers)
 
         async def begin(head: bytes) -> None:
@@ -238,10 +234,11 @@ class Transfer:
 
         async def flush() -> None:
             nonlocal pending, held, begin, flushed
+            batch = b"".join(pending)
             if begin is not None:
-                await begin(b"".join(pending)[: content.HEAD])
+                await begin(batch[: content.HEAD])
                 begin = None
-            batch, pending, held = pending, [], 0
+            pending, held = [], 0
             if batch:
                 await unbroken(lambda: part.append(batch))
             self._highest = max(self._highest, part.size)
@@ -373,22 +370,6 @@ class Transfer:
             self._waits(None)
 
 
-def _continues(headers: Mapping[str, str], part: Part, link: Signed) -> bool:
-    """Whether a 206 is exactly the rest of the very version we have the beginning of."""
-    side, size = part.side, part.size
-    found = _RANGE.fullmatch(headers.get("content-range", "").strip())
-    if found is None or headers.get("etag", "").strip() != side.etag or link.checksum != side.checksum:
-        return False
-    first, last, total = (int(n) for n in found.groups())
-    fits = first == size and total == side.total and size <= last < total
-    return fits and _length(headers) in (None, last - first + 1)
-
-
-def _length(headers: Mapping[str, str]) -> int | None:
-    found = headers.get("content-length", "").strip()
-    return int(found) if _LENGTH.fullmatch(found) else None
-
-
 def _retry(error: CallFailed) -> _Again:
     """A failed call that may go better the next time."""
     text = clean(error.text)
@@ -402,5 +383,5 @@ def _retry(error: CallFailed) -> _Again:
 def _copy(source: Source, part: Part, size: int) -> int:
     block = source.read(size)
     if block:
-        part.append([block])
+        part.append(block)
     return len(block)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -14,6 +14,8 @@ from reportdash.engine.folders import FLOOR
 from reportdash.net.offloop import aside
 
 T = TypeVar("T")
+
+HANGING = 1.5
 
 
 @dataclass(slots=True, frozen=True)
@@ -113,17 +115,23 @@ async def watched(clock: Clock, limits: Limits) -> AsyncIterator[Watch]:
 async def unbroken(work: Callable[[], T]) -> T:
     """Run blocking `work` in a thread and wait for its end even when cancelled.
 
-    A file must not be closed under a thread that still writes to it.
+    A file must not be closed under a thread that still writes to it. A disk that hangs is waited for no
+    longer than `HANGING` seconds, or the program could not end.
     """
     running = asyncio.ensure_future(aside(work))
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
-        while not running.done():
-            try:
-                await asyncio.wait({running})
-            except asyncio.CancelledError:
-                continue
-        if not running.cancelled():
-            running.exception()  # looked at, so that it is not reported as lost
+        loop = asyncio.get_running_loop()
+        until = loop.time() + HANGING
+        while not running.done() and loop.time() < until:
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({running}, timeout=until - loop.time())
+        running.add_done_callback(_look_at)
         raise
+
+
+def _look_at(done: asyncio.Future[T]) -> None:
+    """So that an error nobody waits for any more is not reported as lost."""
+    if not done.cancelled():
+        done.exception()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import hashlib
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from reportdash.engine import watching
+from reportdash.engine.files import Part
 from reportdash.engine.watching import Limits
 from reportdash.errors import Exit, Throttled
 from reportdash.model import ArtifactState, Body, Signed, Verified
@@ -353,3 +356,26 @@ async def test_stop_keeps_the_part_and_says_so_in_the_ledger(tmp_path: Path) -> 
         shelf.before = None
         outcome = await bench.downloads.fetch(job.id)
         assert outcome.ok and shelf.sent == 100_000
+
+
+async def test_a_disk_that_hangs_does_not_hold_up_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, free = threading.Event(), threading.Event()
+
+    def hang(*_: object) -> None:
+        stuck.set()
+        free.wait(30)
+
+    monkeypatch.setattr(watching, "HANGING", 0.05)
+    monkeypatch.setattr(Part, "append", hang)
+    try:
+        async with lending(tmp_path, Shelf(data(1000))) as (bench, _):
+            job = await bench.job()
+            waiting = asyncio.ensure_future(bench.downloads.fetch(job.id))
+            await asyncio.to_thread(stuck.wait, 30)
+            await bench.downloads.stop()
+            assert "kept" in (await waiting).text
+            assert bench.downloads.busy() == 0
+    finally:
+        free.set()

@@ -35,7 +35,7 @@ def filled(folder: Path, content: bytes = b"1,2\n", job: str = "aaaaaa", etag: s
     part = opened(folder, job)
     assert part.recall() is None
     part.restart(etag=etag, total=len(content), extension="csv")
-    part.append([content])
+    part.append(content)
     return part
 
 
@@ -187,7 +187,7 @@ def test_a_part_with_a_second_name_is_never_written_to(tmp_path: Path) -> None:
     again = opened(tmp_path)
     assert again.recall() is None
     again.restart(etag='"v2"', total=3, extension="csv")
-    again.append([b"new"])
+    again.append(b"new")
     again.close()
     assert (tmp_path / "kept.csv").read_bytes() == b"1,2\n"
 
@@ -223,8 +223,8 @@ def test_after_a_power_loss_only_what_was_synced_is_gone_on_with(
     part = opened(tmp_path)
     part.recall()
     part.restart(etag='"v1"', total=5000, extension="csv")
-    part.append([b"a" * 1000])
-    part.append([b"b" * 500])
+    part.append(b"a" * 1000)
+    part.append(b"b" * 500)
     part.close()
     same = opened(tmp_path)
     same.recall()
@@ -234,7 +234,7 @@ def test_after_a_power_loss_only_what_was_synced_is_gone_on_with(
     later = opened(tmp_path)
     later.recall()
     assert later.size == 1000
-    later.append([b"c"])
+    later.append(b"c")
     later.close()
     assert (tmp_path / HIDDEN).read_bytes() == b"a" * 1000 + b"c"
 
@@ -331,7 +331,7 @@ def test_reserved_blocks_do_not_show_in_the_size_and_are_given_back(tmp_path: Pa
     part = opened(tmp_path)
     part.recall()
     part.restart(etag='"v1"', total=3_000_000, extension="csv")
-    part.append([b"x" * 1000])
+    part.append(b"x" * 1000)
     path = tmp_path / HIDDEN
     reserved = path.stat()
     part.close()
@@ -355,7 +355,7 @@ def test_the_disk_is_never_filled_below_the_floor(
 
     def write(part: Part) -> None:
         part.restart(etag='"v1"', total=total, extension="csv")
-        part.append([b"x" * 3000])
+        part.append(b"x" * 3000)
 
     part = Part.open(tmp_path, STEM, "aaaaaa", floor=200_000)
     part.recall()
