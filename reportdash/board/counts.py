@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(slots=True, frozen=True)
-class Counts:
+class Counts(NamedTuple):
     """The numbers of the header, over all jobs; `shown` of `total` pass the filter.
 
     `expiring` of those to save run out soon, the first of them at `soonest` (seconds since the epoch).

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 
-
-@dataclass(slots=True)
 class Delta:
-    """What a change did: slots whose row may look different, and whether rows stand elsewhere."""
+    """`touched`: slots whose row may look different; `moved`: rows stand elsewhere.
 
-    touched: set[int] = field(default_factory=set)
-    moved: bool = False
-    rebuild: bool = False
-    """The change is too large for single moves: run `rebuild`."""
+    `rebuild`: the change is too large for single moves, the whole order has to be made anew.
+    """
+
+    __slots__ = ("moved", "rebuild", "touched")
+
+    def __init__(self, touched: set[int] | None = None, *, rebuild: bool = False) -> None:
+        self.touched = touched if touched is not None else set()
+        self.moved = False
+        self.rebuild = rebuild

@@ -5,7 +5,6 @@ A line is made of words and keys; a key stands as the id of its action, so that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from reportdash.board.units import clock_text
@@ -22,8 +21,7 @@ class KeyOf(NamedTuple):
 Line: TypeAlias = tuple[str | KeyOf, ...]
 
 
-@dataclass(slots=True, frozen=True)
-class Explanation:
+class Explanation(NamedTuple):
     """`headline` is the vendor's own words where there are any; `source` whose words and which code.
 
     `check`: it was the look that failed, not the job.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from reportdash.board.states import Face, Role, Weight
@@ -43,8 +42,7 @@ class Fetch(NamedTuple):
     queued: int | None = None
 
 
-@dataclass(slots=True, frozen=True)
-class Group:
+class Group(NamedTuple):
     """What a group's row says of its children."""
 
     done: int = 0
@@ -58,8 +56,7 @@ class Group:
         return self.files > 0 and self.saved == self.files
 
 
-@dataclass(slots=True, frozen=True)
-class Sight:
+class Sight(NamedTuple):
     """What decides the look of a row besides the job: the time, its account, its download, its estimate."""
 
     now: float

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from typing import NamedTuple
 
 from reportdash.board.states import WORDS, Weight, face
 from reportdash.clock import rfc3339
@@ -21,8 +21,7 @@ class Match(Enum):
     PART = "part"
 
 
-@dataclass(slots=True, frozen=True)
-class FieldSpec:
+class FieldSpec(NamedTuple):
     """`texts(job, account health)`: what the field reads as, casefolded; an absent one is ("",)."""
 
     texts: Callable[[Job, Health], tuple[str, ...]]
@@ -30,8 +29,7 @@ class FieldSpec:
     allowed: tuple[str, ...] = ()
 
 
-@dataclass(slots=True, frozen=True)
-class MeasureSpec:
+class MeasureSpec(NamedTuple):
     """A quantity that can be compared. `of` gives None where a job has none; `parse` raises ValueError."""
 
     of: Callable[[Job, float], float | None]

@@ -7,8 +7,8 @@ Unicode form; the screen swaps them for ASCII where a terminal needs it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 from reportdash.model import ArtifactState, Health, Job, JobState, Stage
 
@@ -49,8 +49,7 @@ class Weight(IntEnum):
     OVER = 2
 
 
-@dataclass(slots=True, frozen=True)
-class Face:
+class Face(NamedTuple):
     """How a state looks in its row."""
 
     glyph: str
@@ -132,8 +131,7 @@ def face(job: Job, *, saved: bool | None = None, fetching: bool | None = None, s
     return FACES[state]
 
 
-@dataclass(slots=True, frozen=True)
-class HealthFace:
+class HealthFace(NamedTuple):
     """How an account's health looks in the strip; `word` is the short form for narrow screens."""
 
     glyph: str

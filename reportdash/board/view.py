@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from reportdash.board import fields
 from reportdash.board.counts import Counts
 from reportdash.board.delta import Delta
 from reportdash.board.facts import next_moment
 from reportdash.board.order import DESCENDING, RUN, SLICE, Column, Key, key, place, portions, urgency
-from reportdash.board.query import EVERYTHING, Query
 from reportdash.board.records import Records
 from reportdash.board.selection import Selection
 from reportdash.model import Account, Job
+
+if TYPE_CHECKING:
+    # The language is read when the first filter comes.
+    from reportdash.board.query import Query
 
 FLOOD = 250
 """Changes taken in between two chances for a key."""
@@ -33,7 +35,7 @@ class View:
     def __init__(self) -> None:
         self.records = Records()
         self.rows = array("I")
-        self.query = EVERYTHING
+        self.query: Query | None = None
         self.column = Column.STATE
         self.reverse = False
         self.closed: set[int] = set()
@@ -70,7 +72,7 @@ class View:
         delta = Delta()
         for account in accounts:
             records.accounts[account.name] = account
-            delta.rebuild |= self.query.by_health
+            delta.rebuild |= self.query is not None and self.query.by_health
         moves: set[int] = set()
         for job in sorted(jobs, key=lambda job: job.parent is not None):
             before = records.slot_of.get(job.id, -1)
@@ -112,7 +114,7 @@ class View:
     def tick(self, now: float, *, hold: bool = False) -> Delta:
         """Let time pass: what expires soon rises, and a filter by time is looked at again."""
         self.now = now
-        delta = Delta(rebuild=self.query.by_time)
+        delta = Delta(rebuild=self.query is not None and self.query.by_time)
         rang = set(self.records.rung(now))
         delta.touched |= rang
         self._move({self.group_of(slot) for slot in rang}, delta, hold=hold)
@@ -137,11 +139,11 @@ class View:
         parent = self.records.parent_of.get(slot, -1)
         return parent if parent >= 0 else slot
 
-    def set_query(self, query: Query) -> None:
-        """Another filter; `rebuild` carries it out."""
-        self.query = query
+    def set_query(self, query: Query | None) -> None:
+        """Another filter, None for none; `rebuild` carries it out."""
+        self.query = query or None
         self._rebuilding = True
-        if not query.by_words:
+        if not self._by_words:
             self._hays = []
 
     def set_order(self, column: Column, reverse: bool = False) -> None:
@@ -179,7 +181,7 @@ class View:
         self._grow()
         # What is new from here on is placed after the last slice.
         count = len(records.jobs)
-        if not self.query:
+        if self.query is None:
             self._matched[:] = bytes(job is not None for job in records.jobs)
         else:
             for slot in range(count):
@@ -270,17 +272,23 @@ class View:
         missing = len(self.records.jobs) - len(self._matched)
         self._matched.extend(bytes(max(0, missing)))
         self._keys.extend([None] * (len(self.records.jobs) - len(self._keys)))
-        if self.query.by_words:
+        if self._by_words:
             self._hays.extend([None] * (len(self.records.jobs) - len(self._hays)))
 
+    @property
+    def _by_words(self) -> bool:
+        return self.query is not None and self.query.by_words
+
     def _matches(self, slot: int, job: Job) -> bool:
-        if not self.query:
+        if self.query is None:
             return True
         hay = None
-        if self.query.by_words:
+        if self._by_words:
             hay = self._hays[slot]
             if hay is None:
-                hay = self._hays[slot] = fields.haystack(job)
+                from reportdash.board.fields import haystack
+
+                hay = self._hays[slot] = haystack(job)
         return self.query.matches(job, self.records.health(job), self.now, hay)
 
     def _stands(self, top: int) -> bool:

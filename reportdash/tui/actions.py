@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 Setting: TypeAlias = str | Sequence[str] | bool
 """A `[keys]` value: a key, several, or false for none."""
@@ -21,8 +20,7 @@ class Part(StrEnum):
     APP = "reportdash"
 
 
-@dataclass(slots=True, frozen=True)
-class Action:
+class Action(NamedTuple):
     """Something the operator can do.
 
     `word` is the verb of the footer and the palette; `says` its line in the help. `on_jobs`: it takes the

@@ -7,8 +7,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
 from textual.screen import Screen
@@ -18,17 +19,20 @@ from reportdash.board.states import Role
 from reportdash.board.view import View
 from reportdash.clock import Clock, SystemClock
 from reportdash.errors import Exit
-from reportdash.tui import clipboard, theme
-from reportdash.tui.actions import Action
-from reportdash.tui.attention import Attention
-from reportdash.tui.commands import Commands
-from reportdash.tui.details import Subject
-from reportdash.tui.live import Live
-from reportdash.tui.operator import Operator
-from reportdash.tui.ports import EnginePort, FirstRows, Look, NoRows, OpenEngine
+from reportdash.tui import theme
+from reportdash.tui.ports import Look, NoRows, OpenEngine
 from reportdash.tui.screens.board import BoardScreen
 from reportdash.tui.terminal import TerminalDriver
 from reportdash.tui.text import Pen
+
+if TYPE_CHECKING:
+    from reportdash.tui.actions import Action
+    from reportdash.tui.attention import Attention
+    from reportdash.tui.below import EnginePort, FirstRows
+    from reportdash.tui.commands import Commands
+    from reportdash.tui.details import Subject
+    from reportdash.tui.live import Live
+    from reportdash.tui.operator import Operator
 
 
 class Dashboard(App[int], inherit_bindings=False):
@@ -65,12 +69,36 @@ class Dashboard(App[int], inherit_bindings=False):
         self.board = BoardScreen(look, view, self.pen)
         self.board.config = config
         self.board.configured = bool(first.accounts or first.jobs) or open_engine is not None
-        self.commands = Commands(self)
-        self.operator = Operator(self)
-        self.attention = Attention(view.records, self._write)
-        self.live = Live(self, open_engine, first.rev)
+        self._open_engine = open_engine
+        self._first_rev = first.rev
         self._failed: BaseException | None = None
         self._stopping = False
+
+    # What keys and data need; made after the first paint.
+
+    @cached_property
+    def commands(self) -> Commands:
+        from reportdash.tui.commands import Commands
+
+        return Commands(self)
+
+    @cached_property
+    def operator(self) -> Operator:
+        from reportdash.tui.operator import Operator
+
+        return Operator(self)
+
+    @cached_property
+    def attention(self) -> Attention:
+        from reportdash.tui.attention import Attention
+
+        return Attention(self.board.view.records, self._write)
+
+    @cached_property
+    def live(self) -> Live:
+        from reportdash.tui.live import Live
+
+        return Live(self, self._open_engine, self._first_rev)
 
     # Life.
 
@@ -216,6 +244,8 @@ class Dashboard(App[int], inherit_bindings=False):
 
     def copy_text(self, text: str) -> bool:
         """To the operator's clipboard; False when the terminal could not take it."""
+        from reportdash.tui import clipboard
+
         sequence = clipboard.sequence(text, os.environ)
         if sequence is None:
             return False

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from reportdash.board.order import Column
 
@@ -22,8 +22,7 @@ PANE_HEIGHT = 30
 """With this many lines (and WIDE) the detail pane stands below the table."""
 
 
-@dataclass(slots=True, frozen=True)
-class Place:
+class Place(NamedTuple):
     """A column on the screen."""
 
     column: Column

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from textwrap import wrap
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from reportdash.board import facts
 from reportdash.board.explain import Explanation, KeyOf, Line, explain
@@ -34,8 +33,7 @@ FACTS_AT = 106
 FACTS_WIDTH = 33
 
 
-@dataclass(slots=True, frozen=True)
-class Known:
+class Known(NamedTuple):
     """What the ledger keeps of a job beside its row; None: not read yet."""
 
     history: tuple[Event, ...] = ()
@@ -44,23 +42,21 @@ class Known:
     same_error: int = 0
 
 
-@dataclass(slots=True, frozen=True)
-class Subject:
+class Subject(NamedTuple):
     """One job with everything its details are made from. `title`: the vendor's name for people."""
 
     job: Job
     face: Face
     sight: Sight
     title: str
-    known: Known = field(default_factory=Known)
+    known: Known = Known()
     slots: str = ""
 
     def explanation(self) -> Explanation | None:
         return explain(self.job, self.known.error, self.sight.account, self.title, self.sight.now)
 
 
-@dataclass(slots=True, frozen=True)
-class Tab:
+class Tab(NamedTuple):
     """A tab: `label` with its count; `lines` for a width."""
 
     name: str

@@ -15,13 +15,13 @@ from reportdash.board.facts import Fetch
 from reportdash.errors import Problem
 from reportdash.model import Job, JobState
 from reportdash.tui.details import Known
-from reportdash.tui.ports import EnginePort, OpenEngine
 from reportdash.tui.widgets.accounts import Slots
 from reportdash.tui.widgets.header import Mode
 
 if TYPE_CHECKING:
     from reportdash.ledger.reads import Changes
     from reportdash.tui.app import Dashboard
+    from reportdash.tui.ports import EnginePort, OpenEngine
 
 FLUSH = 0.1
 """Seconds between two flushes of data, at least."""

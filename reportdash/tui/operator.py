@@ -16,10 +16,10 @@ from reportdash.board.units import plural
 from reportdash.errors import Problem
 from reportdash.model import HAS_FILE, Job
 from reportdash.tui.actions import Action
-from reportdash.tui.ports import EnginePort
 
 if TYPE_CHECKING:
     from reportdash.tui.app import Dashboard
+    from reportdash.tui.ports import EnginePort
 
 DIALOGS = {
     "delete": "reportdash.tui.screens.delete",

@@ -1,112 +1,34 @@
-"""What the screen needs from below, as protocols: the engine is imported late and handed in."""
+"""What the screen is handed: how it looks, the first rows, and how to open the engine.
+
+The protocols of what lies below are in `below`; they are looked up here when somebody asks for one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from reportdash.model import Account, Event, Exchange, Job, LastError, Spec
 from reportdash.tui.actions import Keymap
 from reportdash.tui.glyphs import Glyphs
 from reportdash.tui.theme import Palette
 from reportdash.tui.widgets.filter import SavedView, saved_views
 
 if TYPE_CHECKING:
-    from reportdash.ledger.reads import Changes
+    from reportdash.model import Account, Job
+    from reportdash.tui.below import EnginePort as EnginePort
+    from reportdash.tui.below import FirstRows as FirstRows
+    from reportdash.tui.below import LedgerPort as LedgerPort
 
 
-class LedgerPort(Protocol):
-    """The ledger, as the screen reads it."""
+def __getattr__(name: str) -> Any:
+    # A protocol costs time to make, and before the first paint nobody needs one.
+    if name in ("EnginePort", "FirstRows", "LedgerPort"):
+        from reportdash.tui import below
 
-    @property
-    def owner(self) -> str: ...
-    async def changed_since(self, rev: int) -> Changes: ...
-    async def wait(self, rev: int, timeout: float) -> bool: ...
-    async def history(self, job_id: str) -> list[Event]: ...
-    async def exchanges(self, job_id: str) -> list[Exchange]: ...
-    async def last_error(self, job_id: str) -> LastError | None: ...
-    async def slots_used(self, account: str) -> int: ...
-    async def accounts(self) -> list[Account]: ...
-    async def by_reference(self, account: str, reference: str) -> Job | None: ...
-    async def owner_alive(self, owner: str) -> bool: ...
-
-
-class ProgressPort(Protocol):
-    """One download under way."""
-
-    @property
-    def bytes(self) -> int: ...
-    @property
-    def total(self) -> int | None: ...
-    @property
-    def place(self) -> int | None: ...
-
-
-class DownloadsPort(Protocol):
-    """The downloads of this process."""
-
-    def progress(self) -> Mapping[str, ProgressPort]: ...
-    def start(self, job_id: str) -> None: ...
-    def intact(self, job: Job) -> bool: ...
-    def busy(self) -> int: ...
-
-
-class ChainPort(Protocol):
-    """Where credentials live, as the login needs it."""
-
-    async def stores(self) -> Sequence[Any]: ...
-    async def where(self, account: str, vendor: str, fields: Sequence[Sequence[str]]) -> str: ...
-    async def keep(
-        self, account: str, vendor: str, values: Mapping[str, str], origin: str | Iterable[str], store: str
-    ) -> str: ...
-    async def remove(self, account: str, vendor: str) -> bool: ...
-
-
-class SeatPort(Protocol):
-    """One account in the engine."""
-
-    @property
-    def vendor(self) -> Any: ...
-    @property
-    def slots(self) -> int | None: ...
-
-
-class EnginePort(Protocol):
-    """The engine: everything a key can set going."""
-
-    @property
-    def ledger(self) -> LedgerPort: ...
-    @property
-    def downloads(self) -> DownloadsPort: ...
-    @property
-    def accounts(self) -> Mapping[str, Any]: ...
-    @property
-    def read_only(self) -> bool: ...
-    @property
-    def settings(self) -> Any: ...
-    def polled_here(self) -> set[str]: ...
-    def requests_per_minute(self) -> int: ...
-    def changes_per_second(self) -> float: ...
-    async def poll_now(self, job_ids: Iterable[str]) -> Any: ...
-    async def pause(self, account: str, paused: bool) -> Any: ...
-    def can(self, action: str, job: Job) -> Any: ...
-    @property
-    def chain(self) -> ChainPort: ...
-    async def submit(self, account: str, spec: Spec, *, name: str | None = None) -> Any: ...
-    async def resend(self, job_id: str) -> Any: ...
-    async def track(
-        self, account: str, reference: str, *, name: str | None = None, for_: str | None = None
-    ) -> Job: ...
-    async def adopt(self, account: str) -> list[Job]: ...
-    async def try_credential(self, account: str, values: Mapping[str, str]) -> None: ...
-    async def logged_in(self, account: str) -> None: ...
-    async def logged_out(self, account: str) -> None: ...
-    async def is_unsaved(self, job: Job) -> bool: ...
-    async def delete(self, job_id: str, *, unsaved: bool = False) -> Any: ...
-    async def forget(self, job_id: str, *, unsaved: bool = False) -> Any: ...
+        return getattr(below, name)
+    raise AttributeError(name)
 
 
 OpenEngine: TypeAlias = Callable[[], AbstractAsyncContextManager[Any]]
@@ -117,19 +39,7 @@ with a sentence. It is called after the first paint; what it imports, it imports
 """
 
 
-class FirstRows(Protocol):
-    """What the ledger holds at the start."""
-
-    @property
-    def rev(self) -> int: ...
-    @property
-    def jobs(self) -> Sequence[Job]: ...
-    @property
-    def accounts(self) -> Sequence[Account]: ...
-
-
-@dataclass(slots=True, frozen=True)
-class NoRows:
+class NoRows(NamedTuple):
     """An empty ledger, or none yet."""
 
     rev: int = 0
@@ -141,17 +51,29 @@ FIRST_TITLES = {"7g": "7G", "sigma": "Sigma", "webadmit": "WebAdMIT", "talkdesk"
 """For the first paint, which comes before any vendor is imported."""
 
 
-@dataclass(slots=True)
 class Look:
-    """What is known before the first paint, from a first glance at the config."""
+    """What is known before the first paint, from a first glance at the config.
 
-    palette: Palette
-    glyphs: Glyphs = "unicode"
-    keymap: Keymap = field(default_factory=Keymap)
-    views: tuple[SavedView, ...] = field(default_factory=lambda: saved_views(()))
-    titles: Mapping[str, str] = field(default_factory=lambda: dict(FIRST_TITLES))
-    """Vendors' names as people read them, by the name the config uses; the engine's own names follow."""
-    themes: Path | None = None
-    """The folder of the operator's own themes."""
-    show_changes: bool = False
-    """Whether the header shows the changes seen each second in place of requests, as in the demo."""
+    `titles`: vendors' names as people read them, by the name the config uses; the engine's own names follow.
+    `themes`: the folder of the operator's own themes. `show_changes`: the header shows the changes seen each
+    second in place of requests, as in the demo.
+    """
+
+    def __init__(
+        self,
+        palette: Palette,
+        glyphs: Glyphs = "unicode",
+        keymap: Keymap | None = None,
+        views: tuple[SavedView, ...] | None = None,
+        *,
+        titles: Mapping[str, str] = FIRST_TITLES,
+        themes: Path | None = None,
+        show_changes: bool = False,
+    ) -> None:
+        self.palette = palette
+        self.glyphs = glyphs
+        self.keymap = keymap if keymap is not None else Keymap()
+        self.views = views if views is not None else saved_views(())
+        self.titles = titles
+        self.themes = themes
+        self.show_changes = show_changes

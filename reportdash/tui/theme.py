@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.color import Color
 from rich.style import Style
@@ -22,8 +22,7 @@ class ThemeError(ValueError):
     """A theme file that cannot be used; its text is a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class Paint:
+class Paint(NamedTuple):
     """One role's colour (None: the terminal's own) and attributes."""
 
     color: str | None = None
@@ -32,14 +31,14 @@ class Paint:
     reverse: bool = False
 
 
-@dataclass(frozen=True)
 class Palette:
     """A theme. `style()` is what every segment on the screen is made with."""
 
-    name: str
-    dark: bool
-    roles: Mapping[Role, Paint]
-    _made: dict[tuple[Role, Role, bool, bool], Style] = field(default_factory=dict, compare=False, repr=False)
+    def __init__(self, name: str, dark: bool, roles: Mapping[Role, Paint]) -> None:
+        self.name = name
+        self.dark = dark
+        self.roles = roles
+        self._made: dict[tuple[Role, Role, bool, bool], Style] = {}
 
     @property
     def ansi(self) -> bool:

@@ -13,7 +13,7 @@ from reportdash.errors import Problem
 from reportdash.model import Account, Health, Job
 from reportdash.tui.screens.dialog import BLANK, Button, Dialog, Row, Words, words
 from reportdash.tui.screens.form import Form, paragraph
-from reportdash.tui.text import cut_middle, key_run, muted, strong, text_run
+from reportdash.tui.text import cut_middle, muted, strong, text_run
 from reportdash.tui.widgets.accounts import NO_KEY
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Roster(Form[None]):
         for place, name in enumerate(self.names[top : top + shown], top):
             rows.append(self._line(name, place == self.at, columns))
         if len(self.names) > shown:
-            rows.append(words(muted(f"{self.at + 1} of {len(self.names)} accounts"), at=2))
+            rows.append(words(muted(f"{self.at + 1} of {len(self.names)} accounts")))
         return [*rows, BLANK, *self._details(cells), *self.note_rows(cells)]
 
     def _line(self, name: str, here: bool, columns: Sequence[tuple[str, int]]) -> Words:
@@ -149,8 +149,7 @@ class Roster(Form[None]):
             "Slots": muted(self.slots.get(name, "")),
             "Polled": muted(self.polled(name)),
         }
-        pieces = [(0, (key_run("▌" if here else " "),))]
-        return Words([*pieces, *((at, (values[column],)) for column, at in columns)])
+        return Words([(at, (values[column],)) for column, at in columns], cursor=here)
 
     def polled(self, name: str) -> str:
         """Who polls the account."""
@@ -276,7 +275,7 @@ class LogOut(Dialog[str]):
 
 
 def _columns(cells: int) -> list[tuple[str, int]]:
-    """The columns and where they begin, after the cursor's bar."""
+    """The columns and where they begin."""
     if cells >= ROOMY:
-        return [("Account", 2), ("Vendor", 18), ("Health", 32), ("Key", 64), ("Slots", 88), ("Polled", 98)]
-    return [("Account", 2), ("Vendor", 15), ("Health", 26), ("Slots", cells - 8)]
+        return [("Account", 0), ("Vendor", 17), ("Health", 32), ("Key", 64), ("Slots", 88), ("Polled", 98)]
+    return [("Account", 0), ("Vendor", 14), ("Health", 26), ("Slots", cells - 8)]

@@ -15,7 +15,7 @@ from reportdash.tui.text import key_run, muted, text_run
 
 if TYPE_CHECKING:
     from reportdash.tui.app import Dashboard
-    from reportdash.tui.ports import EnginePort
+    from reportdash.tui.below import EnginePort
 
 AT_ONCE = 32
 """Saved files looked at side by side."""
@@ -86,6 +86,9 @@ def ask(
         try:
             cases = await weigh(engine, jobs, verb)
         finally:
+            if notice.done():
+                app.board.status.notice = ()
+                app.board.show_cursor()
             notice.cancel()
         if app.screen is not before:
             # Another dialog was opened meanwhile: that one is what the operator looks at.

@@ -15,7 +15,6 @@ from textual.screen import Screen
 from reportdash.board import facts
 from reportdash.board.delta import Delta
 from reportdash.board.facts import Fetch, Run
-from reportdash.board.query import EVERYTHING, Query, QueryError, parse
 from reportdash.board.states import Role
 from reportdash.board.view import View
 from reportdash.model import HAS_FILE, Account, Job
@@ -346,6 +345,8 @@ class BoardScreen(Screen[None], inherit_bindings=False):
 
     def refilter(self, *, anew: bool = False) -> None:
         """Apply the saved view and the filter line together; `anew`: even when that is the same query."""
+        from reportdash.board.query import Query, QueryError, parse
+
         self.filter_error = ""
         try:
             base = parse(self.look.views[self.active_view].query)
@@ -355,9 +356,9 @@ class BoardScreen(Screen[None], inherit_bindings=False):
             self.filter_error = error.text
             self.show_frame()
             return
-        query = Query((*base.terms, *own.terms))
+        query = Query((*base.terms, *own.terms)) or None
         if anew or query != self.view.query:
-            self.view.set_query(query or EVERYTHING)
+            self.view.set_query(query)
             self.rebuild()
         else:
             self.show_frame()

@@ -34,9 +34,11 @@ EDGE = 4
 
 @dataclass(slots=True, eq=False)
 class Words:
-    """A line of words at columns, counted from where the dialog's words begin."""
+    """A line of words at columns, counted from where the dialog's words begin. `cursor`: it is the chosen one
+    of a list."""
 
     pieces: Pieces = ()
+    cursor: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -221,7 +223,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
 
     def _row(self, row: Row, frame: int) -> Strip:
         if isinstance(row, Words):
-            return self._inside(row.pieces, frame)
+            return self._at_cursor(row.pieces, frame) if row.cursor else self._inside(row.pieces, frame)
         here = _same(row, self.focused_item)
         if isinstance(row, Fold):
             return self._fold(row, frame, here)
@@ -230,18 +232,20 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
             label = Run(row.label, Role.STRONG, bold=True) if row.chosen else Run(row.label, Role.TEXT)
             mark = Run(sign, Role.ACCENT, bold=True) if row.chosen or here else Run(sign, Role.TEXT)
             pieces = [(0, (mark,)), (4, (label,)), (row.at, (muted(row.about),))]
-            if not here:
-                return self._inside(pieces, frame)
-            bar = Run("│", Role.ACCENT)
-            shifted = [(2 + at, runs) for at, runs in pieces]
-            return self.pen.join(
-                [
-                    (EDGE - 2, [(0, (bar,))], Role.BG),
-                    (frame - 2 * EDGE + 4, [(0, (Run("▌", Role.ACCENT),)), *shifted], Role.CURSOR),
-                    (EDGE - 2, [(EDGE - 3, (bar,))], Role.BG),
-                ]
-            )
+            return self._at_cursor(pieces, frame) if here else self._inside(pieces, frame)
         return self._field(row, frame, here)
+
+    def _at_cursor(self, pieces: Pieces, frame: int) -> Strip:
+        """A line on the cursor's ground, its bar before it."""
+        bar = Run("│", Role.ACCENT)
+        shifted = [(2 + at, runs) for at, runs in pieces]
+        return self.pen.join(
+            [
+                (EDGE - 2, [(0, (bar,))], Role.BG),
+                (frame - 2 * EDGE + 4, [(0, (Run("▌", Role.ACCENT),)), *shifted], Role.CURSOR),
+                (EDGE - 2, [(EDGE - 3, (bar,))], Role.BG),
+            ]
+        )
 
     def _fold(self, row: Fold, frame: int, here: bool) -> Strip:
         if not here:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from reportdash.board.facts import Run
 from reportdash.board.states import Role
 from reportdash.errors import Problem
-from reportdash.tui.ports import EnginePort
 from reportdash.tui.screens.dialog import BLANK, CANCEL, Button, Choice, Dialog, Field, Row, Words, words
 from reportdash.tui.text import safe
 from reportdash.tui.widgets.pick import Pick
 
 if TYPE_CHECKING:
     from reportdash.tui.app import Dashboard
+    from reportdash.tui.ports import EnginePort
 
 T = TypeVar("T")
 

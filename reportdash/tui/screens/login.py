@@ -217,9 +217,12 @@ class Login(Form[None]):
             if isinstance(lines[0], Words):
                 lines[0] = Words([(0, (Run("▲", Role.WARN),)), *lines[0].pieces])
             rows += lines
-            if rest and not self.fills:
-                more = rest.strip()
+            # The environment has its own line below; a small screen is told the cause alone.
+            more = rest.split(";" if self.fills else ", or set REPORTDASH_SECRET")[0].strip()
+            if more:
                 rows += paragraph(f"{more[:1].upper()}{more[1:]}.", cells, Role.MUTED, at=2)
+        if broken and not self.fills:
+            rows.append(BLANK)
         rows.append(words(ask))
         rows += [] if self.fills else [BLANK]
         rows += self._choices

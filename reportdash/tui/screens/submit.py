@@ -142,7 +142,7 @@ class Submit(Form[None]):
 
     def keys(self) -> Sequence[tuple[str, str]]:
         if self.focused_item in (self.account, self.format):
-            return (("esc", "cancel"), ("tab", "next"), ("←→", "another"), ("enter", "submit"))
+            return (("esc", "cancel"), ("←→", "another"), ("enter", "submit"))
         return (("esc", "cancel"), ("tab", "next"), ("enter", "submit"))
 
     def spec(self) -> Spec:
@@ -215,9 +215,9 @@ class Unsure(Dialog[None]):
         seat = self.dashboard.engine.accounts.get(job.account) if self.dashboard.engine is not None else None
         safe = seat is not None and seat.vendor.replays_safely
         again = (
-            "with the same key; a report that runs already is not started twice"
+            "same key; what runs already is not started twice"
             if safe
-            else "with the same key; if the first one arrived, it may run twice"
+            else "same key; if the first arrived, it may run twice"
         )
         return [
             *paragraph(f"{job.name} was sent to {title} at {at}, and no answer came.", cells),

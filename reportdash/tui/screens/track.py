@@ -100,7 +100,7 @@ class Track(Form[None]):
 
     def keys(self) -> Sequence[tuple[str, str]]:
         if self.focused_item is self.account:
-            return (("esc", "cancel"), ("tab", "next"), ("←→", "another"), ("enter", "follow"))
+            return (("esc", "cancel"), ("←→", "another"), ("enter", "follow"))
         return (("esc", "cancel"), ("tab", "next"), ("enter", "follow"))
 
     def typed(self, key: str, character: str | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from textual.strip import Strip
 
@@ -19,8 +19,7 @@ NO_KEY = "no key yet"
 """What the account's row says when there never was a credential."""
 
 
-@dataclass(slots=True, frozen=True)
-class Slots:
+class Slots(NamedTuple):
     """Jobs an account has at its vendor, of those the vendor runs at once."""
 
     used: int

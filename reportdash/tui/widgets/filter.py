@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from textual.strip import Strip
 
@@ -15,8 +15,7 @@ from reportdash.tui.widgets.edit import LineEdit
 from reportdash.tui.widgets.lines import Lines
 
 
-@dataclass(slots=True, frozen=True)
-class SavedView:
+class SavedView(NamedTuple):
     """A query with a name, under one of the digits."""
 
     name: str
