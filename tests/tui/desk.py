@@ -106,6 +106,11 @@ class Desk:
 
         await self.until(shown)
 
+    @property
+    def asking(self) -> bool:
+        """Whether a dialog is on the screen."""
+        return isinstance(self.app.screen, Dialog)
+
     def select(self, *jobs: Job) -> None:
         self.app.board.view.selection.add(job.id for job in jobs)
 

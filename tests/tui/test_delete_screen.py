@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+
+import pytest
 
 from reportdash.model import Health, Job, JobState, replace
 from reportdash.simulator.wire import Reply
-from reportdash.tui.screens.delete import Delete
 from tests.tui.desk import Desk, desk, job_in, saved_job
 
 S = JobState
@@ -21,10 +23,10 @@ async def test_cancel_sends_nothing(tmp_path: Path) -> None:
         job = await job_in(at, 1, S.FAILED, "failed")
         await at.ask("x")
         await at.press("enter")
-        assert at.app.screen is at.app.board
+        assert not at.asking
         await at.ask("x")
         await at.press("escape")
-        assert at.app.screen is at.app.board
+        assert not at.asking
         assert unsent(at)
         assert (await at.row(job)).state is S.FAILED
 
@@ -59,7 +61,7 @@ async def test_an_unsaved_report_is_kept_unless_the_word_is_typed(tmp_path: Path
         dialog = await at.ask("x")
         assert dialog.buttons() == []
         await at.press("tab", "enter")
-        assert at.app.screen is at.app.board, "there is nothing but Cancel to press"
+        assert not at.asking, "there is nothing but Cancel to press"
         await at.ask("x")
         await at.press("u")
         await at.write("delet")
@@ -78,7 +80,7 @@ async def test_d_saves_first_and_deletes_nothing(tmp_path: Path) -> None:
         job = await job_in(at, 1, S.READY)
         await at.ask("x")
         await at.press("d")
-        assert at.app.screen is at.app.board
+        assert not at.asking
 
         async def saved() -> bool:
             return (await at.row(job)).saved
@@ -211,7 +213,7 @@ async def test_a_refused_key_is_said_and_no_dialog_comes(tmp_path: Path) -> None
         await shut(at, job)
         await at.press("x")
         await at.until(lambda: at.notice == "x: key refused: log in to main first (l)")
-        assert at.app.screen is at.app.board
+        assert not at.asking
 
 
 async def test_where_the_vendor_has_no_delete_the_reason_is_said(tmp_path: Path) -> None:
@@ -220,32 +222,47 @@ async def test_where_the_vendor_has_no_delete_the_reason_is_said(tmp_path: Path)
         await at.on_board(job)
         await at.press("x")
         assert "Sigma has no delete; f forgets the row here" in at.text
-        assert at.app.screen is at.app.board
+        assert not at.asking
 
 
-async def test_two_presses_open_one_dialog(tmp_path: Path) -> None:
+async def test_a_slow_disk_holds_up_no_key_and_two_presses_open_one_dialog(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with desk(tmp_path) as at:
         await job_in(at, 1, S.FAILED, "failed")
-        await at.press("x", "x")
-        await at.until(lambda: isinstance(at.app.screen, Delete))
+        await job_in(at, 2, S.FAILED, "failed")
+        answered, real = asyncio.Event(), at.rig.engine.is_unsaved
+
+        async def slow(job: Job) -> bool:
+            await answered.wait()
+            return await real(job)
+
+        monkeypatch.setattr(at.rig.engine, "is_unsaved", slow)
+        await at.press("x", "down", "x")
+        assert not at.asking
+        assert at.app.board.view.cursor_row == 1
+        await at.until(lambda: at.notice == "looking at the saved files")
+        answered.set()
+        await at.until(lambda: at.asking)
+        assert at.notice == ""
         await at.press("escape")
-        await at.pilot.pause()
-        assert at.app.screen is at.app.board
+        await at.until(lambda: not at.app.operator._tasks)
+        assert not at.asking
 
 
 async def test_a_long_list_is_folded_and_opens_on_enter(tmp_path: Path) -> None:
     async with desk(tmp_path) as at:
         jobs = [await job_in(at, number, S.FAILED, "failed") for number in range(1, 9)]
         at.select(*jobs)
-        dialog_screen = await at.ask("x")
+        await at.ask("x")
         dialog = at.text[at.text.index("Delete 8 selected") :]
         assert "and 3 more" in dialog
         assert not all(dialog.count(job.id) for job in jobs)
         await at.press("shift+tab", "enter")
         assert "and 3 more" not in at.text
-        assert at.app.screen is dialog_screen
+        assert at.asking
         await at.press("enter")
-        assert at.app.screen is at.app.board, "the focus is on Cancel again"
+        assert not at.asking, "the focus is on Cancel again"
         assert unsent(at)
 
 

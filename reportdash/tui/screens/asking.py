@@ -15,7 +15,7 @@ from reportdash.tui.text import key_run, muted, text_run
 
 if TYPE_CHECKING:
     from reportdash.tui.app import Dashboard
-    from reportdash.tui.below import EnginePort
+    from reportdash.tui.ports import EnginePort
 
 AT_ONCE = 32
 """Saved files looked at side by side."""

@@ -19,7 +19,7 @@ from reportdash.tui.text import muted, strong, text_run
 
 if TYPE_CHECKING:
     from reportdash.tui.app import Dashboard
-    from reportdash.tui.below import EnginePort
+    from reportdash.tui.ports import EnginePort
 
 AT_ONCE = 4
 """Deletes under way at one account."""

@@ -18,7 +18,7 @@ from reportdash.tui.text import muted, strong, text_run
 
 if TYPE_CHECKING:
     from reportdash.tui.app import Dashboard
-    from reportdash.tui.below import EnginePort
+    from reportdash.tui.ports import EnginePort
 
 
 class Forget(PlanDialog):
