@@ -174,7 +174,8 @@ class Ledger:
     ) -> Job:
         """Run `fn` on the fresh row inside the write transaction; None from it changes nothing.
 
-        `fn` runs in the ledger's thread: it must be pure. Returns when committed; durable: alone and synced.
+        `fn` runs in the ledger's thread, perhaps twice: it must be pure. Returns when committed; durable:
+        alone and synced.
         Raises LeaseLost, KeyError, Problem (disk full), and what `fn` raises. See `Verbs.change`.
         """
         return await self._thread.write(

@@ -96,16 +96,16 @@ class Store(Reads):
         if self.as_it_lies:
             self._open_again()
         try:
-            self._begin(durable)
-            results = [self._one_change(change) for change in changes]
-            self._end()
+            results = self._run(changes, durable)
+            if results is None:  # once more, each behind a savepoint
+                results = self._run(changes, durable, savepoints=True)
         except SQLITE_ERRORS as error:
             self._rollback()
             raise explain(error, self.path) from error
         except BaseException:
             self._rollback()
             raise
-        return results
+        return results or []
 
     def write(self, change: Callable[[], T], *, durable: bool = True) -> T:
         """One change in a transaction of its own; raises what it raises."""
@@ -120,7 +120,8 @@ class Store(Reads):
 
     def add_many(self, jobs: Iterable[Job]) -> int:
         """`Verbs.add_many`, in one transaction."""
-        return self.write(lambda: self.verbs.add_many(jobs), durable=False)
+        many = list(jobs)  # a change may be run twice
+        return self.write(lambda: self.verbs.add_many(many), durable=False)
 
     def change(self, job_id: str, fn: Callable[[Job], Job | None], **how: Any) -> Job:
         """`Verbs.change`, on the disk when it returns."""
@@ -135,20 +136,37 @@ class Store(Reads):
         self.verbs.noted.clear()
         self.verbs.last_rev = self._first_rev = self.rev()
 
-    def _one_change(self, change: Callable[[], Any]) -> Any:
-        noted = len(self.verbs.noted)
-        self.db.execute("SAVEPOINT change")
-        try:
-            result = change()
-        except Exception as error:
-            if not self.db.in_transaction:
-                raise  # SQLite undid the whole of it (disk full): no neighbour is left to save
-            self.db.execute("ROLLBACK TO change")
-            self.db.execute("RELEASE change")
-            del self.verbs.noted[noted:]
-            return Failed(explain(error, self.path) if isinstance(error, SQLITE_ERRORS) else error)
-        self.db.execute("RELEASE change")
-        return result
+    def _run(
+        self, changes: Sequence[Callable[[], Any]], durable: bool, *, savepoints: bool = False
+    ) -> list[Any] | None:
+        """One transaction with all changes; None when one failed half done and there was no savepoint.
+
+        Nearly every change that fails does so before it has written (a stale fence, no such job), so a
+        savepoint around each would be paid for nothing.
+        """
+        self._begin(durable)
+        results: list[Any] = []
+        for change in changes:
+            noted, written = len(self.verbs.noted), self.db.total_changes
+            if savepoints:
+                self.db.execute("SAVEPOINT change")
+            try:
+                results.append(change())
+            except Exception as error:
+                if not self.db.in_transaction:
+                    raise  # SQLite undid the whole of it (disk full): no neighbour is left to save
+                if savepoints:
+                    self.db.execute("ROLLBACK TO change")
+                elif self.db.total_changes != written:
+                    self._rollback()
+                    return None
+                del self.verbs.noted[noted:]
+                known = isinstance(error, SQLITE_ERRORS)
+                results.append(Failed(explain(error, self.path) if known else error))
+            if savepoints:
+                self.db.execute("RELEASE change")
+        self._end()
+        return results
 
     def _end(self) -> None:
         if self.verbs.last_rev != self._first_rev:

@@ -28,8 +28,8 @@ BATCH_SECONDS = 0.05
 """How long a write waits for company."""
 BATCH_WRITES = 100
 """Writes in one commit at most."""
-REST_SECONDS = 0.05
-"""How long the file is left to other processes after a slow batch, at most."""
+REST = 0.1
+"""How long the file is left to other processes after a batch, as a part of the time the batch took."""
 LOOK_SECONDS = 0.5
 """How often other processes' commits are looked for."""
 
@@ -168,7 +168,7 @@ class LedgerThread:
         self._commit_batch(batch)
         # On a slow disk batches would follow each other without a gap, and nobody else would get the lock.
         ended = time.monotonic()
-        self._rest_until = ended + min(ended - now, REST_SECONDS)
+        self._rest_until = ended + (ended - now) * REST
 
     def _commit_batch(self, batch: list[Pending]) -> None:
         for start in range(0, len(batch), BATCH_WRITES):
