@@ -253,10 +253,8 @@ class Reads:
     def open_intents(self, account: str | None = None) -> list[Job]:
         """Jobs with an intent, the oldest intent first."""
         where, args = ("account = ? AND ", (account,)) if account is not None else ("", ())
-        jobs = self._many(
-            f"SELECT {JOB} FROM jobs WHERE {where}intent IS NOT NULL AND {_LIVE} ORDER BY seq", args
-        )
-        return sorted(jobs, key=lambda job: job.intent.at if job.intent else 0.0)
+        jobs = self._many(f"SELECT {JOB} FROM jobs WHERE {where}intent IS NOT NULL AND {_LIVE}", args)
+        return sorted(jobs, key=lambda job: (job.intent.at if job.intent else 0.0, job.rev))
 
     def slots_used(self, account: str) -> int:
         """Jobs that hold one of the vendor's slots, and submits of any process that may be under way."""
