@@ -34,7 +34,7 @@ from reportdash.errors import (
 )
 from reportdash.ledger import Ledger
 from reportdash.lifecycle import fold_gone
-from reportdash.model import HAS_FILE, Artifact, ArtifactState, Job, LastError, Verified, replace
+from reportdash.model import HAS_FILE, Artifact, ArtifactState, Job, JobState, LastError, Verified, replace
 from reportdash.net.guard import Guard, Resolver, is_loopback
 from reportdash.net.offloop import aside
 from reportdash.plain import clean
@@ -294,7 +294,9 @@ class Saver:
         now = self._clock.now()
 
         def saved(row: Job) -> Job:
-            return replace(row, artifact=artifact, message=note or row.message, updated_at=now)
+            # What the vendor says of a trouble is worth more than our note about the content.
+            message = note if note and row.state is JobState.READY else row.message
+            return replace(row, artifact=artifact, message=message, updated_at=now)
 
         over = last is not None and last.kind == "download"
         return await self._ledger.change(job_id, saved, durable=True, what=what, clear_error=over)

@@ -12,7 +12,7 @@ import pytest
 
 from reportdash.engine.content import no_rows, wrong_start, wrong_whole
 from reportdash.errors import Exit
-from reportdash.model import ArtifactState, Signed, Spec
+from reportdash.model import ArtifactState, JobState, Signed, Spec
 from tests.engine.shelf import QUICK, Shelf, bench, data, lending
 from tests.net.lying import Asked, Liar, Peer, always
 
@@ -123,6 +123,8 @@ async def test_a_header_without_rows_is_said_and_the_state_stays(tmp_path: Path)
         job = await bench.job()
         outcome = await bench.downloads.fetch(job.id)
         assert (outcome.job.message, outcome.job.state) == ("no rows in the file", job.state)
+        warned = await bench.job("bbbbbb", state=JobState.NOTIFY_FAILED, message="mailbox is full")
+        assert (await bench.downloads.fetch(warned.id)).job.message == "mailbox is full"
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "deflate, gzip"])
