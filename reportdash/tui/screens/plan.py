@@ -69,6 +69,7 @@ class PlanDialog(Dialog[Agreed]):
         self.unlocked = False
         self.complaint = ""
         self._unfolded: set[int] = set()
+        self._job_rows: dict[tuple[int, int, int], list[Row]] = {}
         self._fields: dict[str, Field] = {}
         self._unsaved = {placed.job.id for placed in plan.placed if placed.case.unsaved}
 
@@ -173,7 +174,13 @@ class PlanDialog(Dialog[Agreed]):
         jobs = group.jobs
         hidden = 0 if number in self._unfolded or len(jobs) <= FOLDED else len(jobs) - FOLDED
         indent = at if cells >= ROOMY else 2
-        rows += [_job_row(job, self._copy(job), cells, indent) for job in jobs[: len(jobs) - hidden]]
+        shown = (number, len(jobs) - hidden, cells)
+        if shown not in self._job_rows:
+            # The list is frozen, and may be long: its rows are made once for each width.
+            self._job_rows[shown] = [
+                _job_row(job, self._copy(job), cells, indent) for job in jobs[: len(jobs) - hidden]
+            ]
+        rows += self._job_rows[shown]
         if hidden:
             rows.append(Fold(f"and {digits(hidden)} more", f"unfold {number}", at=indent))
         return rows
