@@ -47,6 +47,7 @@ class Records:
         self._tally = [0] * len(Kind)
         self._alarms: list[tuple[float, int]] = []
         self._orphans: dict[str, list[int]] = {}
+        self._soon: tuple[int, float | None] | None = None
         self.forgotten = 0
 
     # Taking in.
@@ -155,7 +156,9 @@ class Records:
         job = self.jobs[slot]
         assert job is not None
         self._count(slot, -1)
-        self.expiring.discard(slot)
+        if slot in self.expiring:
+            self.expiring.discard(slot)
+            self._soon = None
         self.kinds[slot] = _GONE
         self.jobs[slot] = None
         self.forgotten += 1
@@ -176,6 +179,8 @@ class Records:
         kind = fixed if fixed is not None and slot not in self.children else int(self.face(slot).kind)
         alarm = job.expires_at is not None and kind in (Kind.SAVE, Kind.LOOK)
         soon = alarm and expires_soon(job, now)
+        if soon or slot in self.expiring:
+            self._soon = None
         # What is past its alarm and still not expiring never will be (an expired row): it rings no more.
         if alarm and not soon and (at := alarm_at(job)) > now:
             heapq.heappush(self._alarms, (at, slot))
@@ -209,11 +214,7 @@ class Records:
     def counts(self, shown: int) -> Counts:
         """The header's numbers; `shown` is for the view to say."""
         tally = self._tally
-        soon = [
-            job.expires_at
-            for slot in self.expiring
-            if self.kinds[slot] == Kind.SAVE and (job := self.jobs[slot]) is not None and job.expires_at
-        ]
+        expiring, soonest = self._soon = self._soon or self._expiring_now()
         return Counts(
             failed=tally[Kind.FAILED],
             look=tally[Kind.LOOK],
@@ -221,9 +222,18 @@ class Records:
             working=tally[Kind.WORKING],
             total=sum(tally),
             shown=shown,
-            expiring=len(soon),
-            soonest=min(soon, default=None),
+            expiring=expiring,
+            soonest=soonest,
         )
+
+    def _expiring_now(self) -> tuple[int, float | None]:
+        """How many of those to save expire soon, and when the first of them does."""
+        moments = [
+            job.expires_at
+            for slot in self.expiring
+            if self.kinds[slot] == Kind.SAVE and (job := self.jobs[slot]) is not None and job.expires_at
+        ]
+        return len(moments), min(moments, default=None)
 
     # Looking at one.
 
