@@ -8,6 +8,8 @@ is not touched at all.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
+from operator import attrgetter
 
 from reportdash.model import FINAL, HAS_FILE, SETTLED, Health, IntentKind, Job, JobState, Seen, Stage, replace
 
@@ -211,11 +213,10 @@ def enter(job: Job, state: JobState, now: float) -> Job:
     return replace(job, state=state, settled_at=settled_at)
 
 
-_BOOKKEEPING = {"seen_at": None, "checks": 0, "updated_at": None, "next_poll_at": None, "rev": 0}
+_BOOKKEEPING = {"seen_at", "checks", "updated_at", "next_poll_at", "rev"}
+_visible = attrgetter(*(field.name for field in fields(Job) if field.name not in _BOOKKEEPING))
 
 
 def _stamp(old: Job, new: Job, now: float) -> Job:
     """`updated_at` moves only when something an operator can see has changed."""
-    if replace(old, **_BOOKKEEPING) == replace(new, **_BOOKKEEPING):  # type: ignore[arg-type]
-        return new
-    return replace(new, updated_at=now)
+    return new if _visible(old) == _visible(new) else replace(new, updated_at=now)
