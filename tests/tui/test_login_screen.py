@@ -116,6 +116,25 @@ async def test_a_vendor_that_repeats_the_secret_does_not_bring_it_to_the_screen(
             assert not path.is_file() or CANARY.encode() not in path.read_bytes()
 
 
+async def test_words_that_carry_the_secret_are_masked_whoever_says_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(tmp_path, accounts=("calls",)) as at:
+        await shut(at, "calls")
+        await form_of(at)
+
+        async def refused(*args: object) -> None:
+            raise AuthFailed(f"no client with {CANARY}")
+
+        monkeypatch.setattr(at.rig.engine, "try_credential", refused)
+        await paste(at, "nobody")
+        await at.press("tab")
+        await paste(at, CANARY)
+        await at.press("enter")
+        await at.shows("refused the key: no client with •••.")
+        assert CANARY not in at.app.export_screenshot()
+
+
 async def test_escape_while_trying_stops_the_try_and_leaves_what_was_typed(tmp_path: Path) -> None:
     async with desk(tmp_path, accounts=("calls",)) as at:
         keys = (await shut(at, "calls"))["calls"]
@@ -130,6 +149,7 @@ async def test_escape_while_trying_stops_the_try_and_leaves_what_was_typed(tmp_p
         assert "trying…" in at.text
         await at.press("x", "escape")
         assert form.is_current
+        assert not form.busy
         assert "nothing was kept" in at.text
         assert form.fields["client_secret"].edit.text == keys["client_secret"]
         hang.release()

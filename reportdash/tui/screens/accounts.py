@@ -110,12 +110,15 @@ class Roster(Form[None]):
             await ledger.wait(rev, LOOK_AGAIN)
 
     async def _find_keys(self, names: Sequence[str]) -> None:
-        """Where each key lives: one after the other, as one look at the keyring serves them all."""
+        """Where each key lives, all at once: the keyring is opened a single time for them."""
         chain = self.engine.chain
-        for name in names:
+
+        async def find(name: str) -> None:
             seat = self.engine.accounts[name]
             self.places[name] = await chain.where(name, seat.vendor.name, seat.settings.secret_fields())
             self.redraw()
+
+        await asyncio.gather(*map(find, names))
 
     # What it shows.
 
