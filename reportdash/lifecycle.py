@@ -11,7 +11,19 @@ from collections.abc import Sequence
 from dataclasses import fields
 from operator import attrgetter
 
-from reportdash.model import FINAL, HAS_FILE, SETTLED, Health, IntentKind, Job, JobState, Seen, Stage, replace
+from reportdash.model import (
+    FINAL,
+    HAS_FILE,
+    NO_ROWS,
+    SETTLED,
+    Health,
+    IntentKind,
+    Job,
+    JobState,
+    Seen,
+    Stage,
+    replace,
+)
 
 GONE_POLLS = 3
 GONE_SECONDS = 600.0
@@ -49,6 +61,8 @@ def fold(job: Job, seen: Seen, now: float, ttl: float | None = None) -> Job:
         note = f"went back from {job.state}"
     if state is JobState.DELETED and not ours:
         note = "remote"
+    if job.message == NO_ROWS and job.saved and state is job.state:
+        message = NO_ROWS  # what we found in the file outlives the vendor's unchanged words
     expires_at = seen.expires_at or job.expires_at
     if expires_at is None and ttl is not None and job.submitted_at is not None:
         expires_at = job.submitted_at + ttl

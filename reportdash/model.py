@@ -53,6 +53,10 @@ FINAL = frozenset({JobState.DELETED, JobState.EXPIRED})
 OCCUPIES_SLOT = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.FINALIZING})
 
 
+NO_ROWS = "no rows in the file"
+"""The message of a saved report without rows; its state stays what the vendor says."""
+
+
 class Health(StrEnum):
     """How our last look went. bad_payload belongs to a job, the others to its account."""
 
@@ -391,6 +395,7 @@ __all__ = [
     "FINAL",
     "HAS_FILE",
     "ID_ALPHABET",
+    "NO_ROWS",
     "OCCUPIES_SLOT",
     "SETTLED",
     "Account",

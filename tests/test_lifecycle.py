@@ -19,6 +19,7 @@ from reportdash.lifecycle import (
 from reportdash.model import (
     FINAL,
     HAS_FILE,
+    NO_ROWS,
     SETTLED,
     Artifact,
     ArtifactState,
@@ -323,3 +324,12 @@ def test_entering_a_final_state_leaves_nothing_to_do() -> None:
     )
     after = enter(before, JobState.DELETED, NOW)
     assert (after.intent, after.prior, after.next_poll_at) == (None, None, None)
+
+
+def test_what_was_found_in_a_saved_file_outlives_the_vendors_unchanged_words() -> None:
+    saved = Artifact(ArtifactState.SAVED, path="/r/a.csv", bytes=9, total=9)
+    row = replace(job(JobState.READY), message=NO_ROWS, artifact=saved)
+    again = fold(row, Seen(JobState.READY, "complete", "Report has been successfully completed!"), NOW)
+    assert again.message == NO_ROWS
+    unsaved = replace(row, artifact=None)
+    assert fold(unsaved, Seen(JobState.READY, "complete", "done"), NOW).message == "done"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reportdash.cli.output import say
 from reportdash.clock import SystemClock
 from reportdash.errors import Exit, UsageProblem
 from reportdash.ledger import FILE_NAME
@@ -75,18 +76,21 @@ def place(args: argparse.Namespace, *, screen: bool = False) -> Place:
 async def engine(args: argparse.Namespace, *, download_ready: bool = False) -> AsyncIterator[Engine]:
     """The engine on this run's ledger, stopped and flushed whatever happens."""
     async with engine_at(place(args), download_ready=download_ready) as running:
+        if running.ledger.rescued is not None:
+            say(running.ledger.rescued.text)
         yield running
 
 
 @asynccontextmanager
 async def engine_at(here: Place, *, download_ready: bool = False) -> AsyncIterator[Engine]:
-    """The engine at a place that is known already."""
+    """The engine at a place that is known already. A damaged ledger is set aside and its jobs brought back:
+    `ledger.rescued` tells."""
     from reportdash.credentials import Chain
     from reportdash.engine.runtime import Engine
     from reportdash.ledger import Ledger
 
     clock = SystemClock()
-    ledger = await Ledger.open(here.ledger, clock=clock)
+    ledger = await Ledger.open(here.ledger, clock=clock, rescue=True)
     commands = {
         name: account.credential_command
         for name, account in here.settings.accounts.items()

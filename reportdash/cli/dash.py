@@ -56,6 +56,8 @@ def dashboard(args: argparse.Namespace) -> int:
             return
         async with engine_at(here) as running:
             running.poll()
+            if running.ledger.rescued is not None:
+                app.board.say(running.ledger.rescued.text)
             yield running
 
     app = _app(

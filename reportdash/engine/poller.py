@@ -177,6 +177,7 @@ class Poller:
                 if clock.monotonic() >= next_prune:
                     next_prune = clock.monotonic() + PRUNE_EVERY
                     await ledger.prune(clock.now() - self._keep_days * DAY)
+                    await ledger.back_up()
             except (Problem, OSError) as error:
                 log.warning("housekeeping stumbled: %s", error)
             except Exception:

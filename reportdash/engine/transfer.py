@@ -22,7 +22,7 @@ from reportdash.engine.published import Source, pick_file
 from reportdash.engine.ranges import continues, length, strong_etag
 from reportdash.engine.watching import Limits, Stalled, Watch, unbroken, watched
 from reportdash.errors import BadPayload, CallFailed, Throttled, Unreachable
-from reportdash.model import Body, Job, LocalFile, Signed, Verified
+from reportdash.model import NO_ROWS, Body, Job, LocalFile, Signed, Verified
 from reportdash.net import storage
 from reportdash.net.guard import Guard
 from reportdash.net.pacing import parse_retry_after
@@ -346,7 +346,7 @@ class Transfer:
                 await self._drop()
                 raise _Again(wrong, fresh_link=True, refused=True)
             if note is None and content.no_rows(whole, extension):
-                note = "no rows in the file"
+                note = NO_ROWS
         return Arrived(extension or UNKNOWN_EXTENSION, verified, note)
 
     async def _room(self, full: NoSpace, patience: float, endless: Callable[[], bool]) -> None:

@@ -16,7 +16,7 @@ from json.scanner import py_make_scanner  # type: ignore[attr-defined]
 from typing import Any
 
 from reportdash.errors import BadPayload, CallFailed, NotFound, SlotsFull, VendorRefused
-from reportdash.model import Body, JobState, Seen, Signed, Submitted
+from reportdash.model import NO_ROWS, Body, JobState, Seen, Signed, Submitted
 from reportdash.net.http import Reply
 from reportdash.vendors import answers
 from reportdash.vendors.contract import pick, word
@@ -125,7 +125,7 @@ def parse_report(reply: Reply) -> Body | Signed:
     except (ValueError, RecursionError) as error:  # a lone surrogate has no UTF-8
         raise BadPayload(reply.unreadable(), status=reply.status) from error
     return Body(
-        _chunks(encoded), "json", total=len(encoded), note="no rows in the file" if _no_rows(data) else None
+        _chunks(encoded), "json", total=len(encoded), note=NO_ROWS if _no_rows(data) else None
     )
 
 

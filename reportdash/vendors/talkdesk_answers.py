@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from reportdash.errors import BadPayload, VendorRefused
-from reportdash.model import Body, JobState, Seen, Submitted
+from reportdash.model import NO_ROWS, Body, JobState, Seen, Submitted
 from reportdash.net.http import Reply
 from reportdash.vendors import answers
 from reportdash.vendors.contract import pick, word
@@ -159,7 +159,7 @@ def parse_download(reply: Reply) -> Body:
     if isinstance(pick(answer, "entries"), list):
         empty = answers.integer(pick(answer, "total")) == 0 or not pick(answer, "entries")
         return Body(
-            _chunks(reply.body), "json", total=len(reply.body), note="no rows in the file" if empty else None
+            _chunks(reply.body), "json", total=len(reply.body), note=NO_ROWS if empty else None
         )
     seen = parse_job(answer, reply)
     raise VendorRefused(
