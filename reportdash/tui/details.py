@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from textwrap import wrap
 from typing import NamedTuple, TypeAlias
@@ -103,7 +104,7 @@ def _beside(left: list[Pieces], right: list[tuple[str, str]], cells: int) -> lis
     rows = [[(0, (muted(name),)), (12, (text_run(value),))] for name, value in right]
     if cells < 100:
         return [*left, [], *[[(2 + x, runs) for x, runs in row] for row in rows]] if left else _indented(rows)
-    at = FACTS_AT if cells >= FACTS_AT + FACTS_WIDTH else cells - FACTS_WIDTH - 1
+    at = _facts_at(cells)
     out: list[Pieces] = []
     for number in range(max(len(left), len(rows))):
         pieces = list(left[number]) if number < len(left) else []
@@ -111,6 +112,25 @@ def _beside(left: list[Pieces], right: list[tuple[str, str]], cells: int) -> lis
             pieces += [(at + x, runs) for x, runs in rows[number]]
         out.append(pieces)
     return out
+
+
+def _facts_at(cells: int) -> int:
+    return FACTS_AT if cells >= FACTS_AT + FACTS_WIDTH else cells - FACTS_WIDTH - 1
+
+
+def flow(runs: Iterable[Run], cells: int) -> list[list[Run]]:
+    """Runs broken into lines of at most `cells`, between words."""
+    lines: list[list[Run]] = [[]]
+    taken = 0
+    for run in runs:
+        for word in re.findall(r"\s*\S+|\s+", run.text):
+            if taken + len(word) > cells and word[0].isspace():
+                lines.append([])
+                taken = 0
+                word = word.lstrip()
+            lines[-1].append(run._replace(text=word))
+            taken += len(word)
+    return lines
 
 
 def _indented(rows: Sequence[Pieces]) -> list[Pieces]:
@@ -142,7 +162,7 @@ def error_lines(subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]:
         return overview_lines(subject, cells)
     role = Role.WARN if told.check or subject.job.state is not JobState.FAILED else Role.BAD
     bar = (2, (Run("▌", role),))
-    room = (FACTS_AT if cells >= FACTS_AT + FACTS_WIDTH else cells) - 6
+    room = (_facts_at(cells) if cells >= 100 else cells) - 6
     out: list[Pieces] = [[bar, (4, (strong(text),))] for text in _wrapped(told.headline, room, 2)]
     out.append([bar, (4, (muted(told.source),))])
     indent = 18 if cells >= 80 else 4
@@ -150,9 +170,10 @@ def error_lines(subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]:
         out.append([])
         if indent == 4:
             out.append([(2, (muted(title),))])
-        for number, line in enumerate(said[:2]):
+        flowing = [part for line in said[:2] for part in flow(_said(line, keymap), room + 6 - indent - 2)]
+        for number, runs in enumerate(flowing):
             head = [(2, (muted(title),))] if number == 0 and indent > 4 else []
-            out.append([*head, (indent, _said(line, keymap))])
+            out.append([*head, (indent, runs)])
     return _beside(out, _facts(subject), cells)
 
 

@@ -17,6 +17,7 @@ from textual.strip import Strip
 
 from reportdash.board.facts import Run
 from reportdash.board.states import Role
+from reportdash.board.units import plural
 from reportdash.tui.columns import PANE_HEIGHT
 from reportdash.tui.paint import paint_now
 from reportdash.tui.text import Pen, cut, length, muted, safe, strong, width
@@ -185,7 +186,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         lines += [self._inside((), frame)] * (height - len(lines) - len(foot) - 3)
         if len(rows) > shown:
             more = len(rows) - shown - self.scroll_top
-            said = f"{more} more lines  ↓" if more else "↑"
+            said = f"{plural(more, 'more line')}  ↓" if more else "↑"
             lines[-1] = self._inside(((room - width(said), (muted(said),)),), frame)
         lines += [self._row(row, frame) for row in foot]
         lines += [self._inside((), frame), self._button_line(frame), self._bottom(frame)]

@@ -39,6 +39,9 @@ class Help(Dialog[None]):
                 if action.part is not part or action.id.startswith("view_"):
                     continue
                 keys = self.keymap.shown_all(action.id)
+                if not keys:
+                    # Without a key it is found in the palette, by its name.
+                    continue
                 rows.append(Words([(0, (key_run(keys),)), (14, (text_run(action.says),))]))
             if part is Part.FIND:
                 first, last = self.keymap.shown("view_1"), self.keymap.shown("view_9")

@@ -8,6 +8,7 @@ from textual.strip import Strip
 
 from reportdash.board.facts import Run
 from reportdash.board.states import Role, Weight
+from reportdash.board.units import plural
 from reportdash.tui import details
 from reportdash.tui.actions import Keymap
 from reportdash.tui.details import Subject, Tab
@@ -79,7 +80,7 @@ class Detail(Lines):
         lines += [self.pen.strip(pieces, cells) for pieces in seen]
         lines += [self.pen.blank(cells)] * (self.size.height - len(lines))
         if len(body) > self.scroll + self.page:
-            more = f"{len(body) - self.scroll - self.page} more lines"
+            more = f"{plural(len(body) - self.scroll - self.page, 'more line')}"
             last = seen[-1] if seen else []
             lines[len(seen) + 1] = self.pen.strip([*last, (cells - 1 - len(more), (muted(more),))], cells)
         self.show(lines)
