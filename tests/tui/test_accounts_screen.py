@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from reportdash.clock import ManualClock
+from reportdash.engine.runtime import Engine
 from reportdash.model import Health, replace
+from reportdash.simulator import Simulator
+from reportdash.tui import theme
+from reportdash.tui.actions import Keymap
+from reportdash.tui.app import Dashboard
+from reportdash.tui.ports import Look
 from reportdash.tui.screens.accounts import LogOut, Roster
 from reportdash.tui.screens.login import Login
-from tests.tui.desk import Desk, desk
+from reportdash.tui.widgets.filter import saved_views
+from tests.engine.rig import START, Rig
+from tests.tui.desk import Desk, ScreenClock, desk
 
 FIELDS = [("client_id", "client_secret")]
 
@@ -114,3 +125,27 @@ async def test_many_accounts_scroll_with_the_cursor(tmp_path: Path) -> None:
         assert "9 of 9 accounts" in at.text
         await at.press("home")
         assert "▌ main" in at.text
+
+
+async def test_a_dashboard_that_ends_with_the_list_open_ends_well(tmp_path: Path) -> None:
+    """As on a hang-up: the ledger is closed while the list still waits for its changes."""
+    clock = ManualClock(START)
+    async with Simulator(now=clock.now, published_dir=tmp_path / "published") as sim:
+        rig = Rig(sim, clock, tmp_path)
+        rig.account("main")
+        engine = await rig.start()
+
+        @asynccontextmanager
+        async def open_engine() -> AsyncIterator[Engine]:
+            yield engine
+            await rig.close()
+
+        look = Look(theme.load(theme.DEFAULT), "unicode", Keymap({}), saved_views(()))
+        app = Dashboard(look, None, open_engine, clock=ScreenClock(clock))
+        async with app.run_test(size=(140, 40)) as pilot:
+            at = Desk(rig, app, pilot)
+            await at.until(lambda: app.engine is not None)
+            await roster(at)
+            app.leave()
+            await at.until(lambda: app._exit)
+        assert app.return_value == 0

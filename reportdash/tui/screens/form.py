@@ -32,16 +32,11 @@ class Form(Dialog[T]):
     def __init__(self, dashboard: Dashboard, title: str, *, cells: int = 104) -> None:
         super().__init__(dashboard.pen, title, cells=cells)
         self.dashboard = dashboard
+        engine = dashboard.engine
+        assert engine is not None, "a form is opened only when there is an engine"
+        self.engine: EnginePort = engine
         self.note = ""
         self._work: asyncio.Task[None] | None = None
-
-    @property
-    def engine(self) -> EnginePort:
-        """The engine; a form is opened only when there is one."""
-        engine = self.dashboard.engine
-        if engine is None:
-            raise Problem("the dashboard is being closed")
-        return engine
 
     # What it says.
 
