@@ -1,0 +1,34 @@
+"""For every test: no setting of whoever runs it leaks in, and in CI no missing tool goes unnoticed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+KNOBS = {
+    "REPORTDASH_NO_SKIPS",
+    "REPORTDASH_FAULTS",
+    "REPORTDASH_CANCELS",
+    "REPORTDASH_TEST_DAMAGES",
+    "REPORTDASH_TEST_KILLS",
+}
+"""Variables that are the suite's own."""
+
+for name in [name for name in os.environ if name.startswith("REPORTDASH_") and name not in KNOBS]:
+    del os.environ[name]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With REPORTDASH_NO_SKIPS a test that lacks a tool fails: who runs it promised to install them."""
+    report = yield
+    if report.skipped and os.environ.get("REPORTDASH_NO_SKIPS"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if "not installed" in reason:
+            report.outcome = "failed"
+            report.longrepr = f"{reason}, and REPORTDASH_NO_SKIPS is set"
+    return report
