@@ -17,6 +17,7 @@ from reportdash.board.facts import next_moment
 from reportdash.board.order import DESCENDING, RUN, SLICE, Column, Key, key, place, portions, urgency
 from reportdash.board.records import Records
 from reportdash.board.selection import Selection
+from reportdash.board.sieve import Sieve
 from reportdash.model import Account, Job
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class View:
     def __init__(self) -> None:
         self.records = Records()
         self.rows = array("I")
-        self.query: Query | None = None
+        self.sieve = Sieve(self.records)
         self.column = Column.STATE
         self.reverse = False
         self.closed: set[int] = set()
@@ -46,7 +47,6 @@ class View:
         self._keys: list[Any] = []
         self._keys_fit = False
         self._matched = bytearray()
-        self._hays: list[str | None] = []
         self._held: set[int] = set()
         self._generation = 0
         self._rebuilding = False
@@ -72,7 +72,7 @@ class View:
         delta = Delta()
         for account in accounts:
             records.accounts[account.name] = account
-            delta.rebuild |= self.query is not None and self.query.by_health
+            delta.rebuild |= self.sieve.by_health
         moves: set[int] = set()
         for job in sorted(jobs, key=lambda job: job.parent is not None):
             before = records.slot_of.get(job.id, -1)
@@ -91,8 +91,7 @@ class View:
             slot, new = records.put(job, now)
             if new:
                 self._grow()
-            if self._hays:
-                self._hays[slot] = None
+            self.sieve.changed(slot)
             delta.touched.add(slot)
             group = self.group_of(slot)
             delta.touched.add(group)
@@ -114,7 +113,7 @@ class View:
     def tick(self, now: float, *, hold: bool = False) -> Delta:
         """Let time pass: what expires soon rises, and a filter by time is looked at again."""
         self.now = now
-        delta = Delta(rebuild=self.query is not None and self.query.by_time)
+        delta = Delta(rebuild=self.sieve.by_time)
         rang = set(self.records.rung(now))
         delta.touched |= rang
         self._move({self.group_of(slot) for slot in rang}, delta, hold=hold)
@@ -141,10 +140,8 @@ class View:
 
     def set_query(self, query: Query | None) -> None:
         """Another filter, None for none; `rebuild` carries it out."""
-        self.query = query or None
+        self.sieve.set(query)
         self._rebuilding = True
-        if not self._by_words:
-            self._hays = []
 
     def set_order(self, column: Column, reverse: bool = False) -> None:
         """Another order; `rebuild` carries it out."""
@@ -181,12 +178,11 @@ class View:
         self._grow()
         # What is new from here on is placed after the last slice.
         count = len(records.jobs)
-        if self.query is None:
+        if self.sieve.query is None:
             self._matched[:] = bytes(job is not None for job in records.jobs)
         else:
             for slot in range(count):
-                job = records.jobs[slot]
-                self._matched[slot] = job is not None and self._matches(slot, job)
+                self._matched[slot] = records.jobs[slot] is not None and self.sieve.passes(slot, self.now)
                 if slot % SLICE == SLICE - 1:
                     yield
                     if self._generation != mine:
@@ -272,24 +268,6 @@ class View:
         missing = len(self.records.jobs) - len(self._matched)
         self._matched.extend(bytes(max(0, missing)))
         self._keys.extend([None] * (len(self.records.jobs) - len(self._keys)))
-        if self._by_words:
-            self._hays.extend([None] * (len(self.records.jobs) - len(self._hays)))
-
-    @property
-    def _by_words(self) -> bool:
-        return self.query is not None and self.query.by_words
-
-    def _matches(self, slot: int, job: Job) -> bool:
-        if self.query is None:
-            return True
-        hay = None
-        if self._by_words:
-            hay = self._hays[slot]
-            if hay is None:
-                from reportdash.board.fields import haystack
-
-                hay = self._hays[slot] = haystack(job)
-        return self.query.matches(job, self.records.health(job), self.now, hay)
 
     def _stands(self, top: int) -> bool:
         """Whether a row stands in the table: it matches, or a child of it does."""
@@ -310,7 +288,7 @@ class View:
         if self._rebuilding:
             self._held.add(group)
             return False
-        matched = self._matches(slot, self.records.job(slot))
+        matched = self.sieve.passes(slot, self.now)
         if new or slot != group or matched != self._matched[slot]:
             return True
         return bool(matched) and self._keys[slot] != self._key(slot)
@@ -336,7 +314,7 @@ class View:
         self._keys[group] = self._key(group)
         was = bool(old) and bool(self._matched[group])
         for slot in (group, *self.records.children.get(group, ())):
-            self._matched[slot] = self._matches(slot, self.records.job(slot))
+            self._matched[slot] = self.sieve.passes(slot, self.now)
         block = [group, *self._shown_children(group)] if self._stands(group) else []
         self.shown += (bool(block) and bool(self._matched[group])) - was
         if old:

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from reportdash.board.facts import Fetch
+from reportdash.board.states import Kind, Role
 from reportdash.errors import Problem
 from reportdash.model import Job, JobState
 from reportdash.tui.details import Known
@@ -31,6 +32,8 @@ RATE = 10.0
 """Seconds between two figures of the requests."""
 CONFIG = 2.0
 """Seconds between two looks for a config on the first run."""
+STUMBLE = 1.0
+"""Seconds after a ledger that could not be read."""
 REST = 0.08
 """Seconds the cursor rests on a job before its history is read."""
 MANY = 1000
@@ -52,6 +55,7 @@ class Live:
         self._open = open_engine
         self._open_engine = AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._full: str | None = None
         self._detail: asyncio.Task[None] | None = None
         self._downloads = asyncio.Event()
 
@@ -113,6 +117,11 @@ class Live:
             self.board.titles[seat.vendor.name] = seat.vendor.title
         self.board.view.records.savable = self._savable
         self.app.attention.allow(bell=engine.settings.bell, title=engine.settings.title)
+        # Only now is it known which results no vendor hands out: those ask for nothing.
+        records = self.board.view.records
+        ready = [records.job(slot) for slot, kind in enumerate(records.kinds) if kind == Kind.SAVE]
+        self.board.take([job for job in ready if not self._savable(job)], ())
+        self.app.attention.tell(False, self.board.view.counts())
         self._mode(engine)
         self.board.rearrange()
         self.board.show_all()
@@ -128,6 +137,16 @@ class Live:
         return bool(seat.vendor.can(Action.DOWNLOAD, job))
 
     async def _follow(self, engine: EnginePort) -> None:
+        while True:
+            try:
+                await self._flush(engine)
+            except (Problem, OSError) as error:
+                # A full disk or a long lock: the rows stay, and it is tried again.
+                self.board.say(str(error), role=Role.WARN)
+                await asyncio.sleep(STUMBLE)
+
+    async def _flush(self, engine: EnginePort) -> None:
+        """Take in what changed, then wait for the next change."""
         ledger = engine.ledger
         while True:
             changes = await ledger.changed_since(self.rev)
@@ -156,7 +175,14 @@ class Live:
             self._downloads.set()
 
     def _mode(self, engine: EnginePort) -> None:
-        if engine.read_only:
+        full = engine.downloads.notice
+        if full != self._full:
+            self._full = full
+            if full:
+                self.board.say(full, role=Role.WARN)
+        if full:
+            mode = Mode("disk full", bad=True)
+        elif engine.read_only:
             mode = Mode("read-only")
         elif not engine.accounts or engine.polled_here():
             mode = Mode("live")
@@ -211,6 +237,7 @@ class Live:
                 for job_id, progress in engine.downloads.progress().items()
             }
             self.board.fetches(running)
+            self._mode(engine)
             if running:
                 await asyncio.sleep(PROGRESS)
             else:
@@ -234,12 +261,15 @@ class Live:
     async def _details(self, job: Job, engine: EnginePort) -> None:
         await asyncio.sleep(REST)
         ledger = engine.ledger
-        known = Known(
-            tuple(await ledger.history(job.id)),
-            tuple(await ledger.exchanges(job.id)),
-            await ledger.last_error(job.id),
-            self._same_error(job),
-        )
+        try:
+            known = Known(
+                tuple(await ledger.history(job.id)),
+                tuple(await ledger.exchanges(job.id)),
+                await ledger.last_error(job.id),
+                self._same_error(job),
+            )
+        except (Problem, OSError):
+            return
         kept = self.board.known
         kept.pop(job.id, None)
         kept[job.id] = known

@@ -147,7 +147,13 @@ class Operator:
         job = jobs[0]
         if job.artifact is None or job.artifact.path is None or not job.saved:
             self.app.board.say("nothing is saved yet", role=Role.WARN)
-        elif not engine.downloads.intact(job):
-            self.app.board.say("the file is no longer where it was saved", role=Role.WARN)
-        else:
-            self.app.page_file(job.artifact.path)
+            return
+        path = job.artifact.path
+
+        async def show() -> str:
+            if not await engine.downloads.is_intact(job):
+                return "the file is no longer where it was saved"
+            self.app.page_file(path)
+            return ""
+
+        self.task(show())

@@ -85,6 +85,7 @@ class Downloads:
     running: dict[str, Any] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
     whole: bool = True
+    notice: str | None = None
 
     def progress(self) -> Mapping[str, Any]:
         return self.running
@@ -93,7 +94,7 @@ class Downloads:
         self.started.append(job_id)
         self.running[job_id] = SimpleNamespace(bytes=0, total=100, place=None)
 
-    def intact(self, job: Job) -> bool:
+    async def is_intact(self, job: Job) -> bool:
         return self.whole
 
     def busy(self) -> int:

@@ -392,9 +392,11 @@ async def test_o_says_when_there_is_nothing_to_open_and_opens_what_is_saved(
         await pilot.press("o")
         assert "nothing is saved yet" in screen_text(app)
         await pilot.press("end", "o")
+        await pilot.pause()
         assert opened == ["/srv/reports/file.csv"]
         engine.downloads.whole = False
         await pilot.press("o")
+        await pilot.pause()
         assert "no longer where it was saved" in screen_text(app)
 
 

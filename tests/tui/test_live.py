@@ -227,6 +227,43 @@ async def test_something_ready_rings_and_names_itself_in_the_title() -> None:
         assert written == [], "only what has just become ready rings"
 
 
+async def test_a_result_no_vendor_hands_out_asks_for_nothing_once_that_is_known() -> None:
+    engine = Engine()
+    engine.accounts["main"].vendor.can = lambda action, job=None: False
+    async with board(open_engine=engine.opener(), settled=False) as (app, _pilot):
+        await until(app, "live")
+        app.board._pressed -= 10
+        app.board.settle()
+        slot = app.board.view.records.slot_of["c9j4ea"]
+        assert app.board.view.records.face(slot).weight == 2
+        assert "to save" in screen_text(app), "other accounts still have some"
+
+
+async def test_a_full_disk_stands_in_the_header_with_its_sentence() -> None:
+    engine = Engine()
+    async with board(open_engine=engine.opener()) as (app, _pilot):
+        await until(app, "live")
+        engine.downloads.notice = "disk full: no room for 42 MB in /srv/reports"
+        app.live._mode(engine)
+        text = screen_text(app)
+        assert "disk full: no room" in text and text.splitlines()[0].endswith("disk full")
+
+
+async def test_a_large_ledger_is_taken_in_after_the_first_rows(ledger: Ledger) -> None:
+    many = [
+        rows.job(f"a{n:05}", "main", f"Report {n}", JobState.RUNNING, 60 + n, "incomplete")
+        for n in range(2500)
+    ]
+    await ledger.add_many([replace(job, reference=f"r{job.id}") for job in many])
+    engine = Engine(ledger)
+    first = many[:50]
+    async with board(jobs=first, accounts=[], open_engine=engine.opener(), settled=False) as (app, pilot):
+        app.live.rev = 0
+        await until(app, "2500 of 2500 jobs")
+        await pilot.press("end")
+        assert app.board.view.cursor_row == 2499
+
+
 async def test_a_saved_job_becomes_quiet() -> None:
     async with board() as (app, _pilot):
         app.board._pressed -= 10

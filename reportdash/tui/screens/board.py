@@ -216,7 +216,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
             savable = sum(job.state in HAS_FILE and not job.saved for job in jobs)
             hints = footer.hints(self._window.width, selected=len(chosen), downloads=savable)
         hidden = 0
-        if len(chosen) and (self.view.query or self.view.closed):
+        if len(chosen) and (self.view.sieve.query or self.view.closed):
             slots = [self.view.records.slot_of[job_id] for job_id in chosen]
             hidden = sum(self.view.row_of(slot) is None for slot in slots)
         self.footer.update(hints, self.look.keymap, selected=len(chosen), hidden=hidden)
@@ -357,7 +357,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
             self.show_frame()
             return
         query = Query((*base.terms, *own.terms)) or None
-        if anew or query != self.view.query:
+        if anew or query != self.view.sieve.query:
             self.view.set_query(query)
             self.rebuild()
         else:
