@@ -164,13 +164,13 @@ async def logout(args: argparse.Namespace) -> int:
     async with engine(args) as running:
         seat = running.seat(args.account)
         removed = await running.chain.remove(seat.name, seat.vendor.name)
-        await running.logged_in(seat.name)
         where = await running.chain.where(seat.name, seat.vendor.name, seat.settings.secret_fields())
-        if where == "environment":
+        if where != "environment":
+            await running.logged_out(seat.name)
+            say(f"{seat.name}: {'removed' if removed else 'nothing was stored'}")
+        else:
             say(
                 f"{seat.name}: the environment still carries a credential; "
                 "unset REPORTDASH_SECRET__… to end it"
             )
-        else:
-            say(f"{seat.name}: {'removed' if removed else 'nothing was stored'}")
         return int(Exit.OK)

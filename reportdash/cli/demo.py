@@ -103,7 +103,6 @@ async def _engine(
     hello = await asyncio.to_thread(child.hello)
     await asyncio.to_thread(child.add, known)
     accounts: dict[str, Any] = {}
-    secrets: dict[str, str] = {}
     for name, account in hello["accounts"].items():
         if name not in VENDOR:
             continue
@@ -113,14 +112,16 @@ async def _engine(
             every = max(0.4, min(2.0, 0.5 * len(known) / max(args.changes, 0.1)))
             keys |= {"poll_min": every, "poll_max": every, "max_inflight": 16}
         accounts[name] = registry.account_class(account["vendor"]).model_validate(keys)
-        for field, value in account["secrets"].items():
-            secrets[f"REPORTDASH_SECRET__{name.upper()}__{field.upper()}"] = value
     settings = Settings.model_validate(
         {"download_dir": folder / "reports", "accounts": accounts, "bell": False, "title": False}
     )
     clock = SystemClock()
     ledger = await Ledger.open(folder / FILE_NAME, clock=clock)
-    chain = Chain(environ=secrets, use_keyring=False)
+    chain = Chain(environ={}, use_keyring=False)
+    for name, account in accounts.items():
+        await chain.keep(
+            name, account.vendor, hello["accounts"][name]["secrets"], account.origins(), "memory"
+        )
     running = Engine(
         settings, ledger, chain, clock=clock, paced=args.changes is None, read_only=args.read_only
     )
