@@ -20,8 +20,13 @@ HERE = ["https://api.example:443"]
 CANARY = "canary-7c1f0e"
 
 
+def patient(environ: Environ) -> Chain:
+    """A chain whose keyring may be slow, as on a busy machine: for all tests that are not about waiting."""
+    return Chain(environ=environ, keyring=KeyringProcess(environ, patience=60, total=120))
+
+
 async def keyring_choice(environ: Environ) -> StoreChoice:
-    chain = Chain(environ=environ)
+    chain = patient(environ)
     try:
         return (await chain.stores())[0]
     finally:
@@ -53,7 +58,7 @@ async def child_of(task: asyncio.Task[object], before: set[int]) -> int:
 
 async def test_an_unlocked_keyring_keeps_finds_and_removes(unlock: Callable[..., Environ]) -> None:
     environ = unlock("pw")
-    chain = Chain(environ=environ)
+    chain = patient(environ)
     choice = (await chain.stores())[0]
     assert choice == StoreChoice("keyring", True, "keyring (SecretService): stays on this server, encrypted")
     assert await chain.find("main", "webadmit", FIELDS, HERE) is None
@@ -62,7 +67,7 @@ async def test_an_unlocked_keyring_keeps_finds_and_removes(unlock: Callable[...,
     assert where == "keyring (SecretService)"
     await chain.aclose()
 
-    later = Chain(environ=environ)
+    later = patient(environ)
     found = await later.find("main", "webadmit", FIELDS, HERE)
     assert found is not None
     assert (found.fields["api_key"], found.origin, found.source) == (CANARY, HERE[0], "keyring")
@@ -95,7 +100,7 @@ async def test_a_keyring_that_was_never_unlocked_shows_no_prompt(unlock: Callabl
 
 
 async def test_a_wrong_unlock_password_means_locked(unlock: Callable[..., Environ]) -> None:
-    chain = Chain(environ=unlock("right"))
+    chain = patient(unlock("right"))
     await chain.keep("main", "webadmit", {"api_key": CANARY}, HERE[0], "keyring")
     environ = unlock("wrong")
     choice = await keyring_choice(environ)
@@ -112,13 +117,13 @@ async def test_a_wrong_unlock_password_means_locked(unlock: Callable[..., Enviro
 async def test_a_locked_keyring_is_never_asked_to_prompt(
     unlock: Callable[..., Environ], prompts: Callable[[Environ], Prompts]
 ) -> None:
-    first = Chain(environ=unlock("right"))
+    first = patient(unlock("right"))
     await first.keep("main", "webadmit", {"api_key": CANARY}, HERE[0], "keyring")
     for password in ("wrong", None):
         environ = unlock(password)
         watch = prompts(environ)
         await keyring_choice(environ)
-        chain = Chain(environ=environ)
+        chain = patient(environ)
         with pytest.raises(KeyringTrouble):
             await chain.find("main", "webadmit", FIELDS, HERE)
         assert watch.seen() == []
@@ -138,7 +143,7 @@ async def test_a_bus_without_secrets_service_is_told_apart(bus: Environ) -> None
 
 
 async def test_where_no_keyring_exists_there_is_simply_no_credential(bare: Environ) -> None:
-    chain = Chain(environ=bare)
+    chain = patient(bare)
     assert await chain.find("main", "webadmit", FIELDS, HERE) is None
     assert await chain.where("main", "webadmit", FIELDS) == "none"
     assert await chain.remove("main", "webadmit") is False
@@ -301,7 +306,7 @@ async def test_accounts_that_ask_together_share_one_child(unlock: Callable[..., 
 
 async def test_two_sessions_that_write_at_once_lose_nothing(unlock: Callable[..., Environ]) -> None:
     environ = unlock("pw")
-    chains = [Chain(environ=environ) for _ in range(2)]
+    chains = [patient(environ) for _ in range(2)]
     await asyncio.gather(
         *(
             chain.keep(f"s{number}-{turn}", "webadmit", {"api_key": f"{number}.{turn}"}, HERE[0], "keyring")
@@ -331,11 +336,11 @@ async def test_a_keyring_that_forgets_is_found_out(fake: Callable[[str], Environ
     assert not choice.usable
     assert "does not have it" in choice.sentence
     with pytest.raises(KeyringTrouble, match="nothing is kept there"):
-        await Chain(environ=environ).keep("main", "webadmit", {"api_key": CANARY}, HERE[0], "keyring")
+        await patient(environ).keep("main", "webadmit", {"api_key": CANARY}, HERE[0], "keyring")
 
 
 async def test_what_goes_to_the_keyring_leaves_memory(fake: Callable[[str], Environ]) -> None:
-    chain = Chain(environ=fake(GOOD))
+    chain = patient(fake(GOOD))
     await chain.keep("main", "webadmit", {"api_key": "in-memory"}, HERE[0], "memory")
     await chain.keep("main", "webadmit", {"api_key": "in-keyring"}, HERE[0], "keyring")
     found = await chain.find("main", "webadmit", FIELDS, HERE)
@@ -344,7 +349,7 @@ async def test_what_goes_to_the_keyring_leaves_memory(fake: Callable[[str], Envi
 
 
 async def test_a_keyring_that_does_not_remove_is_found_out(fake: Callable[[str], Environ]) -> None:
-    chain = Chain(environ=fake(GOOD + "    def delete_password(self, s, u): pass".strip()))
+    chain = patient(fake(GOOD + "    def delete_password(self, s, u): pass".strip()))
     await chain.keep("main", "webadmit", {"api_key": CANARY}, HERE[0], "keyring")
     with pytest.raises(KeyringTrouble, match="still has it"):
         await chain.remove("main", "webadmit")
@@ -353,7 +358,7 @@ async def test_a_keyring_that_does_not_remove_is_found_out(fake: Callable[[str],
 async def test_what_a_keyring_says_in_its_errors_is_not_repeated(fake: Callable[[str], Environ]) -> None:
     environ = fake("def set_password(self, s, u, v): raise RuntimeError('cannot store ' + v)")
     with pytest.raises(KeyringTrouble) as caught:
-        await Chain(environ=environ).keep("main", "webadmit", {"api_key": CANARY}, HERE[0], "keyring")
+        await patient(environ).keep("main", "webadmit", {"api_key": CANARY}, HERE[0], "keyring")
     assert "RuntimeError" in caught.value.text
     assert CANARY not in repr(caught.value.__dict__) + str(caught.value.__cause__)
 
@@ -366,7 +371,7 @@ async def test_what_a_keyring_prints_reaches_nobody(
         "try: open('/dev/tty', 'w').write('noise')\n"
         "except OSError: pass\n"
     )
-    chain = Chain(environ=fake(noise + GOOD))
+    chain = patient(fake(noise + GOOD))
     await chain.keep("main", "webadmit", {"api_key": CANARY}, HERE[0], "keyring")
     assert (await chain.find("main", "webadmit", FIELDS, HERE)) is not None
     assert capfd.readouterr() == ("", "")
