@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from reportdash.clock import Clock
+from reportdash.engine.habits import Habits
 from reportdash.engine.schedule import Chance
 from reportdash.errors import (
     AuthFailed,
@@ -97,6 +98,7 @@ class Core:
     ledger: Ledger
     clock: Clock
     chance: Chance = random.random
+    habits: Habits = field(default_factory=Habits)
     exchanges: Exchanges = field(init=False)
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 

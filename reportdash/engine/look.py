@@ -71,22 +71,28 @@ class Looker:
         self, seat: Seat, job: Job, seen: Seen, exchanges: Sequence[Exchange], fence: Fence
     ) -> Job:
         now, policy, chance = self._core.clock.now(), seat.policy, self._core.chance
+        habits = self._core.habits
 
         def fold(row: Job) -> Job:
             folded = lifecycle.fold(row, seen, now, policy.ttl)
-            return replace(folded, next_poll_at=schedule.after_look(folded, policy, now, chance))
+            habit = None if seat.own_pace else habits.of(folded)
+            at = schedule.after_look(folded, policy, now, chance, habit)
+            return replace(folded, next_poll_at=at)
 
         def fold_group(row: Job, children: list[Job]) -> tuple[Job, list[Job]]:
             return fold(row), lifecycle.fold_children(row, children, seen, now)
 
-        change = self._core.ledger
+        ledger = self._core.ledger
         if seen.children or seen.children_total is not None:
-            return await change.change_group(
+            row = await ledger.change_group(
                 job.id, fold_group, fence=fence, who="vendor", clear_error=True, exchanges=exchanges
             )
-        return await change.change(
-            job.id, fold, fence=fence, who="vendor", clear_error=True, exchanges=exchanges
-        )
+        else:
+            row = await ledger.change(
+                job.id, fold, fence=fence, who="vendor", clear_error=True, exchanges=exchanges
+            )
+        habits.learn(job, row, now)
+        return row
 
     async def _not_seen(
         self, seat: Seat, job: Job, error: CallFailed, exchanges: Sequence[Exchange], fence: Fence

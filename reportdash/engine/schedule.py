@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from reportdash.engine.habits import LONGEST_SILENCE, Habit
 from reportdash.model import FINAL, HAS_FILE, Job, JobState
 from reportdash.vendors.contract import PollPolicy
 
@@ -72,11 +73,19 @@ def interval(job: Job, policy: PollPolicy, now: float) -> float:
     return min(max(AGE_SHARE * age, policy.poll_min), policy.poll_max)
 
 
-def after_look(job: Job, policy: PollPolicy, now: float, chance: Chance) -> float | None:
-    """When to look again after a good look; None for a job that is not looked at any more."""
+def after_look(
+    job: Job, policy: PollPolicy, now: float, chance: Chance, habit: Habit | None = None
+) -> float | None:
+    """When to look again after a good look; None for a job that is not looked at any more.
+
+    `habit` is what is known of how long such a report takes.
+    """
     if not polled(job):
         return None
-    at = now + _jittered(interval(job, policy, now), chance)
+    step = _jittered(interval(job, policy, now), chance)
+    if habit is not None and job.submitted_at is not None:
+        step = habit.next_look(max(now - job.submitted_at, 0.0), step)
+    at = now + step
     if job.state in HAS_FILE and job.expires_at is not None:
         return max(now, min(at, job.expires_at))
     return at
@@ -137,6 +146,8 @@ def too_far(
     if job.next_poll_at is None:
         return False
     longest = max(interval(job, policy, now), pause) * (1 + 2 * JITTER)
+    if job.spec is not None and not job.tracked and pause:
+        longest = max(longest, LONGEST_SILENCE * (1 + JITTER))
     return job.next_poll_at > max(now, until or now) + longest
 
 

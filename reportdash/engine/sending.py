@@ -158,9 +158,9 @@ class Sender:
             folded = lifecycle.fold(bare, submitted.seen, now, policy.ttl)
             if folded.state is JobState.SUBMITTING:
                 folded = replace(lifecycle.enter(folded, JobState.QUEUED, now), intent=None)
-            return replace(
-                folded, updated_at=now, next_poll_at=schedule.after_look(folded, policy, now, chance)
-            )
+            habit = None if seat.own_pace else self._core.habits.of(folded)
+            at = schedule.after_look(folded, policy, now, chance, habit)
+            return replace(folded, updated_at=now, next_poll_at=at)
 
         row = await self._core.ledger.change(
             job.id, change, who="vendor", what="accepted", durable=True, clear_error=True

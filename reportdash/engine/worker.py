@@ -167,6 +167,7 @@ class Worker:
         self._accepted_at = (await self._core.ledger.account(self.seat.name)).accepted_at
         keeper = asyncio.ensure_future(self._keep(fence))
         try:
+            self._core.habits.seed(self.seat.name, await self._core.ledger.durations(self.seat.name))
             await self._spread()
             while not self._lost and await self._round(fence):
                 pass

@@ -137,6 +137,10 @@ class Ledger:
     async def next_due(self, account: str) -> float | None:
         return await self._thread.read(lambda: self.store.next_due(account))
 
+    async def durations(self, account: str, limit: int = 500) -> list[tuple[str, float]]:
+        """(report, seconds from submit to report) of jobs submitted here, newest first."""
+        return await self._thread.read(lambda: self.store.durations(account, limit))
+
     async def outlived(self, now: float, limit: int = 100) -> list[Job]:
         """Settled jobs whose result's life has ended by `now`, the earliest first."""
         return await self._thread.read(lambda: self.store.outlived(now, limit))

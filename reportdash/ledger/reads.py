@@ -242,6 +242,17 @@ class Reads:
         found: float | None = self.db.execute(query, (account,)).fetchone()[0]
         return found
 
+    def durations(self, account: str, limit: int = 500) -> list[tuple[str, float]]:
+        """(report, seconds from submit to report) of jobs submitted here; only newer rows, newest first."""
+        query = (
+            "SELECT spec, settled_at - submitted_at FROM jobs WHERE account = ? AND spec IS NOT NULL "
+            "AND tracked = 0 AND settled_at > submitted_at AND parent IS NULL "
+            "AND state IN ('ready', 'ready_with_warnings', 'notify_failed', 'empty') "
+            "AND seq > (SELECT max(seq) FROM jobs) - 20000 ORDER BY seq DESC LIMIT ?"
+        )
+        rows = self.db.execute(query, (account, limit)).fetchall()
+        return [(str(json.loads(spec)["report"]), float(seconds)) for spec, seconds in rows]
+
     def outlived(self, now: float, limit: int = 100) -> list[Job]:
         """Settled jobs whose result's life has ended by `now`, the earliest first."""
         return self._many(
