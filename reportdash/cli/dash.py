@@ -108,7 +108,12 @@ def _app(
 
     rows = _first_rows(ledger)
     return Dashboard(
-        _look(first, config, environ, changes), rows, open_engine, config=str(config) if config else ""
+        _look(first, config, environ, changes),
+        rows,
+        open_engine,
+        config=str(config) if config else "",
+        # The first page is the right one from the first paint on.
+        configured=config is None or bool(first.accounts),
     )
 
 

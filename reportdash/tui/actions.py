@@ -85,6 +85,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy", ("y",), "copy", "copy the ids, in the details the words", Part.ACT, on_jobs=True),
     Action("accounts", ("a",), "accounts", "accounts, their credentials and their health", Part.APP),
     Action("login", ("l",), "log in", "give an account its key", Part.APP),
+    Action("theme", (), "next theme", "another theme, until you leave", Part.APP),
     Action("help", ("?",), "help", "this page", Part.APP),
     Action("palette", ("ctrl+p",), "all actions", "every action, by name", Part.APP, palette=False),
     Action("quit", ("q",), "quit", "leave; asks while downloads run", Part.APP),

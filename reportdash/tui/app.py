@@ -39,7 +39,7 @@ class Dashboard(App[int], inherit_bindings=False):
     """The dashboard. `run()` gives the exit code.
 
     `first`: the ledger's rows for the first paint. `open_engine`: see `ports`; None shows the ledger alone.
-    `config`: where the config file is, or belongs.
+    `config`: where the config file is, or belongs; `configured`: whether a glance found an account there.
     """
 
     CSS_PATH = "reportdash.tcss"
@@ -55,6 +55,7 @@ class Dashboard(App[int], inherit_bindings=False):
         *,
         clock: Clock | None = None,
         config: str = "",
+        configured: bool = True,
     ) -> None:
         self.look = look
         super().__init__(driver_class=TerminalDriver, ansi_color=look.palette.ansi)
@@ -68,7 +69,7 @@ class Dashboard(App[int], inherit_bindings=False):
         self.pen = Pen(look.palette, look.glyphs)
         self.board = BoardScreen(look, view, self.pen)
         self.board.config = config
-        self.board.configured = bool(first.accounts or first.jobs) or open_engine is not None
+        self.board.configured = configured
         self._open_engine = open_engine
         self._first_rev = first.rev
         self._failed: BaseException | None = None
@@ -224,6 +225,17 @@ class Dashboard(App[int], inherit_bindings=False):
                 self.leave()
 
         self.push_screen(Quit(self.pen, running), answered)
+
+    def next_theme(self) -> None:
+        """The next theme there is, until the dashboard is left; the config keeps its own."""
+        known = theme.names(self.look.themes)
+        here = known.index(self.look.palette.name) if self.look.palette.name in known else -1
+        try:
+            self.use_theme(known[(here + 1) % len(known)])
+        except theme.ThemeError as error:
+            self.board.say(str(error), role=Role.WARN)
+        else:
+            self.board.say(f"theme {self.look.palette.name}", role=Role.MUTED)
 
     def use_theme(self, name: str) -> None:
         """Another theme, at once. Raises ThemeError."""

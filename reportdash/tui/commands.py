@@ -46,6 +46,7 @@ class Commands:
             "range": self.range,
             "select_all": self.select_all,
             "copy": self.copy,
+            "theme": app.next_theme,
             "help": app.show_help,
             "palette": app.show_palette,
             "quit": app.ask_quit,

@@ -58,7 +58,7 @@ def test_filter_that_finds_nothing(snap_compare: Snap) -> None:
 
 
 def test_first_run(snap_compare: Snap) -> None:
-    app = dashboard(jobs=[], accounts=[], settled=False)
+    app = dashboard(jobs=[], accounts=[], settled=False, configured=False)
     assert snap_compare(app, terminal_size=(100, 30))
 
 

@@ -36,6 +36,7 @@ def dashboard(
     open_engine: Any = None,
     settled: bool = True,
     clock: ManualClock | None = None,
+    configured: bool = True,
 ) -> Dashboard:
     """The app as the pictures show it: 14:31, four accounts, two downloads under way."""
     look = Look(theme.load(palette), glyphs, Keymap(keys), saved_views([MONTH_END]))
@@ -49,6 +50,7 @@ def dashboard(
         open_engine,
         clock=clock or ManualClock(rows.NOW),
         config="/home/op/.config/reportdash/config.toml",
+        configured=configured,
     )
     if settled:
         app.board.slots = {"main": Slots(7, 10)}

@@ -296,6 +296,16 @@ async def test_ctrl_p_finds_an_action_by_its_words_and_carries_it_out() -> None:
         assert on_board(app) and app.board.view.reverse
 
 
+async def test_the_palette_changes_the_theme_at_once() -> None:
+    async with board() as (app, pilot):
+        await pilot.press("ctrl+p", *"next theme", "enter")
+        await pilot.pause()
+        assert app.look.palette.name == "reportdash-light"
+        assert "theme reportdash-light" in screen_text(app)
+        ground = app.board.table.line(3)._segments[0].style
+        assert ground is not None and ground.bgcolor is not None and ground.bgcolor.name == "#ffffff"
+
+
 async def test_the_palette_says_why_an_action_is_off() -> None:
     async with board() as (app, pilot):
         await pilot.press("ctrl+p", *"download")

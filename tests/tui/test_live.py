@@ -244,7 +244,7 @@ async def test_a_full_disk_stands_in_the_header_with_its_sentence() -> None:
     async with board(open_engine=engine.opener()) as (app, _pilot):
         await until(app, "live")
         engine.downloads.notice = "disk full: no room for 42 MB in /srv/reports"
-        app.live._mode(engine)
+        app.live._mode(engine)  # type: ignore[arg-type]
         text = screen_text(app)
         assert "disk full: no room" in text and text.splitlines()[0].endswith("disk full")
 
