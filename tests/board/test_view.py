@@ -355,3 +355,13 @@ def test_a_minute_passes_over_rows_that_expired_long_ago_and_rings_only_for_the_
     slot = board.records.slot_of[soon.id]
     assert slot in delta.touched
     assert board.records.slot_of[gone.id] not in delta.touched
+
+
+def test_a_cursor_whose_job_stops_matching_stays_on_its_line() -> None:
+    rows = view(job(1), job(2), job(3))
+    rows.set_query(parse("state:running"))
+    run(rows)
+    rows.move_to(1)
+    rows.apply([job(2, S.FAILED)], (), NOW)
+    assert ids(rows) == ["j00001", "j00003"]
+    assert rows.cursor_row == 1
