@@ -5,6 +5,7 @@ A look that fails changes the job's attempts and last error, and the account's h
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
@@ -66,6 +67,50 @@ class Looker:
         if isinstance(result, Seen):
             return await self._seen(seat, job, result, exchanges, fence)
         return await self._not_seen(seat, job, result, exchanges, fence)
+
+    async def look_at_many(
+        self, seat: Seat, jobs: Sequence[Job], fence: Fence, answered: Callable[[], None]
+    ) -> list[Job]:
+        """Look at all of them by the vendor's list; returns those it tells nothing of.
+
+        A list that cannot be had is no trouble of the jobs: they are looked at one by one. Trouble of the
+        account is written to the first of them alone. Raises LeaseLost.
+        """
+        core = self._core
+        asked = core.clock.now()
+        with core.exchanges.of(jobs[0].id) as kept:
+            try:
+                found = await seat.vendor.statuses(jobs)
+            except _ACCOUNTS_MATTER as error:
+                account = await self._health.failed(seat, error, asked=asked, fence=fence)
+                answered()
+                exchanges, kept[:] = list(kept), []
+                await self._account_failed(seat, jobs[0], error, account, exchanges, fence)
+                return []
+            except CallFailed as error:
+                log.info("%s: no list: %s", seat.name, clean(error.text))
+                found = {}
+            except Exception:
+                log.exception("%s: the list ended unexpectedly", seat.name)
+                found = {}
+            exchanges, kept[:] = list(kept), []
+        if found:
+            await self._health.answered(seat.name, asked=asked, fence=fence)
+        answered()
+        told = [(job, found[job.reference or ""]) for job in jobs if job.reference in found]
+        # The answer is kept whole once; the others' rows say where they were seen.
+        brief = [replace(one, request="", response=f"(one answer for {len(told)} jobs)") for one in exchanges]
+        results = await asyncio.gather(
+            *(
+                self._seen(seat, job, seen, brief if nth else exchanges, fence)
+                for nth, (job, seen) in enumerate(told)
+            ),
+            return_exceptions=True,
+        )
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, KeyError):
+                raise result
+        return [job for job in jobs if job.reference not in found]
 
     async def _seen(
         self, seat: Seat, job: Job, seen: Seen, exchanges: Sequence[Exchange], fence: Fence

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable
 
 from reportdash import lifecycle
 from reportdash.engine import schedule
+from reportdash.engine.admission import Admission
 from reportdash.engine.core import Core
 from reportdash.engine.delete import Deletes
-from reportdash.engine.health import NO_KEY, HealthDesk, probing, usable_at
+from reportdash.engine.health import HealthDesk, probing, usable_at
 from reportdash.engine.look import Looker
 from reportdash.engine.reconcile import Reconcile
 from reportdash.engine.seat import Seat
 from reportdash.engine.submit import Submits
-from reportdash.errors import AuthFailed, CallFailed, LeaseLost, NoCredential, Problem
-from reportdash.model import Account, Credential, Fence, Health, Job, replace
-from reportdash.plain import clean
+from reportdash.errors import CallFailed, LeaseLost, Problem
+from reportdash.model import Fence, Health, Job, replace
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,9 @@ ASK_AGAIN = 60.0
 """Between two looks for a credential that was missing or refused, when nobody says that there is one."""
 LONGEST_WAIT = 30.0
 MOST_SPREAD = 10_000
+MOST_LISTED = 1_000
+UNLISTED = 600.0
+"""After a list that told nothing: how long jobs are looked at one by one."""
 ADOPT_EVERY = 600.0
 STUMBLE = 5.0
 """Pause after something unexpected, so that it cannot become a busy loop."""
@@ -41,7 +44,7 @@ STUMBLE = 5.0
 class Worker:
     """Polls one account while it holds the account's lease; follows while another process does.
 
-    `wake` is set by whoever knows of a change; `refusal` is why this process cannot poll the account, if so.
+    `wake` is set by whoever knows of a change, `intents_changed` with it when an intent may have to move.
     """
 
     def __init__(
@@ -58,7 +61,6 @@ class Worker:
     ) -> None:
         self._core = core
         self.seat = seat
-        self._health = health
         self._looker = looker
         self._submits = submits
         self._deletes = deletes
@@ -67,16 +69,21 @@ class Worker:
         self.wake = asyncio.Event()
         self.intents_changed = True
         self.fence: Fence | None = None
-        self.refusal: str | None = None
-        self._refused: Mapping[str, str] | None = None  # the credential the vendor said no to
+        self._admission = Admission(core, seat, health)
         self._in_hand: dict[str, asyncio.Task[None]] = {}  # looks under way, until they are written
         self._asking = 0  # of those, the ones whose request is under way
         self._acting: asyncio.Task[None] | None = None
-        self._accepted_at: float | None = None
+        self._unlisted: set[str] = set()  # what the vendor's list does not tell: looked at one by one
+        self._list_again = float("-inf")
         self._lost = False
         self._next_intents: float | None = None
         self._next_adopt = float("-inf")
         self._drift: float | None = None
+
+    @property
+    def refusal(self) -> str | None:
+        """Why this process cannot poll the account for want of a credential, if so."""
+        return self._admission.refusal
 
     @property
     def leads(self) -> bool:
@@ -108,55 +115,19 @@ class Worker:
             if row.paused:
                 await core.wait(self.wake, LONGEST_WAIT)
                 continue
-            credential = await self._credential(row)
+            credential = await self._admission.credential(row)
             if credential is None:
                 await core.wait(self.wake, ASK_AGAIN)
                 continue
             fence = await core.ledger.take_lease(seat.name, LEASE)
             if fence is None:
-                self.refusal = None
                 await core.wait(self.wake, FOLLOW)
-            elif row.health is not Health.AUTH_FAILED or await self._accepted(credential):
-                self.refusal = None
+                continue
+            if row.health is not Health.AUTH_FAILED or await self._admission.accepted(credential):
                 return fence
-            else:
-                await core.ledger.release(fence)
-
-    async def _credential(self, row: Account) -> Credential | None:
-        """A credential the vendor has not refused yet; None, with the reason on the account's row."""
-        seat = self.seat
-        try:
-            found, words = await seat.find_credential(), NO_KEY
-        except Problem as problem:
-            found, words = None, clean(problem.text)
-        if found is None:
-            self.refusal = words
-            if row.health is not Health.AUTH_FAILED or row.message != words:
-                await self._health.keyless(seat.name, words)
-            return None
-        if row.health is Health.AUTH_FAILED and self._refused == found.fields:
-            self.refusal = row.message or NO_KEY
-            return None
-        if self._refused is not None:  # somebody logged in, or the key is another one
-            self._refused = None
-            seat.client.drop_session()
-        return found
-
-    async def _accepted(self, credential: Credential) -> bool:
-        """Whether the vendor takes a credential at an account whose last one it refused."""
-        asked = self._core.clock.now()
-        try:
-            await self.seat.client.sign_in()
-        except (AuthFailed, NoCredential) as error:
-            self._refused = dict(credential.fields)
-            self.refusal = clean(error.text)
-            await self._health.failed(self.seat, error, asked=asked)
-            return False
-        except CallFailed as error:  # it cannot be told now; polling finds out
-            await self._health.failed(self.seat, error, asked=asked)
-            return True
-        await self._health.accepted(self.seat.name)
-        return True
+            await core.ledger.release(fence)
+            self.wake.clear()
+            await core.wait(self.wake, ASK_AGAIN)
 
     # leading
 
@@ -164,7 +135,7 @@ class Worker:
         """Poll until the lease is lost, the account is paused or its credential is refused."""
         self.fence, self._lost, self.intents_changed = fence, False, True
         self._next_intents, self._next_adopt = None, float("-inf")
-        self._accepted_at = (await self._core.ledger.account(self.seat.name)).accepted_at
+        self._admission.notice(await self._core.ledger.account(self.seat.name), first=True)
         keeper = asyncio.ensure_future(self._keep(fence))
         try:
             self._core.habits.seed(self.seat.name, await self._core.ledger.durations(self.seat.name))
@@ -190,14 +161,11 @@ class Worker:
         self.wake.clear()
         row = await core.ledger.account(seat.name)
         if row.health is Health.AUTH_FAILED:
-            await self._note_refusal(row)
+            await self._admission.refused(row)
             return False
         if row.paused:
             return False
-        if row.accepted_at != self._accepted_at:
-            if self._accepted_at is not None:
-                seat.client.drop_session()  # another process stored a new credential
-            self._accepted_at = row.accepted_at
+        self._admission.notice(row)
         await self._mind_the_clock()
         now = core.clock.now()
         open_at = usable_at(row, now)
@@ -213,14 +181,6 @@ class Worker:
         pause = max(min(times) - core.clock.now(), 0.0) if times else LONGEST_WAIT
         await core.wait(self.wake, min(pause, LONGEST_WAIT))
         return True
-
-    async def _note_refusal(self, row: Account) -> None:
-        self.refusal = row.message or NO_KEY
-        try:
-            found = await self.seat.find_credential()
-        except Problem:
-            found = None
-        self._refused = dict(found.fields) if found is not None else None
 
     async def _keep(self, fence: Fence) -> None:
         """Renew the lease until it is lost."""
@@ -305,6 +265,10 @@ class Worker:
         if room <= 0:
             return None  # the end of a look wakes
         now = self._core.clock.now()
+        if self.seat.vendor.lists_from and now >= self._list_again:
+            room -= await self._start_list(fence, now)
+            if room <= 0:
+                return None
         wanted = len(self._in_hand) + room + 1
         for job in await self._core.ledger.due(self.seat.name, now + LONGEST_WAIT, limit=wanted):
             if job.id in self._in_hand:
@@ -314,13 +278,52 @@ class Worker:
             if room <= 0:
                 return None
             room -= 1
-            self._asking += 1
-            task = asyncio.ensure_future(self._look(job, fence))
-            self._in_hand[job.id] = task
+            self._in_hand[job.id] = asyncio.ensure_future(self._look(job, fence, self._ask()))
         return None if room <= 0 else now + LONGEST_WAIT
 
-    async def _look(self, job: Job, fence: Fence) -> None:
+    async def _start_list(self, fence: Fence, now: float) -> int:
+        """Look at all jobs that are due, or will be soon, by one list call where that is fewer requests.
+
+        How many requests were begun: one or none.
+        """
+        vendor, policy = self.seat.vendor, self.seat.policy
+        ahead = await self._core.ledger.due(self.seat.name, now + policy.poll_max, limit=MOST_LISTED)
+        jobs = [
+            job
+            for job in ahead
+            if schedule.polled(job)
+            and job.id not in self._in_hand
+            and job.id not in self._unlisted
+            and not vendor.group(job.reference or "")
+            and lifecycle.fold_expiry(job, now) is job
+        ]
+        if len(jobs) < vendor.lists_from or not any((job.next_poll_at or now) <= now for job in jobs):
+            return 0
+        task = asyncio.ensure_future(self._look_at_list(jobs, fence, self._ask()))
+        self._in_hand.update(dict.fromkeys((job.id for job in jobs), task))
+        return 1
+
+    async def _look_at_list(self, jobs: list[Job], fence: Fence, answered: Callable[[], None]) -> None:
+        try:
+            left = await self._looker.look_at_many(self.seat, jobs, fence, answered)
+            self._unlisted.update(job.id for job in left)
+            if len(left) == len(jobs):
+                self._list_again = self._core.clock.now() + UNLISTED
+        except LeaseLost:
+            self._lose()
+        except Exception:
+            log.exception("%s: a list could not be kept", self.seat.name)
+            await self._core.clock.sleep(STUMBLE)
+        finally:
+            answered()
+            for job in jobs:
+                self._in_hand.pop(job.id, None)
+            self.wake.set()
+
+    def _ask(self) -> Callable[[], None]:
+        """Count a request; the function that is returned counts it out again, once."""
         asking = True
+        self._asking += 1
 
         def answered() -> None:
             nonlocal asking
@@ -329,6 +332,9 @@ class Worker:
                 self._asking -= 1
                 self.wake.set()
 
+        return answered
+
+    async def _look(self, job: Job, fence: Fence, answered: Callable[[], None]) -> None:
         try:
             now = self._core.clock.now()
             if lifecycle.fold_expiry(job, now) is not job:
@@ -349,6 +355,7 @@ class Worker:
             await self._core.clock.sleep(STUMBLE)
         finally:
             answered()
+            self._unlisted.discard(job.id)
             self._in_hand.pop(job.id, None)
             self.wake.set()
 

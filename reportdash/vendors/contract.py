@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Protocol, TypeAlias
@@ -143,6 +143,7 @@ class Vendor(ABC):
     formats: ClassVar[tuple[str, ...]] = ()  # what a submit's format may be; none: it takes no format
     takes_span: ClassVar[bool] = False  # whether a submit takes `time_from` and `time_to`
     key_needs: ClassVar[str] = ""  # what a credential must be allowed to do: one sentence for the login
+    lists_from: ClassVar[int] = 0  # due jobs from which `statuses` takes fewer requests; 0: never
     resubmit_is_safe: ClassVar[bool] = False  # a repeated submit returns the running job
     replay_window: ClassVar[float | None] = (
         None  # seconds for which the same key replays; None: no such limit
@@ -203,6 +204,13 @@ class Vendor(ABC):
     @abstractmethod
     async def status(self, job: Job) -> Seen:
         """One look. Raises CallFailed: NotFound, BadPayload, or what the Api raises."""
+
+    async def statuses(self, jobs: Sequence[Job]) -> Mapping[str, Seen]:
+        """Many looks in few requests, where the vendor lists: reference → what was seen.
+
+        A job it leaves out is looked at by itself. Raises what `list` raises.
+        """
+        return {}
 
     async def submit(self, spec: Spec, key: str) -> Submitted:
         """Start a job. `key` is the idempotency key of this logical submit.

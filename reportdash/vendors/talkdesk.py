@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
@@ -118,6 +119,7 @@ class Talkdesk(Vendor):
     title = "Talkdesk"
     Account = TalkdeskAccount
     policy = PollPolicy(poll_min=5.0, poll_max=30.0)
+    lists_from = 3
     report_word = "report type"
     reference_word = "TYPE/ID"
     params_hint = (
@@ -210,6 +212,25 @@ class Talkdesk(Vendor):
             return Seen(JobState.READY, f"HTTP {file.status}")
         return parse_status(reply)
 
+    async def statuses(self, jobs: Sequence[Job]) -> Mapping[str, Seen]:
+        """The list of each type that has more than one job here, as far as its pages are needed."""
+        wanted: dict[str, set[str]] = {}
+        for job in jobs:
+            wanted.setdefault((job.reference or "").partition("/")[0], set()).add(job.reference or "")
+        found: dict[str, Seen] = {}
+        for kind, references in wanted.items():
+            if len(references) < self.lists_from or not PART.fullmatch(kind):
+                continue
+            left = set(references)
+            async with aclosing(self._listed(kind, jobs[0])) as listed:
+                async for seen in listed:
+                    if seen.reference in left:
+                        found[seen.reference] = seen
+                        left.discard(seen.reference)
+                    if not left:
+                        break
+        return found
+
     async def submit(self, spec: Spec, key: str) -> Submitted:
         spec = self.check(spec)
         body = {
@@ -261,12 +282,13 @@ class Talkdesk(Vendor):
         if not known and refused is not None:
             raise VendorRefused(refused.text, status=refused.status)
 
-    async def _listed(self, kind: str) -> AsyncIterator[Seen]:
+    async def _listed(self, kind: str, job: Job | None = None) -> AsyncGenerator[Seen, None]:
         path = f"/data/reports/{kind}/jobs"
         last: list[str] = []
         for page in range(1, MAX_PAGES + 1):
             query = {"page": str(page), "per_page": str(PER_PAGE)}
-            reply = await self.api.send(Request("GET", path, query=query, refusal_is_answer=True))
+            request = Request("GET", path, query=query, refusal_is_answer=True, job=job.id if job else None)
+            reply = await self.api.send(request)
             if not answers.good(reply):
                 raise answers.failure(reply)
             answer = reply.object()

@@ -72,6 +72,7 @@ class WebAdmit(Vendor):
     reference_word = "EXPORT_ID/FILE_ID"
     params_hint = "none: the export template says everything"
     key_needs = "The key's user needs API Access for the user identity that runs the exports."
+    lists_from = 2
     resubmit_is_safe = True
 
     account: WebAdmitAccount
@@ -137,6 +138,18 @@ class WebAdmit(Vendor):
                 if answers.text(pick(item, "id")) == file:
                     return parse_file(item)
         return parse_file(await self._file(job))
+
+    async def statuses(self, jobs: Sequence[Job]) -> Mapping[str, Seen]:
+        """One list call for all; it makes no link. It holds recent files only."""
+        if self.account.user_identity is None:
+            return {}
+        wanted = {(job.reference or "").partition("/")[2]: job.reference or "" for job in jobs}
+        found: dict[str, Seen] = {}
+        for item in await self._listed(jobs[0]):
+            reference = wanted.get(answers.text(pick(item, "id")) or "")
+            if reference and answers.text(pick(item, "status")):
+                found[reference] = parse_file(item)
+        return found
 
     async def submit(self, spec: Spec, key: str) -> Submitted:
         spec = self.check(spec)
