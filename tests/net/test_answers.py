@@ -214,7 +214,7 @@ async def test_a_mute_name_server_sent_nothing_and_holds_nobody(
     client = kit("http://api.example.org", allow_insecure=True).client
     ends = []
     for _ in range(3):
-        calls = [client.send(get(timeout=0.1)) for _ in range(10)]
+        calls = [client.send(get(timeout=0.5)) for _ in range(10)]
         ends += await asyncio.gather(*calls, return_exceptions=True)
     assert all(isinstance(e, Unreachable) and not e.sent for e in ends)
     asking = [t for t in threading.enumerate() if t.name == "reportdash-aside"]

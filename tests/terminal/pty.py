@@ -46,7 +46,7 @@ class Terminal:
             stderr=slave,
             cwd=cwd,
             env={
-                **os.environ,
+                **{name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")},
                 "TERM": "xterm-256color",
                 "COLORTERM": "truecolor",
                 "TZ": "UTC",

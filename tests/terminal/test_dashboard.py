@@ -128,10 +128,10 @@ def test_no_byte_of_a_vendors_text_acts_on_the_terminal(tmp_path: Path) -> None:
     words = ["--config", str(config), "--data-dir", str(data)]
     with Terminal(words, env=environment(tmp_path)) as terminal:
         terminal.until("Canary")
-        terminal.send("\r\t")
-        terminal.until("Said")
+        terminal.send("\r")
+        terminal.until(lambda text: "Said" in text and "esc back" in text)
         terminal.send("\x1b")
-        terminal.until("enter details")
+        terminal.until(lambda text: "enter details" in text and "esc back" not in text)
         terminal.send("q")
         terminal.finish()
         for forbidden in (b"\x1b]52;", b"\x1b[2Jx", b"\x9b31m", b"Z290Y2hh\x07", "\u202e".encode()):
