@@ -11,7 +11,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -43,32 +43,32 @@ def dashboard(args: argparse.Namespace) -> int:
         await asyncio.to_thread(load_engine)
         from reportdash.cli.context import engine_at, place
 
-        try:
-            here = await asyncio.to_thread(partial(place, args, screen=True))
-            if not here.settings.accounts:
-                yield None
-                return
-        except UsageProblem as problem:
-            # A wrong config ends the run with its sentence; the table can be read with `jobs`.
-            stopped.append(problem)
-            app.leave()
-            yield None
-            return
-        async with engine_at(here) as running:
-            running.poll()
-            if running.ledger.rescued is not None:
-                app.board.say(running.ledger.rescued.text)
+        running: Engine | None = None
+        async with AsyncExitStack() as opened:
+            try:
+                here = await asyncio.to_thread(partial(place, args, screen=True))
+                if here.settings.accounts:
+                    running = await opened.enter_async_context(engine_at(here))
+            except UsageProblem as problem:
+                # A config or a data folder that can not be used ends the run with its sentence.
+                stopped.append(problem)
+                app.leave()
+            if running is not None:
+                running.poll()
+                if running.ledger.rescued is not None:
+                    app.board.say(running.ledger.rescued.text)
             yield running
 
+    first = first_look(path, os.environ)
     app = _app(
-        first_look(path, os.environ),
+        first,
         folder / FILE_NAME,
         open_engine,
         config=path,
         environ=os.environ,
         changes=False,
     )
-    code = _run(app, first_look(path, os.environ).mouse)
+    code = _run(app, first.mouse)
     if stopped:
         raise stopped[0]
     return code

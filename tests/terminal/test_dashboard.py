@@ -101,6 +101,17 @@ def test_a_wrong_config_ends_with_its_sentence_and_exit_2(tmp_path: Path) -> Non
         assert "Traceback" not in terminal.text
 
 
+def test_a_data_folder_that_can_not_be_used_ends_with_its_sentence(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[accounts.main]\nvendor = "7g"\n', encoding="utf-8")
+    words = ["--config", str(config), "--data-dir", "/proc/reportdash"]
+    with Terminal(words, env=environment(tmp_path)) as terminal:
+        assert terminal.finish() == 2
+        assert terminal.modes_left_on() == []
+        assert "/proc/reportdash" in terminal.text
+        assert "Traceback" not in terminal.text
+
+
 def test_without_a_terminal_the_dashboard_says_what_else_there_is(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "reportdash"],
