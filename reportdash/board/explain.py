@@ -137,7 +137,7 @@ def _refused_key(vendor: str) -> _Pair:
 def _unreachable(vendor: str) -> _Pair:
     return ((f"No answer came from {vendor}: the network, its name or its certificate.",),), (
         ("Nothing at first: it is tried again with growing pauses, ", POLL, " tries now."),
-        ("If it stays: reportdash doctor says where the way ends.",),
+        ("If it stays: curl from this server to the account's base_url says where the way ends.",),
     )
 
 

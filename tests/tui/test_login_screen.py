@@ -228,7 +228,7 @@ async def test_a_server_without_a_keyring_is_told_why_and_offers_what_works(tmp_
             assert "no D-Bus" in at.text
             assert "( ) Keyring" not in at.text
             assert "(•) Until I quit" in at.text
-            assert "reportdash doctor" in at.text
+            assert "credential_command" in at.text
         finally:
             await chain.aclose()
 

@@ -230,7 +230,7 @@ class Login(Form[None]):
         if broken and not self.fills:
             rows += [
                 BLANK,
-                words(muted("A keyring can be set up: "), text_run("reportdash doctor"), muted(" says how.")),
+                words(muted("To keep it without a keyring: "), text_run("credential_command"), muted(" in the config.")),
             ]
         return rows
 
