@@ -230,7 +230,11 @@ class Login(Form[None]):
         if broken and not self.fills:
             rows += [
                 BLANK,
-                words(muted("To keep it without a keyring: "), text_run("credential_command"), muted(" in the config.")),
+                words(
+                    muted("To keep it without a keyring: "),
+                    text_run("credential_command"),
+                    muted(" in the config."),
+                ),
             ]
         return rows
 
