@@ -22,6 +22,7 @@ from reportdash.vendors import registry
 
 if TYPE_CHECKING:
     from reportdash.engine.runtime import Engine
+    from reportdash.model import Job
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,9 @@ def place(args: argparse.Namespace, *, screen: bool = False) -> Place:
 
 
 @asynccontextmanager
-async def engine(args: argparse.Namespace, *, download_ready: bool = False) -> AsyncIterator[Engine]:
+async def engine(
+    args: argparse.Namespace, *, download_ready: bool | Callable[[Job], bool] = False
+) -> AsyncIterator[Engine]:
     """The engine on this run's ledger, stopped and flushed whatever happens."""
     async with engine_at(place(args), download_ready=download_ready) as running:
         if running.ledger.rescued is not None:
@@ -82,7 +85,9 @@ async def engine(args: argparse.Namespace, *, download_ready: bool = False) -> A
 
 
 @asynccontextmanager
-async def engine_at(here: Place, *, download_ready: bool = False) -> AsyncIterator[Engine]:
+async def engine_at(
+    here: Place, *, download_ready: bool | Callable[[Job], bool] = False
+) -> AsyncIterator[Engine]:
     """The engine at a place that is known already. A damaged ledger is set aside and its jobs brought back:
     `ledger.rescued` tells."""
     from reportdash.credentials import Chain

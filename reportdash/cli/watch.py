@@ -17,15 +17,21 @@ from reportdash.plain import clean
 FAILED = frozenset({JobState.FAILED, JobState.LOST})
 TICK = 1.0
 """Seconds between two looks at the clock when nothing changes; changes themselves wake at once."""
+SOON = 0.02
+"""The same while the engine has yet to see what changed."""
 
 
 @asynchronous
 async def watch(args: argparse.Namespace) -> int:
     """Poll until every matching job is settled (or ready), or for ever."""
-    wanted = query(args.query)
-    async with engine(args, download_ready=args.download) as running:
-        now = running.clock.now
-        health: dict[str, Health] = {}
+    asked = query(args.query)
+    health: dict[str, Health] = {}
+    followed: dict[str, Job] = {}
+
+    def wanted(job: Job) -> bool:
+        return job.id in followed or asked.matches(job, health.get(job.account, Health.OK), time.time())
+
+    async with engine(args, download_ready=wanted if args.download else False) as running:
 
         async def refresh() -> None:
             health.update({account.name: account.shown for account in await running.ledger.accounts()})
@@ -34,7 +40,8 @@ async def watch(args: argparse.Namespace) -> int:
         return int(
             await follow(
                 running,
-                lambda job: wanted.matches(job, health.get(job.account, Health.OK), now()),
+                wanted,
+                followed=followed,
                 until=args.until,
                 timeout=args.timeout,
                 download=args.download,
@@ -50,6 +57,7 @@ async def follow(
     wanted: Callable[[Job], bool],
     *,
     until: str,
+    followed: dict[str, Job] | None = None,
     timeout: float | None = None,
     download: bool = False,
     as_json: bool = False,
@@ -58,12 +66,13 @@ async def follow(
 ) -> Exit:
     """Poll and print until the wanted jobs are where `until` wants them.
 
-    A job that matched once stays followed, so that `state:running` follows a job to its end.
+    A job that matched once stays followed, so that `state:running` follows a job to its end; `followed` is
+    filled with them. Downloads of theirs that started by themselves are waited for.
     Returns OK, FAILED (reached, but a job failed or a file was not saved), UNREACHABLE (timed out) or
     CREDENTIALS (only jobs of refused accounts are left).
     """
     started = running.clock.monotonic()
-    followed: dict[str, Job] = {}
+    followed = {} if followed is None else followed
     shown: dict[str, tuple[object, ...]] = {}
     rev = 0
     first = True
@@ -90,7 +99,8 @@ async def follow(
                 if print_changes and not first:
                     _print(job, before, health.get(job.account, Health.OK), as_json)
         first = False
-        verdict = await _verdict(running, list(followed.values()), until, download)
+        told = running.told(rev)
+        verdict = await _verdict(running, list(followed.values()), until, download, told)
         if verdict is not None:
             return verdict
         left = None if timeout is None else timeout - (running.clock.monotonic() - started)
@@ -98,7 +108,8 @@ async def follow(
             open_jobs = [job for job in followed.values() if job.parent is None and not _reached(job, until)]
             say(f"timed out after {timeout:g} s with {len(open_jobs)} of {len(followed)} jobs not {until}")
             return Exit.UNREACHABLE
-        await running.ledger.wait(rev, TICK if left is None else min(TICK, left))
+        tick = TICK if told else SOON
+        await running.ledger.wait(rev, tick if left is None else min(tick, left))
 
 
 def _face(job: Job, health: Health) -> tuple[object, ...]:
@@ -140,8 +151,11 @@ def _reached(job: Job, until: str) -> bool:
     return job.state in SETTLED
 
 
-async def _verdict(running: Engine, jobs: list[Job], until: str, download: bool) -> Exit | None:
-    """The exit code, or None while there is something left to wait for."""
+async def _verdict(running: Engine, jobs: list[Job], until: str, download: bool, told: bool) -> Exit | None:
+    """The exit code, or None while there is something left to wait for.
+
+    `told`: what these jobs' changes start by themselves, downloads, is under way.
+    """
     if until == "never":
         return None
     own = [job for job in jobs if job.parent is None]
@@ -153,7 +167,8 @@ async def _verdict(running: Engine, jobs: list[Job], until: str, download: bool)
                 say(f"{account}: {refused[account]}; `reportdash login {account}` stores a new credential")
             return Exit.CREDENTIALS
         return None
-    if download and await running.downloads_pending():
+    under_way = running.downloads.progress()
+    if not told or any(job.id in under_way for job in own):
         return None
     failed = [job for job in own if job.state in FAILED]
     if until == "ready":

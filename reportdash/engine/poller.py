@@ -56,6 +56,7 @@ class Poller:
         self._changed: deque[tuple[float, int]] = deque()
         self._last_updated: dict[str, float | None] = {}
         self._offered: set[str] = set()  # jobs whose download was started by itself once
+        self._told: int | None = None
 
     def start(self, accounts: Iterable[str] | None = None) -> None:
         """Poll these accounts (all, by default); those that are polled already go on."""
@@ -87,6 +88,10 @@ class Poller:
         """Accounts this process would poll but has no working credential for → why."""
         return {name: worker.refusal for name, worker in self._workers.items() if worker.refusal is not None}
 
+    def told(self, rev: int) -> bool:
+        """Whether every change up to `rev` has been looked at: what it starts by itself is under way."""
+        return self._told is not None and self._told >= rev
+
     def wake(self, account: str) -> None:
         worker = self._workers.get(account)
         if worker is not None:
@@ -115,10 +120,12 @@ class Poller:
                 if rev is None:
                     rev = await ledger.rev()
                     await self._catch_up()
+                    self._told = rev
                 await ledger.wait(rev, LOOK)
                 changes = await ledger.changed_since(rev)
                 rev = changes.rev
                 self._tell(changes)
+                self._told = rev
             except Exception as error:  # the ledger is out of reach for a moment: a full disk, a lock
                 if not isinstance(error, (Problem, OSError)):
                     log.exception("following the ledger stumbled")
@@ -149,10 +156,13 @@ class Poller:
         if self._wanted is None and not any(seat.settings.auto_download for seat in self._seats.values()):
             return
         for job in await self._core.ledger.jobs():
-            self._offer(job)
+            self._offer(job, waited=True)
 
-    def _offer(self, job: Job) -> None:
-        """Download a report that became ready, once, if that is wanted and nobody is at it."""
+    def _offer(self, job: Job, *, waited: bool = False) -> None:
+        """Download a report that became ready, once, if that is wanted and nobody is at it.
+
+        Of an `auto_download` account: whoever polls it; what `waited` since before, whoever finds it.
+        """
         if job.state not in _FETCHED or job.parent is not None or job.forgotten_at is not None:
             self._offered.discard(job.id)
             return
@@ -161,7 +171,7 @@ class Poller:
         if seat is None or not untouched or job.id in self._offered:
             return
         asked_for = self._wanted is not None and self._wanted(job)
-        own = seat.settings.auto_download and self.fence(job.account) is not None
+        own = seat.settings.auto_download and (waited or self.fence(job.account) is not None)
         if (asked_for or own) and seat.vendor.can(Action.DOWNLOAD, job):
             self._offered.add(job.id)
             self._downloads.start(job.id)

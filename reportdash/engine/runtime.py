@@ -40,8 +40,9 @@ from reportdash.vendors.contract import AccountSettings, Action, Can, No, Vendor
 
 __all__ = ["Downloads", "Engine", "Outcome", "Progress", "Seat"]
 
-STOP_PATIENCE = 1.5
-"""Seconds for each part of an orderly end."""
+STOP_PATIENCE = 1.4
+DRAIN_PATIENCE = 0.3
+"""Seconds for the parts of an orderly end: workers and downloads, then last exchanges, then connections."""
 
 
 class Engine:
@@ -98,12 +99,12 @@ class Engine:
 
     async def stop(self) -> None:
         """End polling and downloads, give back leases, close connections; within two seconds."""
-        await self._poller.stop()
-        await asyncio.wait({asyncio.ensure_future(self.downloads.stop())}, timeout=STOP_PATIENCE)
-        await self.core.drain(STOP_PATIENCE)
-        await asyncio.gather(
-            *(seat.client.aclose() for seat in self.accounts.values()), return_exceptions=True
-        )
+        ends = [self._poller.stop(), self.downloads.stop()]
+        await asyncio.wait({asyncio.ensure_future(end) for end in ends}, timeout=STOP_PATIENCE)
+        await self.core.drain(DRAIN_PATIENCE)
+        closings = {asyncio.ensure_future(seat.client.aclose()) for seat in self.accounts.values()}
+        if closings:
+            await asyncio.wait(closings, timeout=DRAIN_PATIENCE)
 
     def seat(self, account: str) -> Seat:
         """The account's seat. Raises UsageProblem with the nearest name."""
@@ -274,7 +275,9 @@ class Engine:
             case "download":
                 return self.can_download(job)
             case "poll":
-                return No(f"{job.state} is final") if job.state in FINAL else Yes()
+                if job.state in FINAL:
+                    return No(f"{job.state} is final")
+                return Yes() if job.reference else No("it has no reference at the vendor to ask for")
             case "track_for":
                 waits = job.state is JobState.SUBMITTING
                 return Yes() if waits else No("only a submit without an answer takes a reference")
@@ -317,9 +320,9 @@ class Engine:
         """Whether the vendor may hold a report of which we have no copy, now."""
         return may_hold_report(job.state) and not await self.is_saved(job)
 
-    async def downloads_pending(self) -> bool:
-        """Whether a download of this process waits or runs."""
-        return self.downloads.busy() > 0
+    def told(self, rev: int) -> bool:
+        """Whether the downloads that changes up to `rev` start by themselves are under way."""
+        return self._poller.told(rev)
 
     # credentials
 
