@@ -71,8 +71,12 @@ class Sender:
         account = await core.ledger.account(seat.name)
         open_at = usable_at(account, now)
         if open_at > now and account.health is Health.THROTTLED:
+            assert job.intent is not None
+            doubtful = job.intent.stage is Stage.UNSURE
             sent = await self._wait(job, throttled_words(open_at), Exit.OK, not_before=open_at)
-            return replace(sent, blocked=True)
+            return replace(await self._stay_unsure(sent) if doubtful else sent, blocked=True)
+        assert job.intent is not None
+        doubtful = job.intent.stage is Stage.UNSURE
         claimed = await self._intents.claim(
             job,
             lambda row, _: replace(row, message="sending", updated_at=now),
@@ -105,7 +109,8 @@ class Sender:
             await self._health.failed(seat, failure, asked=asked)
         else:
             await self._health.answered(seat.name, asked=asked)
-        return await self._failed(seat, claimed, failure)
+        sent = await self._failed(seat, claimed, failure)
+        return await self._stay_unsure(sent) if doubtful else sent
 
     async def park(self, sent: Sent, *, repeat_at: float | None = None) -> Sent:
         """Let go of an intent that was not brought to its end; an unsure one is repeated at `repeat_at`."""
@@ -255,6 +260,23 @@ class Sender:
             error=last_error(error, now),
         )
         return Sent(row, Exit.UNREACHABLE, f"{words}: {clean(error.text)}", again=again)
+
+    async def _stay_unsure(self, sent: Sent) -> Sent:
+        """This sending reached nobody, but an earlier one may have: it does not become a plain waiting."""
+        intent, now = sent.job.intent, self._core.clock.now()
+        if intent is None or intent.stage is not Stage.WAITING:
+            return sent
+        after = replace(intent, stage=Stage.UNSURE)
+        words = unsure_words(intent.at)
+        row = await self._core.ledger.change(
+            sent.job.id,
+            lambda row: (
+                replace(row, intent=after, message=words, updated_at=now) if row.intent == intent else None
+            ),
+            durable=True,
+        )
+        code = Exit.UNREACHABLE if sent.exit_code is Exit.OK else sent.exit_code
+        return replace(sent, job=row, exit_code=code, text=f"{words}; {sent.text}")
 
     async def _wait(
         self,

@@ -447,3 +447,19 @@ async def orphan(
         )
     )
     return row
+
+
+async def test_a_repeat_that_is_held_back_stays_unsure(rig: Rig) -> None:
+    rig.account("main", idempotent=True)
+    engine = await rig.start()
+    rig.sim.inject("7g", Reset(), method="POST", path="/Report")
+    rig.sim.inject("7g", Reply(429, b"", {"Retry-After": "300"}), method="POST", path="/Report", nth=2)
+    outcome = await submit(rig)
+    assert outcome.exit_code is Exit.UNREACHABLE
+    row = outcome.job
+    assert row.intent is not None
+    assert row.intent.stage is Stage.UNSURE
+    assert (row.message or "").startswith("unsure: sent ")
+    engine.poll()  # the key still replays when the time has come
+    await rig.state(row, JobState.QUEUED)
+    assert len({call.header("idempotency-key") for call in rig.submits()}) == 1
