@@ -66,8 +66,10 @@ class Admission:
         return True
 
     async def refused(self, row: Account) -> None:
-        """The vendor said no while we polled: remember to which credential."""
+        """The vendor said no while we polled: remember to which credential, if it was ours."""
         self.refusal = row.message or NO_KEY
+        if not self._health.refused_us(self._seat.name):
+            return  # another process was refused; ours is proved anew
         try:
             found = await self._seat.find_credential()
         except Problem:
@@ -76,6 +78,8 @@ class Admission:
 
     def notice(self, row: Account, *, first: bool = False) -> None:
         """Sign in anew when another process has stored a new credential."""
+        if first:
+            self._health.refused_us(self._seat.name)  # what was before is over
         if not first and self._accepted_at is not None and row.accepted_at != self._accepted_at:
             self._seat.client.drop_session()
         self._accepted_at = row.accepted_at

@@ -48,6 +48,13 @@ class HealthDesk:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._streaks: dict[str, _Streak] = {}
+        self._refused: set[str] = set()
+
+    def refused_us(self, account: str) -> bool:
+        """Whether it was this process that the vendor said no to, or that took the credential away; once."""
+        found = account in self._refused
+        self._refused.discard(account)
+        return found
 
     async def answered(self, account: str, *, asked: float, fence: Fence | None = None) -> None:
         """A readable answer came to a request sent at `asked`: trouble older than the request is over."""
@@ -95,6 +102,7 @@ class HealthDesk:
 
         elif isinstance(error, (NoCredential, AuthFailed)):
             words = clean(error.text) or NO_KEY
+            self._refused.add(seat.name)
 
             def fold(row: Account) -> Account:
                 return trouble(row, Health.AUTH_FAILED, words, now)
@@ -121,6 +129,7 @@ class HealthDesk:
         """A credential was accepted just now: whoever waits for one reads the row again."""
         now = self._core.clock.now()
         self._streaks.pop(account, None)
+        self._refused.discard(account)
         return await self._core.ledger.change_account(
             account, lambda row: healthy(row, now, accepted=True), durable=True
         )
@@ -128,6 +137,7 @@ class HealthDesk:
     async def keyless(self, account: str, words: str = NO_KEY) -> Account:
         """No credential was found where this account's is looked for."""
         now = self._core.clock.now()
+        self._refused.add(account)
         return await self._core.ledger.change_account(
             account, lambda row: trouble(row, Health.AUTH_FAILED, clean(words), now)
         )

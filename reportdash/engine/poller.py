@@ -56,6 +56,7 @@ class Poller:
         self._changed: deque[tuple[float, int]] = deque()
         self._last_updated: dict[str, float | None] = {}
         self._offered: set[str] = set()  # jobs whose download was started by itself once
+        self._passed_over: dict[str, str] = {}  # job → account: another process was to save it by itself
         self._told: int | None = None
 
     def start(self, accounts: Iterable[str] | None = None) -> None:
@@ -125,6 +126,7 @@ class Poller:
                 changes = await ledger.changed_since(rev)
                 rev = changes.rev
                 self._tell(changes)
+                await self._take_over()
                 self._told = rev
             except Exception as error:  # the ledger is out of reach for a moment: a full disk, a lock
                 if not isinstance(error, (Problem, OSError)):
@@ -167,6 +169,7 @@ class Poller:
             self._offered.discard(job.id)
             return
         untouched = job.artifact is None or job.artifact.state is ArtifactState.NONE
+        self._passed_over.pop(job.id, None)
         seat = self._seats.get(job.account)
         if seat is None or not untouched or job.id in self._offered:
             return
@@ -175,6 +178,17 @@ class Poller:
         if (asked_for or own) and seat.vendor.can(Action.DOWNLOAD, job):
             self._offered.add(job.id)
             self._downloads.start(job.id)
+        elif seat.settings.auto_download and not own:
+            self._passed_over[job.id] = job.account
+
+    async def _take_over(self) -> None:
+        """What the last poller of an account left untouched when it ended, now that we poll it."""
+        led = [job_id for job_id, account in self._passed_over.items() if self.fence(account) is not None]
+        for job_id in led:
+            job = await self._core.ledger.job(job_id)
+            if job is not None:
+                self._offer(job)
+            self._passed_over.pop(job_id, None)
 
     # what only time brings
 

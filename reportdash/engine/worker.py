@@ -115,6 +115,10 @@ class Worker:
             if row.paused:
                 await core.wait(self.wake, LONGEST_WAIT)
                 continue
+            if await core.ledger.held_elsewhere(seat.name):  # it has what it takes: our own key is no matter
+                self._admission.refusal = None
+                await core.wait(self.wake, FOLLOW)
+                continue
             credential = await self._admission.credential(row)
             if credential is None:
                 await core.wait(self.wake, ASK_AGAIN)
@@ -142,8 +146,8 @@ class Worker:
             await self._spread()
             while not self._lost and await self._round(fence):
                 pass
-            if not self._lost and self._acting is not None:
-                await asyncio.wait({self._acting})  # what has left is brought to its end
+            if self._acting is not None:
+                await asyncio.wait({self._acting})  # what has left is brought to its end, whoever polls
         finally:
             self.fence = None
             keeper.cancel()

@@ -6,8 +6,9 @@ Each method runs inside the write transaction of `Store.commit`.
 from __future__ import annotations
 
 from reportdash.clock import Clock
+from reportdash.ledger.owner import lives_here
 from reportdash.ledger.verbs import Verbs
-from reportdash.model import Fence, replace
+from reportdash.model import Account, Fence, replace
 
 
 class Leases:
@@ -26,13 +27,21 @@ class Leases:
         """
         now = self.clock.now()
         row = self.reads.account(account)
-        running = row.owner is not None and row.owner != self.owner and (row.lease_until or 0.0) > now
-        # A process that was killed gave nothing back: whoever sees that need not wait for the lease's end.
-        if running and self.reads.owner_alive(row.owner or "", now):
+        if self._held(row, now):
             return None
         taken = replace(row, owner=self.owner, epoch=row.epoch + 1, lease_until=now + seconds)
         self.verbs.put_account(taken)
         return Fence(account, self.owner, taken.epoch)
+
+    def held_elsewhere(self, account: str) -> bool:
+        """Whether another live owner polls the account. KeyError: no such account."""
+        return self._held(self.reads.account(account), self.clock.now())
+
+    def _held(self, row: Account, now: float) -> bool:
+        if row.owner is None or row.owner == self.owner or (row.lease_until or 0.0) <= now:
+            return False
+        # A process that was killed gave nothing back: whoever sees that need not wait for the lease's end.
+        return lives_here(row.owner) is not False
 
     def renew(self, fence: Fence, seconds: float = 30.0) -> None:
         """Hold the lease for another `seconds`. Raises LeaseLost."""

@@ -276,6 +276,10 @@ class Ledger:
         """The right to poll the account; None while another live owner holds it."""
         return await self._thread.write(lambda: self.store.leases.take(account, seconds), durable=True)
 
+    async def held_elsewhere(self, account: str) -> bool:
+        """Whether another live process has the right to poll the account. Raises KeyError."""
+        return await self._thread.read(lambda: self.store.leases.held_elsewhere(account))
+
     async def renew(self, fence: Fence, seconds: float = 30.0) -> None:
         """Raises LeaseLost."""
         await self._thread.write(lambda: self.store.leases.renew(fence, seconds), durable=False)

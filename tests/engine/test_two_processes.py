@@ -1,0 +1,97 @@
+"""What one process must not do to another that works on the same accounts."""
+
+from __future__ import annotations
+
+from reportdash.errors import Exit
+from reportdash.model import ArtifactState, Health, JobState, Stage
+from reportdash.simulator import Hang
+from tests.engine.rig import SPEC, Rig
+
+
+async def test_a_process_without_a_credential_stops_nobody_who_has_one(rig: Rig) -> None:
+    first = await rig.start(owner="elsewhere:1")
+    job = await rig.follow(1)
+    first.poll()
+    await rig.state(job, JobState.RUNNING)
+    keys, rig.environ = rig.environ, {}
+    second = await rig.another(owner="elsewhere:2")
+    rig.environ = keys
+    second.poll()
+    await rig.passes(60)
+    assert first.polled_here() == {"main"}
+    assert (await rig.row()).health is Health.OK
+    assert second.refused_here() == {}  # the account is polled: that is followed
+    looks = len(rig.looks())
+    await rig.passes(60)
+    assert len(rig.looks()) > looks
+
+
+async def test_a_wrong_key_elsewhere_costs_the_one_who_has_the_right_one_a_sign_in(rig: Rig) -> None:
+    first = await rig.start(owner="elsewhere:1")
+    job = await rig.follow(1)
+    first.poll()
+    await rig.state(job, JobState.RUNNING)
+    keys, rig.environ = rig.environ, {**rig.environ, "REPORTDASH_SECRET__MAIN__PASSWORD": "wrong"}
+    second = await rig.another(owner="elsewhere:2")
+    rig.environ = keys
+    outcome = await rig.finish(second.submit("main", SPEC))
+    assert outcome.exit_code is Exit.CREDENTIALS
+
+    async def sent() -> bool:  # by the one whose credential works
+        return (await rig.job(outcome.job)).reference is not None
+
+    await rig.until(sent, within=120)
+    assert (await rig.row()).health is Health.OK
+    assert first.polled_here() == {"main"}
+
+
+async def test_a_submit_under_way_when_the_lease_is_lost_comes_to_its_end(rig: Rig) -> None:
+    first = await rig.start(owner="elsewhere:1")
+    other = await rig.another(owner="elsewhere:2")
+    for number in range(1, 11):
+        await rig.follow(number)
+    waits = (await rig.finish(first.submit("main", SPEC))).job
+    assert waits.intent is not None
+    assert waits.intent.stage is Stage.WAITING
+    slow = Hang(act=True)
+    rig.sim.inject("7g", slow, method="POST", path="/Report")
+    first.poll()
+    rig.sim.script("7g", (await rig.ledger.jobs())[-1].reference or "", ["complete"])
+    await rig.until(slow.arrived.is_set)
+    fence = first._poller.fence("main")
+    assert fence is not None
+    await first.ledger.release(fence)
+    taken = await other.ledger.take_lease("main")
+    assert taken is not None
+    await rig.passes(20)
+    slow.release()
+
+    async def known() -> bool:
+        row = await rig.job(waits)
+        return row.reference is not None and row.intent is None
+
+    await rig.until(known, within=120)
+    assert len(rig.submits()) == 1
+
+
+async def test_what_became_ready_just_before_a_leader_died_is_saved_by_the_next(rig: Rig) -> None:
+    rig.account("main", auto_download=True)
+    first = await rig.start(owner="elsewhere:1")
+    job = await rig.follow(1)
+    first.poll()
+    await rig.state(job, JobState.RUNNING)
+    second = await rig.another(owner="elsewhere:2")
+    second.poll()
+    await rig.passes(10)
+    first.downloads.start = lambda job_id: None  # type: ignore[method-assign]  # killed before it began
+    rig.sim.script("7g", job.reference or "", ["complete"])
+    await rig.state(job, JobState.READY, within=120)
+    await rig.passes(5)
+    await first.stop()
+    await rig.until(lambda: second.polled_here() == {"main"}, within=60)
+
+    async def saved() -> bool:
+        artifact = (await rig.job(job)).artifact
+        return artifact is not None and artifact.state is ArtifactState.SAVED
+
+    await rig.until(saved, within=120)
