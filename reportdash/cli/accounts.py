@@ -8,7 +8,7 @@ import getpass
 import sys
 from collections.abc import Sequence
 
-from reportdash.cli.context import asynchronous, engine
+from reportdash.cli.context import asynchronous, engine, prompting
 from reportdash.cli.output import line_json, note, say, table
 from reportdash.clock import rfc3339
 from reportdash.engine.runtime import Engine, Seat
@@ -78,9 +78,11 @@ async def login(args: argparse.Namespace) -> int:
         seat = running.seat(args.account)
         store = await _store(running, args.store)
         sets = seat.settings.secret_fields()
-        values = (
-            _from_stdin(sets, seat) if args.stdin else await asyncio.to_thread(_from_terminal, sets[0], seat)
-        )
+        if args.stdin:
+            values = _from_stdin(sets, seat)
+        else:
+            with prompting():
+                values = _from_terminal(sets[0], seat)
         untried: str | None = None
         try:
             await running.try_credential(seat.name, values)

@@ -6,13 +6,13 @@ import argparse
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reportdash.cli.output import say
+from reportdash.cli.output import note, say
 from reportdash.clock import SystemClock
 from reportdash.errors import Exit, UsageProblem
 from reportdash.ledger import FILE_NAME
@@ -23,6 +23,10 @@ from reportdash.vendors import registry
 if TYPE_CHECKING:
     from reportdash.engine.runtime import Engine
     from reportdash.model import Job
+
+
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that end a command in order."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ def asynchronous(
         async def supervised() -> int:
             loop = asyncio.get_running_loop()
             task = asyncio.ensure_future(command(args))
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            for number in ENDINGS:
                 loop.add_signal_handler(number, task.cancel)
             with suppress(asyncio.CancelledError):
                 return await task
@@ -135,3 +139,24 @@ def asynchronous(
 
     run.__doc__ = command.__doc__
     return run
+
+
+@contextmanager
+def prompting() -> Iterator[None]:
+    """While a person is asked, on the main thread: a signal ends the question at once (KeyboardInterrupt).
+
+    The loop rests meanwhile. Its own handlers would wait for the answer first.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    for number in ENDINGS:
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        note("")  # the prompt's line is over
+        raise
+    finally:
+        for number in ENDINGS:
+            loop.add_signal_handler(number, task.cancel)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reportdash.cli.asking import query
-from reportdash.cli.context import asynchronous, engine
+from reportdash.cli.context import asynchronous, engine, prompting
 from reportdash.cli.output import data, note, say
 from reportdash.engine.outcome import Outcome
 from reportdash.engine.runtime import Engine
@@ -118,10 +118,10 @@ async def _ask(running: Engine, jobs: list[Job]) -> None:
             f"  {job.id}  {job.state}  {job.name}  {job.account}" + ("  NOT SAVED" if job in unsaved else "")
         )
     words = [*(["delete"] if unsaved else []), *careful] or ["yes"]
-    for word in words:
-        answer = await asyncio.to_thread(_read, f"Type {word} to go on: ")
-        if answer != word:
-            raise SafetyProblem("nothing was deleted")
+    with prompting():
+        for word in words:
+            if _read(f"Type {word} to go on: ") != word:
+                raise SafetyProblem("nothing was deleted")
 
 
 def _read(prompt: str) -> str:
