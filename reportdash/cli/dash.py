@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 AT_ONCE = 2_000
 """Rows read before the first paint; the rest of a larger table follows with the engine."""
 
+DUMB = ("dumb", "unknown")
+"""Values of TERM that promise nothing: no colour, and the plainest signs."""
+
 
 def dashboard(args: argparse.Namespace) -> int:
     """The board over the config's accounts."""
@@ -107,8 +110,12 @@ def _app(
     from reportdash.tui.app import Dashboard
 
     rows = _first_rows(ledger)
+    look = _look(first, config, environ, changes)
+    if _term(os.environ) in DUMB:
+        # Rich takes such a terminal for 80×25 whatever its size is, and Textual never rests between the two.
+        os.environ["TERM"] = "vt100"
     return Dashboard(
-        _look(first, config, environ, changes),
+        look,
         rows,
         open_engine,
         config=str(config) if config else "",
@@ -150,12 +157,16 @@ def _look(first: FirstLook, config: Path | None, environ: Mapping[str, str], cha
 
 def _theme(name: str, environ: Mapping[str, str]) -> str:
     """The theme to start with: the config's, unless the terminal has no or few colours."""
-    if environ.get("NO_COLOR"):
+    term = _term(environ)
+    if environ.get("NO_COLOR") or term in DUMB:
         return "reportdash-mono"
-    term = environ.get("TERM", "")
     many = environ.get("COLORTERM") or "256" in term or "direct" in term
     few = term in ("linux", "vt100", "vt220", "ansi", "xterm", "screen", "tmux", "rxvt") and not many
     return "reportdash-ansi" if few and name == FirstLook().theme else name
+
+
+def _term(environ: Mapping[str, str]) -> str:
+    return environ.get("TERM", "").lower()
 
 
 @dataclass(slots=True, frozen=True)

@@ -81,6 +81,15 @@ def test_a_terminate_signal_gives_the_terminal_back(tmp_path: Path) -> None:
     assert left_over(tmp_path) == []
 
 
+def test_a_dumb_terminal_of_any_size_gets_a_board_in_ascii_that_answers(tmp_path: Path) -> None:
+    env = {**environment(tmp_path), "TERM": "dumb", "COLORTERM": ""}
+    with Terminal(["demo"], columns=100, lines=24, env=env) as terminal:
+        terminal.until(lambda text: "X failed" in text and "live" in text)
+        terminal.send("q")
+        assert terminal.finish() == 0
+        assert b"\x1b[38;" not in terminal.bytes
+
+
 def test_without_a_config_the_board_names_the_first_steps(tmp_path: Path) -> None:
     with Terminal([], env=environment(tmp_path)) as terminal:
         text = terminal.until("No account yet")
