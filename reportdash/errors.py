@@ -72,7 +72,10 @@ class CallFailed(Exception):
 
     `text` is one line for people (vendor text in it is raw: clean it before showing);
     `status` the HTTP status when there was one; `code` the vendor's own error code, if any.
+    `sent` is False only when it is certain that the request itself did not leave.
     """
+
+    sent: bool = True
 
     def __init__(self, text: str, *, status: int | None = None, code: str | None = None) -> None:
         super().__init__(text)
@@ -105,7 +108,7 @@ class Throttled(CallFailed):
 
 
 class Unreachable(CallFailed):
-    """Transport failed. `sent` is False only when it is certain that no byte of the request left."""
+    """Transport failed."""
 
     def __init__(self, text: str, *, sent: bool = True) -> None:
         super().__init__(text)

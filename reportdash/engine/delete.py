@@ -242,9 +242,7 @@ class Deletes:
         """No readable answer: it stays deleting; the row says whether a request may have arrived."""
         now, intent = self._core.clock.now(), job.intent
         assert intent is not None
-        harmless = isinstance(error, (Throttled, NoCredential, AuthFailed)) or (
-            isinstance(error, Unreachable) and not error.sent
-        )
+        harmless = isinstance(error, (Throttled, NoCredential, AuthFailed)) or not error.sent
         if harmless and not left:
             after = replace(intent, stage=Stage.WAITING, tries=0)
             words = f"delete: not sent yet: {clean(error.text)}"

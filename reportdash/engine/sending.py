@@ -129,8 +129,8 @@ class Sender:
 
     # slots
 
-    async def ahead(self, seat: Seat) -> int:
-        """Submits of this account that wait; 0 where the vendor has no slots."""
+    async def ahead(self, seat: Seat, of: Job | None = None) -> int:
+        """Submits of this account that wait (asked for before `of`); 0 where the vendor has no slots."""
         if seat.slots is None:
             return 0
         jobs = await self._core.ledger.open_intents(seat.name)
@@ -138,6 +138,7 @@ class Sender:
             1
             for job in jobs
             if job.intent and job.intent.kind is IntentKind.SUBMIT and job.intent.stage is Stage.WAITING
+            if of is None or (job.submitted_at or 0.0) < (of.submitted_at or 0.0)
         )
 
     async def full(self, seat: Seat, more: int = 0) -> bool:
@@ -196,7 +197,7 @@ class Sender:
                 message = f"waits: auth_failed: {words}"
                 sent = await self._wait(job, message, Exit.CREDENTIALS, error=error)
                 return replace(sent, blocked=True)
-            case Unreachable(sent=False):
+            case Unreachable(sent=False) | BadPayload(sent=False):
                 pause = schedule.backoff(seat.policy.poll_min, job.intent.tries, self._core.chance)
                 message = f"waits: not sent: {words}"
                 sent = await self._wait(
@@ -239,7 +240,7 @@ class Sender:
         assert job.intent is not None
         await self._note_slots(seat, now)
         pause = schedule.backoff(seat.policy.poll_max, job.intent.tries, self._core.chance)
-        words = slot_words(await self.ahead(seat) + 1)
+        words = slot_words(await self.ahead(seat, job) + 1)
         sent = await self._wait(job, words, Exit.OK, not_before=now + pause, error=error)
         return replace(sent, blocked=True)
 

@@ -131,14 +131,15 @@ class Submits:
     # what the account's poller does by itself
 
     async def advance(self, seat: Seat, jobs: list[Job], fence: Fence) -> float | None:
-        """Send the waiting submits whose turn it is, settle the orphaned ones. `jobs` oldest first.
+        """Send the waiting submits whose turn it is, settle the orphaned ones; who asked first goes first.
 
         Returns when to look again by the clock, or None when only an event can change anything.
         """
         core = self._core
         place, blocked = 0, False
         next_at: float | None = None
-        for job in jobs:
+        # By when it was asked for: a try that was held back must not cost the place.
+        for job in sorted(jobs, key=lambda job: job.submitted_at or 0.0):
             intent = job.intent
             if intent is None or intent.kind is not IntentKind.SUBMIT:
                 continue

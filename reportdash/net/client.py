@@ -98,12 +98,12 @@ class Client:
         signer = self._signer
         if signer is None:
             raise RuntimeError("bind() comes before send()")
-        session = await self._sessions.get()
+        session = await self._session()
         reply = await self._exchange(signer.sign(request, session), request)
         if not signer.refused(reply):
             return reply
         self._sessions.drop(session)
-        session = await self._sessions.get()
+        session = await self._session()
         reply = await self._exchange(signer.sign(request, session), request)
         if not signer.refused(reply) or (request.refusal_is_answer and reply.status == 403):
             return reply
@@ -144,6 +144,14 @@ class Client:
         return tracing.redact_body(text, self._known)
 
     # Signing in.
+
+    async def _session(self) -> Session:
+        """A live session. However the sign-in fails, the request it was for has not left (or was refused)."""
+        try:
+            return await self._sessions.get()
+        except CallFailed as error:
+            error.sent = False
+            raise
 
     async def _sign_in(self, old: Session | None) -> Session:
         signer = self._signer
