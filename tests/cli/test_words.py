@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from reportdash.ledger import FILE_NAME, Store
+from reportdash.model import Job, JobState
 from reportdash.simulator import Simulator
 from reportdash.simulator.wire import Reply
 from tests.cli.conftest import Ran, Shell, toml
@@ -55,17 +57,17 @@ async def test_wrong_words_are_one_sentence_and_exit_2(
 
 
 async def test_an_ambiguous_prefix_names_the_candidates(shell: Shell) -> None:
-    ids = [(await shell("track", "main", GUID[:-2] + f"{n:02}")).lines[0] for n in range(8)]
-    common = next((a[0] for a in ids for b in ids if a != b and a[0] == b[0]), None)
-    n = 8
-    while common is None:
-        ids.append((await shell("track", "main", GUID[:-2] + f"{n:02}")).lines[0])
-        common = next((a[0] for a in ids for b in ids if a != b and a[0] == b[0]), None)
-        n += 1
-    ran = await shell("show", common)
+    with Store.open(shell.data / FILE_NAME) as store:
+        store.write(lambda: store.verbs.ensure_accounts({"main": "7g"}))
+        for job_id in ("abcdef", "abcxyz", "zzzzzz"):
+            store.add(Job(job_id, "main", "7g", job_id, job_id, JobState.RUNNING))
+    ran = await shell("show", "abc")
     assert ran.code == 2
     sentence = one_sentence(ran)
-    assert all(job_id in sentence for job_id in ids if job_id[0] == common)
+    assert "abcdef" in sentence
+    assert "abcxyz" in sentence
+    assert "zzzzzz" not in sentence
+    assert (await shell("show", "abcd", "--json")).row["id"] == "abcdef"
 
 
 @pytest.mark.parametrize(
@@ -105,6 +107,7 @@ async def test_without_a_config_the_table_is_empty_and_all_is_well(bare: Shell) 
     ran = await bare("accounts")
     assert ran.code == 0
     assert "config init" in ran.err
+    assert "reportdash track" in (await bare("jobs")).err
 
 
 async def test_config_init_writes_a_valid_private_file_once(bare: Shell) -> None:
@@ -117,6 +120,27 @@ async def test_config_init_writes_a_valid_private_file_once(bare: Shell) -> None
     assert again.code == 2
     assert str(path) in one_sentence(again)
     assert (await bare("config", "path")).lines == [str(path)]
+
+
+async def test_a_config_without_accounts_is_not_told_to_write_another_config(bare: Shell) -> None:
+    path = (await bare("config", "init")).lines[0]
+    sentence = one_sentence(await bare("accounts"))
+    assert path in sentence
+    assert "config init" not in sentence
+
+
+async def test_a_query_without_a_match_says_so_and_prints_nothing(shell: Shell) -> None:
+    await shell("track", "main", GUID)
+    ran = await shell("jobs", "state:failed")
+    assert (ran.code, ran.out) == (0, "")
+    assert "no job matches" in one_sentence(ran)
+
+
+async def test_a_reason_that_names_a_key_names_the_command_here(shell: Shell) -> None:
+    job_id = (await shell("track", "billing", "ref-1")).lines[0]
+    ran = await shell("delete", job_id, "--yes")
+    assert ran.code == 5
+    assert f"`reportdash forget {job_id}`" in one_sentence(ran)
 
 
 async def test_an_unwritable_data_folder_is_said(shell: Shell) -> None:
@@ -193,7 +217,7 @@ async def test_a_dead_server_changes_no_state_and_is_unreachable(shell: Shell, s
 async def test_login_without_a_store_exits_3_before_asking(shell: Shell, sim: Simulator) -> None:
     ran = await shell("login", "main", "--stdin", stdin="username=demo\npassword=canary-77\n")
     assert ran.code == 3
-    assert "REPORTDASH_SECRET__" in ran.err
+    assert "REPORTDASH_SECRET__MAIN__USERNAME and REPORTDASH_SECRET__MAIN__PASSWORD" in one_sentence(ran)
     assert "canary-77" not in ran.err + ran.out
     assert not sim.requests
 
@@ -202,6 +226,13 @@ async def test_accounts_says_where_each_credential_lives(shell: Shell) -> None:
     rows = {row["account"]: row for row in (await shell("accounts", "--json")).rows}
     assert set(rows) == {"main", "billing", "admissions", "calls"}
     assert all("environment" in row["credential"] for row in rows.values())
+
+
+async def test_accounts_says_which_login_is_missing(shell: Shell) -> None:
+    del shell.env["REPORTDASH_SECRET__CALLS__CLIENT_SECRET"], shell.env["REPORTDASH_SECRET__CALLS__CLIENT_ID"]
+    ran = await shell("accounts")
+    assert "reportdash login calls" in ran.out
+    assert "reportdash login main" not in ran.out
 
 
 async def test_a_query_that_begins_with_a_dash_comes_after_two(shell: Shell) -> None:
