@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 
 from reportdash.cli.context import place
@@ -12,7 +13,8 @@ from reportdash.settings import config_path, show, starter
 
 
 def config(args: argparse.Namespace) -> int:
-    """init writes a starting config (never over one), show prints the effective one, validate checks it."""
+    """init writes a starting config (never over one), show prints the effective one, validate checks it,
+    schema prints what may stand in it as JSON schema (for editors)."""
     path = config_path(args.config, os.environ)
     if args.what == "path":
         data(str(path))
@@ -32,6 +34,12 @@ def config(args: argparse.Namespace) -> int:
             file.write(starter())
         data(str(path))
         say("uncomment an account, then `reportdash config validate` and `reportdash login ACCOUNT`")
+    elif args.what == "schema":
+        from reportdash.settings import schema
+        from reportdash.vendors import registry
+
+        classes = {name: registry.account_class(name) for name in registry.names()}
+        data(json.dumps(schema(classes), indent=2, ensure_ascii=False))
     elif args.what == "show":
         data(show(place(args).settings))
     else:

@@ -146,7 +146,9 @@ def build_parser() -> argparse.ArgumentParser:
 
     config = command("config", "config:config", "make, show and check the config")
     config.add_argument(
-        "what", metavar="init|show|validate|path", choices=("init", "show", "validate", "path")
+        "what",
+        metavar="init|show|validate|schema|path",
+        choices=("init", "show", "validate", "schema", "path"),
     )
     return parser
 
