@@ -134,6 +134,8 @@ class KeyringProcess:
         process = await self._start()
         self._running.add(process)
         try:
+            if self._closed:  # while the child was being started, where `aclose` could not see it
+                raise _trouble("off", "")
             reply = await self._converse(process, request, total)
         finally:
             self._running.discard(process)
