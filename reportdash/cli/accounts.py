@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from reportdash.cli.context import asynchronous, engine, prompting
 from reportdash.cli.output import line_json, note, say, table
 from reportdash.clock import rfc3339
+from reportdash.credentials.values import variable
 from reportdash.engine.runtime import Engine, Seat
 from reportdash.errors import CallFailed, CredentialProblem, Exit, Unreachable, UsageProblem
 from reportdash.plain import clean
@@ -58,17 +59,23 @@ async def accounts(args: argparse.Namespace) -> int:
                         str(r["vendor"]),
                         str(r["credential"]),
                         str(r["health"]),
-                        str(r["message"] or ""),
+                        str(r["message"] or (_no_key(r) if r["credential"] == "none" else "")),
                     )
                     for r in rows
                 ],
             )
         else:
+            path = running.settings.path
             say(
-                f"no account in {running.settings.path}; "
-                "`reportdash config init` writes a config to start from"
+                f"no account in {path}: write one there, or take the # away before the lines of one"
+                if path.exists()
+                else f"no account: there is no {path} yet; `reportdash config init` writes one to start from"
             )
         return int(Exit.OK)
+
+
+def _no_key(row: dict[str, object]) -> str:
+    return f"no key yet; `reportdash login {row['account']}` stores one"
 
 
 @asynchronous
@@ -76,7 +83,7 @@ async def login(args: argparse.Namespace) -> int:
     """Ask for an account's secret, try it at the vendor, store it, read it back."""
     async with engine(args) as running:
         seat = running.seat(args.account)
-        store = await _store(running, args.store)
+        store = await _store(running, seat, args.store)
         sets = seat.settings.secret_fields()
         if args.stdin:
             values = _from_stdin(sets, seat)
@@ -90,7 +97,8 @@ async def login(args: argparse.Namespace) -> int:
             untried = clean(error.text, 200)
         except CallFailed as error:
             raise CredentialProblem(
-                f"{seat.vendor.title} refused the credential of {seat.name}: {clean(error.text, 200)}; "
+                f"{seat.vendor.title} refused the credential of {seat.name}: "
+                f"{clean(error.text, 200).rstrip('.')}; "
                 "nothing was stored, check the fields and log in again"
             ) from error
         where = await running.chain.keep(seat.name, seat.vendor.name, values, seat.settings.origins(), store)
@@ -102,7 +110,7 @@ async def login(args: argparse.Namespace) -> int:
         return int(Exit.OK)
 
 
-async def _store(running: Engine, wanted: str | None) -> str:
+async def _store(running: Engine, seat: Seat, wanted: str | None) -> str:
     """The store to use, known to work before anything secret is asked. Raises CredentialProblem."""
     choices = [choice for choice in await running.chain.stores() if choice.name != "memory"]
     names = [choice.name for choice in choices]
@@ -114,9 +122,11 @@ async def _store(running: Engine, wanted: str | None) -> str:
         if choice.usable and wanted in (None, choice.name):
             return choice.name
     why = "; ".join(choice.sentence for choice in choices) or "no store is built in"
+    # The store's sentence speaks of any account; here the variables of this one can be named.
+    own = " and ".join(variable(seat.name, field) for field in seat.settings.secret_fields()[0])
     raise CredentialProblem(
-        f"no place to keep a secret on this server: {why}. Set REPORTDASH_SECRET__<ACCOUNT>__<FIELD> in the "
-        "environment, name a credential_command in the account, or unlock a keyring and log in again"
+        f"no place to keep a secret on this server: {why.replace(variable('<account>', '<field>'), own)}, "
+        "or name a credential_command in the account"
     )
 
 

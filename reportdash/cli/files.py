@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -90,7 +91,7 @@ async def delete(args: argparse.Namespace) -> int:
             try:
                 await running.check_delete(job, unsaved=args.unsaved)
             except SafetyProblem as problem:
-                say(f"{job.id} {job.name}: {problem.text}")
+                say(f"{job.id} {job.name}: {_as_command(problem.text, job)}")
                 codes.append(problem.exit_code)
             else:
                 allowed.append(job)
@@ -102,8 +103,13 @@ async def delete(args: argparse.Namespace) -> int:
             except Problem as problem:
                 outcome = Outcome(job, problem.exit_code, problem.text)
             codes.append(outcome.exit_code)
-            say(f"{job.id} {job.name}: {outcome.text or 'deleted at the vendor'}")
+            say(f"{job.id} {job.name}: {_as_command(outcome.text or 'deleted at the vendor', job)}")
         return int(worst(codes))
+
+
+def _as_command(reason: str, job: Job) -> str:
+    """A reason that names the screen's key, with the command that does the same."""
+    return re.sub(r"\bf forgets\b", f"`reportdash forget {job.id}` forgets", reason)
 
 
 async def _ask(running: Engine, jobs: list[Job]) -> None:
@@ -141,4 +147,6 @@ async def forget(args: argparse.Namespace) -> int:
             except Problem as problem:
                 say(f"{job.id} {job.name}: {problem.text}")
                 codes.append(problem.exit_code)
+            else:
+                say(f"{job.id} {job.name}: forgotten here; nothing was sent")
         return int(worst(codes))

@@ -11,13 +11,14 @@ from reportdash.board import facts
 from reportdash.board.states import face
 from reportdash.cli.asking import query as wanted_by
 from reportdash.cli.context import place
-from reportdash.cli.output import data, line_json, table
+from reportdash.cli.output import data, line_json, say, table
 from reportdash.clock import SystemClock, rfc3339
 from reportdash.errors import Exit
 from reportdash.ledger.store import Store
 from reportdash.model import Event, Exchange, Health, Job, LastError
 
 FILE_WIDTH = 21
+NONE_YET = "no jobs yet: `reportdash submit` starts one, `reportdash track` follows one that runs already"
 
 
 def jobs(args: argparse.Namespace) -> int:
@@ -25,6 +26,8 @@ def jobs(args: argparse.Namespace) -> int:
     query = wanted_by(args.query)
     here = place(args)
     if not here.ledger.exists():
+        if not args.json:
+            say(NONE_YET)
         return int(Exit.OK)
     store = Store.open(here.ledger, clock=SystemClock(), readonly=True)
     try:
@@ -43,6 +46,8 @@ def jobs(args: argparse.Namespace) -> int:
     elif rows:
         head = ("Id", "State", "Report", "Account", "Vendor says", "Age", "Next", "File")
         table(head, [_row(job, now) for job in rows], right=frozenset({5}))
+    else:
+        say("no job matches" if args.query else NONE_YET)
     return int(Exit.OK)
 
 
