@@ -100,12 +100,12 @@ async def follow(
                     _print(job, before, health.get(job.account, Health.OK), as_json)
         first = False
         told = running.told(rev)
-        verdict = await _verdict(running, list(followed.values()), until, download, told)
+        verdict = await _verdict(running, _own(followed), until, download, told)
         if verdict is not None:
             return verdict
         left = None if timeout is None else timeout - (running.clock.monotonic() - started)
         if left is not None and left <= 0:
-            open_jobs = [job for job in followed.values() if job.parent is None and not _reached(job, until)]
+            open_jobs = [job for job in _own(followed) if not _reached(job, until)]
             say(f"timed out after {timeout:g} s with {len(open_jobs)} of {len(followed)} jobs not {until}")
             return Exit.UNREACHABLE
         tick = TICK if told else SOON
@@ -151,22 +151,40 @@ def _reached(job: Job, until: str) -> bool:
     return job.state in SETTLED
 
 
-async def _verdict(running: Engine, jobs: list[Job], until: str, download: bool, told: bool) -> Exit | None:
+def _own(followed: dict[str, Job]) -> list[Job]:
+    """The jobs that count: a group stands for its reports, unless only they were asked for."""
+    return [job for job in followed.values() if job.parent is None or job.parent not in followed]
+
+
+async def _hopeless(running: Engine, accounts: set[str]) -> dict[str, str] | None:
+    """Why nobody will look at the jobs of these accounts, if that holds for each of them."""
+    refused = running.refused_here()
+    reasons: dict[str, str] = {}
+    for account in sorted(accounts):
+        if account in refused:
+            reasons[account] = f"{refused[account]}; `reportdash login {account}` stores a new credential"
+        elif account in running.accounts or await running.ledger.held_elsewhere(account):
+            return None
+        else:
+            reasons[account] = "this account is not in the config, so nothing asks for its jobs"
+    return reasons
+
+
+async def _verdict(running: Engine, own: list[Job], until: str, download: bool, told: bool) -> Exit | None:
     """The exit code, or None while there is something left to wait for.
 
     `told`: what these jobs' changes start by themselves, downloads, is under way.
     """
     if until == "never":
         return None
-    own = [job for job in jobs if job.parent is None]
     waiting = [job for job in own if not _reached(job, until)]
     if waiting:
-        refused = running.refused_here()
-        if all(job.account in refused for job in waiting):
-            for account in sorted({job.account for job in waiting}):
-                say(f"{account}: {refused[account]}; `reportdash login {account}` stores a new credential")
-            return Exit.CREDENTIALS
-        return None
+        hopeless = await _hopeless(running, {job.account for job in waiting})
+        if hopeless is None:
+            return None
+        for account, reason in hopeless.items():
+            say(f"{account}: {reason}")
+        return Exit.CREDENTIALS
     under_way = running.downloads.progress()
     if not told or any(job.id in under_way for job in own):
         return None

@@ -67,9 +67,9 @@ class Admission:
 
     async def refused(self, row: Account) -> None:
         """The vendor said no while we polled: remember to which credential, if it was ours."""
-        self.refusal = row.message or NO_KEY
         if not self._health.refused_us(self._seat.name):
             return  # another process was refused; ours is proved anew
+        self.refusal = row.message or NO_KEY
         try:
             found = await self._seat.find_credential()
         except Problem:

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 LOOK = 5.0
 """Seconds after which the ledger is asked again although nobody said that it changed."""
 EXPIRE_EVERY = 60.0
+BATCH = 500
 PRUNE_EVERY = 6 * 3600.0
 DAY = 86_400.0
 RATE_WINDOW = 60.0
@@ -119,9 +120,9 @@ class Poller:
         while True:
             try:
                 if rev is None:
-                    rev = await ledger.rev()
+                    now = await ledger.rev()
                     await self._catch_up()
-                    self._told = rev
+                    self._told = rev = now
                 await ledger.wait(rev, LOOK)
                 changes = await ledger.changed_since(rev)
                 rev = changes.rev
@@ -211,6 +212,9 @@ class Poller:
     async def _expire(self) -> None:
         """Results whose life has ended are expired by time alone, without a request."""
         now, ledger = self._core.clock.now(), self._core.ledger
-        for job in await ledger.outlived(now):
-            if job.account in self._workers and job.intent is None:
-                await ledger.change(job.id, lambda row: lifecycle.fold_expiry(row, now))
+        while jobs := await ledger.outlived(now, BATCH, list(self._workers)):
+            await asyncio.gather(
+                *(ledger.change(job.id, lambda row: lifecycle.fold_expiry(row, now)) for job in jobs)
+            )
+            if len(jobs) < BATCH:
+                break

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -141,9 +141,11 @@ class Ledger:
         """(report, seconds from submit to report) of jobs submitted here, newest first."""
         return await self._thread.read(lambda: self.store.durations(account, limit))
 
-    async def outlived(self, now: float, limit: int = 100) -> list[Job]:
-        """Settled jobs whose result's life has ended by `now`, the earliest first."""
-        return await self._thread.read(lambda: self.store.outlived(now, limit))
+    async def outlived(
+        self, now: float, limit: int = 100, accounts: Collection[str] | None = None
+    ) -> list[Job]:
+        """Settled jobs (of these accounts) whose result's life has ended by `now`, the earliest first."""
+        return await self._thread.read(lambda: self.store.outlived(now, limit, accounts))
 
     async def open_intents(self, account: str | None = None) -> list[Job]:
         """Jobs with an intent, the oldest intent first."""

@@ -7,6 +7,7 @@ import json
 import re
 import sqlite3
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -253,12 +254,13 @@ class Reads:
         rows = self.db.execute(query, (account, limit)).fetchall()
         return [(str(json.loads(spec)["report"]), float(seconds)) for spec, seconds in rows]
 
-    def outlived(self, now: float, limit: int = 100) -> list[Job]:
-        """Settled jobs whose result's life has ended by `now`, the earliest first."""
+    def outlived(self, now: float, limit: int = 100, accounts: Collection[str] | None = None) -> list[Job]:
+        """Settled jobs (of these accounts) whose result's life has ended by `now`, the earliest first."""
+        theirs = "" if accounts is None else f"AND account IN ({', '.join('?' * len(accounts))}) "
         return self._many(
             f"SELECT {JOB} FROM jobs WHERE expires_at <= ? AND expires_at IS NOT NULL AND {_LIVE} "
-            f"AND {_EXPIRING} ORDER BY expires_at LIMIT ?",
-            (now, limit),
+            f"AND {_EXPIRING} AND intent IS NULL {theirs}ORDER BY expires_at LIMIT ?",
+            (now, *(accounts or ()), limit),
         )
 
     def open_intents(self, account: str | None = None) -> list[Job]:

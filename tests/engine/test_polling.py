@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from reportdash.model import Health, JobState, replace
+from reportdash.model import Health, Job, JobState, replace
 from reportdash.simulator import Hang, Reply, Reset
 from tests.engine.rig import Rig, guid
 
@@ -339,3 +339,17 @@ async def test_a_reset_connection_is_the_accounts_trouble_and_not_the_jobs(rig: 
         return (await rig.row()).health is Health.OK and (await rig.job(job)).attempts == 0
 
     await rig.until(well)
+
+
+async def test_results_outlive_their_time_whatever_lies_before_them(rig: Rig) -> None:
+    engine = await rig.start()
+    old = rig.clock.now() - 1000
+    gone = [
+        Job(f"gone{n:03}", "gone", "7g", "x", f"ref-{n}", JobState.READY, submitted_at=old, expires_at=old)
+        for n in range(150)
+    ]
+    await engine.ledger.add_many(gone)
+    job = await rig.follow(1)
+    job = await rig.seen(job, JobState.READY, expires_at=rig.clock.now() - 10)
+    engine.poll()
+    await rig.state(job, JobState.EXPIRED, within=300)
