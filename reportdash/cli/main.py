@@ -144,6 +144,11 @@ def build_parser() -> argparse.ArgumentParser:
     forget.add_argument("jobs", metavar="JOB", nargs="+")
     forget.add_argument("--unsaved", action="store_true", help="also what is not saved here")
 
+    doctor = command(
+        "doctor", "doctor:doctor", "look at config, folders, keyring and accounts; signs in at each"
+    )
+    _json(doctor)
+
     config = command("config", "config:config", "make, show and check the config")
     config.add_argument(
         "what",
