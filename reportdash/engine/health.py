@@ -25,7 +25,6 @@ class _Streak:
     throttles: int = 0
     throttled_at: float = float("-inf")
     probes: int = 0
-    shut_at: float = float("-inf")
 
 
 def usable_at(row: Account, now: float) -> float:
@@ -109,16 +108,15 @@ class HealthDesk:
 
         elif isinstance(error, Unreachable):
             words = clean(error.text)
-            open_before, shut_before = streak.probes, streak.shut_at
+            open_before = streak.probes
             delay = schedule.probe_delay(streak.probes, self._core.chance)
 
             def fold(row: Account) -> Account:
                 failures = row.failures + 1 if row.health is Health.UNREACHABLE else 1
                 until = row.until if row.health is Health.UNREACHABLE else None
-                fresh = asked >= shut_before and schedule.passed(until, row.since, asked)
-                if failures >= schedule.BREAKER_AT and fresh:
+                if failures >= schedule.BREAKER_AT and schedule.passed(until, row.since, asked):
                     until = now + delay
-                    streak.probes, streak.shut_at = open_before + 1, now
+                    streak.probes = open_before + 1
                 return replace(trouble(row, Health.UNREACHABLE, words, now, until=until), failures=failures)
 
         else:

@@ -12,7 +12,7 @@ from reportdash import lifecycle
 from reportdash.engine import schedule
 from reportdash.engine.core import Core, hhmm, last_error, nth
 from reportdash.engine.health import HealthDesk, usable_at
-from reportdash.engine.intents import REPEATS, Intents
+from reportdash.engine.intents import Intents
 from reportdash.engine.outcome import Outcome
 from reportdash.engine.seat import Seat
 from reportdash.errors import (
@@ -248,7 +248,7 @@ class Sender:
         intent = job.intent
         assert intent is not None
         now = self._core.clock.now()
-        again = intent.tries <= REPEATS and repeat_is_safe(seat, intent, now)
+        again = repeat_is_safe(seat, intent, now)
         after = replace(intent, stage=Stage.UNSURE, owner=intent.owner if again else None)
         words = unsure_words(intent.at)
         row = await self._core.ledger.change(

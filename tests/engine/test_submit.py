@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,22 @@ async def test_the_intent_is_in_the_ledger_before_the_request_leaves(rig: Rig) -
     hang.release()
     outcome = await rig.finish(task)
     assert outcome.job.state is JobState.QUEUED
+
+
+async def test_intent_and_outcome_are_on_the_disk_and_not_only_written(rig: Rig) -> None:
+    engine = await rig.start()
+    synced: dict[str, bool] = {}
+    real = engine.ledger.change
+
+    async def change(job_id: str, fn: Any, **how: Any) -> Job:
+        if how.get("what") is not None:
+            synced[how["what"]] = how.get("durable", False)
+        return await real(job_id, fn, **how)
+
+    engine.ledger.change = change  # type: ignore[method-assign]
+    outcome = await submit(rig)
+    await rig.finish(engine.delete(outcome.job.id, unsaved=True))
+    assert synced == {"submit sent": True, "accepted": True, "delete": True, "delete sent": True}
 
 
 async def test_an_accepted_submit_has_its_reference_and_is_polled(rig: Rig) -> None:
