@@ -93,8 +93,8 @@ class Deletes:
         await self.check(seat, job, unsaved=unsaved)
         if job.state in FINAL:
             return Outcome(job, Exit.OK, f"{job.state} already")
-        if job.seen_at is None and job.tracked and not unsaved:
-            # Never looked at: it may hold a report for all we know.
+        if not unsaved and self._may_have_ended(seat, job):
+            # Never, or long not, looked at: it may hold a report for all we know.
             looked = await self._look_first(seat, job)
             if looked.exit_code is not Exit.OK or looked.job.state in FINAL:
                 return looked
@@ -108,10 +108,20 @@ class Deletes:
         finally:
             self._intents.end(job.id)
 
+    def _may_have_ended(self, seat: Seat, job: Job) -> bool:
+        """Whether the state we know is too old to say that there is no report yet."""
+        if job.intent is not None or (job.settled and job.state is not JobState.LOST):
+            return False
+        if job.seen_at is None:
+            return job.tracked
+        return self._core.clock.now() - job.seen_at > max(seat.policy.poll_max, PATIENCE)
+
     async def _look_first(self, seat: Seat, job: Job) -> Outcome:
         seen = await self._look(seat, job)
         if isinstance(seen, CallFailed) and not isinstance(seen, NotFound):
             return Outcome(job, _exit_of(seen), f"not deleted, its status is not known: {clean(seen.text)}")
+        if isinstance(seen, NotFound) and job.seen_at is not None:
+            return Outcome(job, Exit.OK, "")  # nothing to lose: the delete will say so
         now, policy = self._core.clock.now(), seat.policy
         row = await self._core.ledger.change(job.id, lambda row: self._folded(row, seen, now, policy.ttl))
         if isinstance(seen, NotFound):

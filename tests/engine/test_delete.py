@@ -379,3 +379,29 @@ async def test_a_reset_while_deleting_is_no_end(rig: Rig) -> None:
     outcome = await delete(rig, job)
     assert outcome.job.state is JobState.DELETED
     assert isinstance(rig.deletes()[0], Request)
+
+
+async def test_a_job_nobody_has_looked_at_for_long_is_looked_at_first(rig: Rig) -> None:
+    await rig.start()
+    job = await looked(rig, 1, "complete", JobState.RUNNING)
+    await rig.passes(8 * 3600)  # no dashboard ran meanwhile
+    with pytest.raises(SafetyProblem, match="not saved"):
+        await delete(rig, job)
+    assert rig.deletes() == []
+    assert (await rig.job(job)).state is JobState.READY
+
+
+async def test_a_job_that_still_runs_after_long_is_deleted_as_asked(rig: Rig) -> None:
+    await rig.start()
+    job = await looked(rig, 1, "running", JobState.RUNNING)
+    await rig.passes(8 * 3600)
+    assert (await delete(rig, job)).job.state is JobState.DELETED
+
+
+async def test_a_job_that_is_gone_after_long_needs_no_more_than_its_delete(rig: Rig) -> None:
+    await rig.start()
+    job = await rig.follow(1)
+    job = await rig.seen(job, JobState.RUNNING, reference="11111111-0000-4000-8000-000000000009")
+    await rig.passes(8 * 3600)
+    outcome = await delete(rig, job)
+    assert (outcome.exit_code, outcome.job.state) == (Exit.OK, JobState.DELETED)
