@@ -109,7 +109,8 @@ def _beside(left: list[Pieces], right: list[tuple[str, str]], cells: int) -> lis
     for number in range(max(len(left), len(rows))):
         pieces = list(left[number]) if number < len(left) else []
         if number < len(rows):
-            pieces += [(at + x, runs) for x, runs in rows[number]]
+            # Two blanks of their own: what is said at the left is cut before them.
+            pieces += [(at - 2, (text_run("  "),)), *((at + x, runs) for x, runs in rows[number])]
         out.append(pieces)
     return out
 
