@@ -71,7 +71,15 @@ def test_talkdesk_refuses_before_the_request(given: Spec, said: str) -> None:
         TALKDESK.check(given)
 
 
-@pytest.mark.parametrize("days", ["2026-02-01/2026-03-01", "2026-01-01/2026-02-01", "2024-02-01/2024-03-01"])
+@pytest.mark.parametrize(
+    "days",
+    [
+        "2026-02-01/2026-03-01",
+        "2026-01-01/2026-02-01",
+        "2024-02-01/2024-03-01",
+        "2026-10-01T00:00:00+01:00/2026-11-01T00:00:00+00:00",
+    ],
+)
 def test_talkdesk_takes_each_whole_month(days: str) -> None:
     start, _, end = days.partition("/")
     TALKDESK.check(spec(start=start, end=end))
