@@ -102,11 +102,9 @@ class Deletes:
             await self.check(seat, job, unsaved=unsaved)
         if await self._intents.held_elsewhere(job) or not self._intents.begin(job.id):
             raise SafetyProblem(f"{job.id} is being deleted right now")
-        try:
+        with self._intents.ending(job.id):
             taken = await self._intend(seat, job, unsaved)
             return await self._drive(seat, taken)
-        finally:
-            self._intents.end(job.id)
 
     def _may_have_ended(self, seat: Seat, job: Job) -> bool:
         """Whether the state we know is too old to say that there is no report yet."""
@@ -191,13 +189,11 @@ class Deletes:
             elif intent.not_before is not None and intent.not_before > now:
                 at = intent.not_before
             elif self._intents.begin(job.id):
-                try:
+                with self._intents.ending(job.id):
                     tried = await self._try(seat, job, fence=fence)
                     if tried.after is not None:
                         left = (await self._park(seat, tried)).job.intent
                         at = left.not_before if left is not None else None
-                finally:
-                    self._intents.end(job.id)
             if at is not None:
                 next_at = at if next_at is None else min(next_at, at)
         return next_at

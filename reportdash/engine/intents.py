@@ -5,9 +5,11 @@ An intent is claimed inside a write transaction and durably, before its request 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from reportdash.engine.core import Core
+from reportdash.errors import Problem
 from reportdash.model import Fence, Intent, Job, Stage, replace
 
 PATIENCE = 60.0
@@ -16,6 +18,7 @@ REPEATS = 3
 """Times an unanswered request that is safe to repeat is sent again, at most."""
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 15.0
+LET_GO_TRIES = 40
 
 
 def pause_before(repeat: int) -> float:
@@ -43,6 +46,36 @@ class Intents:
 
     def end(self, job_id: str) -> None:
         self._active.discard(job_id)
+
+    @contextmanager
+    def ending(self, job_id: str) -> Iterator[None]:
+        """`end` after the block. When it breaks off, the intent is let go of: whoever polls settles it."""
+        try:
+            yield
+        except BaseException:
+            self._core.spawn(self._let_go(job_id))
+            raise
+        finally:
+            self.end(job_id)
+
+    async def _let_go(self, job_id: str) -> None:
+        """This process lives on, but does nothing more about the job: its name would keep others away."""
+        me = self._core.ledger.owner
+
+        def change(row: Job) -> Job | None:
+            if row.intent is None or row.intent.owner != me or self.active(job_id):
+                return None
+            return replace(row, intent=replace(row.intent, owner=None))
+
+        for _ in range(LET_GO_TRIES):
+            try:
+                await self._core.ledger.change(job_id, change, durable=True)
+            except KeyError:
+                return
+            except Problem:  # a full disk, a lock: the reason, perhaps, why it broke off
+                await self._core.clock.sleep(LONGEST_PAUSE)
+            else:
+                return
 
     async def held_elsewhere(self, job: Job) -> bool:
         """Whether a live process, this one included, has the job's intent in its hands."""

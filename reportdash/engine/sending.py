@@ -6,13 +6,14 @@ Afterwards the row says which truth holds: accepted, refused, waiting (nothing r
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from reportdash import lifecycle
 from reportdash.engine import schedule
 from reportdash.engine.core import Core, hhmm, last_error, nth
 from reportdash.engine.health import HealthDesk, usable_at
-from reportdash.engine.intents import Intents
+from reportdash.engine.intents import PATIENCE, Intents
 from reportdash.engine.outcome import Outcome
 from reportdash.engine.seat import Seat
 from reportdash.errors import (
@@ -22,6 +23,7 @@ from reportdash.errors import (
     Exit,
     NoCredential,
     NotFound,
+    Problem,
     SlotsFull,
     Throttled,
     Unreachable,
@@ -32,6 +34,8 @@ from reportdash.plain import clean
 
 log = logging.getLogger(__name__)
 
+LEDGER_PAUSE = 2.0
+"""Seconds between two tries to keep an answer while the ledger cannot be written."""
 RUNNING_WINDOW = 60.0
 """How long after a submit its repeat counts as safe where the vendor returns the job that still runs."""
 
@@ -168,9 +172,7 @@ class Sender:
             at = schedule.after_look(folded, policy, now, chance, habit)
             return replace(folded, updated_at=now, next_poll_at=at)
 
-        row = await self._core.ledger.change(
-            job.id, change, who="vendor", what="accepted", durable=True, clear_error=True
-        )
+        row = await self._keep(job, change, submitted.reference)
         if seat.slots is not None:
             await self._note_slots(seat, None)
         if row.id == job.id:
@@ -180,6 +182,24 @@ class Sender:
             lambda known: replace(known, next_poll_at=now) if schedule.polled(known) else None,
         )
         return Sent(row, Exit.OK, f"the vendor gave the report of {row.id}: {submitted.reference}")
+
+    async def _keep(self, job: Job, change: Callable[[Job], Job], reference: str) -> Job:
+        """The reference is known to nobody else: a full disk or a lock is waited for, a minute at most."""
+        clock = self._core.clock
+        started = clock.monotonic()
+        while True:
+            try:
+                return await self._core.ledger.change(
+                    job.id, change, who="vendor", what="accepted", durable=True, clear_error=True
+                )
+            except Problem as problem:
+                if clock.monotonic() - started >= PATIENCE:
+                    told = (
+                        f"{job.id} was accepted as {clean(reference)}, which could not be kept; when it can, "
+                    )
+                    told += f"`reportdash track {job.account} {clean(reference)} --for {job.id}`"
+                    raise Problem(f"{told}: {problem.text}") from problem
+                await clock.sleep(LEDGER_PAUSE)
 
     async def _failed(self, seat: Seat, job: Job, error: CallFailed) -> Sent:
         """What a failed sending means: refused, waits, or unsure."""

@@ -58,17 +58,13 @@ class Submits:
             intent=intent,
         )
         self._intents.begin(job.id)
-        try:
+        with self._intents.ending(job.id):
             added, _ = await self._core.ledger.add(job, what="submit")
-            if added.id != job.id:  # the id was taken
-                self._intents.end(job.id)
-                self._intents.begin(added.id)
-            job = added
             if waits:
-                return Outcome(job, Exit.OK, job.message or "")
-            return await self._drive(seat, job)
-        finally:
-            self._intents.end(job.id)
+                return Outcome(added, Exit.OK, added.message or "")
+            self._intents.begin(added.id)  # another id, where that one was taken
+            with self._intents.ending(added.id):
+                return await self._drive(seat, added)
 
     async def again(
         self, seat: Seat, job: Job, params: Mapping[str, str], *, name: str | None = None
@@ -93,7 +89,7 @@ class Submits:
             )
         if await self._intents.held_elsewhere(job) or not self._intents.begin(job.id):
             raise SafetyProblem(f"{job.id} is being sent right now; look at it again in a minute")
-        try:
+        with self._intents.ending(job.id):
             now = self._core.clock.now()
             fresh = replace(
                 intent, stage=Stage.WAITING, at=now, owner=self._core.ledger.owner, tries=0, not_before=None
@@ -108,8 +104,6 @@ class Submits:
             if job.intent != fresh:
                 raise SafetyProblem(f"{job.id} is being sent right now; look at it again in a minute")
             return await self._drive(seat, job)
-        finally:
-            self._intents.end(job.id)
 
     async def _drive(self, seat: Seat, job: Job) -> Outcome:
         """Send, and go on with what is safe for a minute; the rest is for the poller or the operator."""
@@ -164,14 +158,12 @@ class Submits:
                 continue
             if not self._intents.begin(job.id):
                 continue
-            try:
+            with self._intents.ending(job.id):
                 sent = await self._sender.send(seat, job, fence=fence)
                 if sent.again:
                     tries = sent.job.intent.tries if sent.job.intent is not None else 1
                     repeat_at = core.clock.now() + pause_before(tries)
                     sent = await self._sender.park(sent, repeat_at=repeat_at)
-            finally:
-                self._intents.end(job.id)
             left = sent.job.intent
             if left is not None and left.not_before is not None:
                 next_at = _sooner(next_at, left.not_before)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from reportdash.errors import Exit
-from reportdash.model import ArtifactState, Health, JobState, Stage
+from typing import Any
+
+from reportdash.errors import Exit, Problem
+from reportdash.model import ArtifactState, Health, Job, JobState, Stage
 from reportdash.simulator import Hang
 from tests.engine.rig import SPEC, Rig
 
@@ -95,3 +97,41 @@ async def test_what_became_ready_just_before_a_leader_died_is_saved_by_the_next(
         return artifact is not None and artifact.state is ArtifactState.SAVED
 
     await rig.until(saved, within=120)
+
+
+async def test_an_act_its_living_process_gave_up_is_settled_by_whoever_polls(rig: Rig) -> None:
+    first = await rig.start(owner="elsewhere:1")
+    first.poll()
+    await rig.until(lambda: first.polled_here())
+    second = await rig.another(owner="elsewhere:2")
+    hang = Hang(act=True)
+    rig.sim.inject("7g", hang, method="POST", path="/Report")
+    task = rig.begin(second.submit("main", SPEC))
+    await rig.until(hang.arrived.is_set)
+    task.cancel()
+    (row,) = await rig.ledger.jobs()
+
+    async def unsure() -> bool:
+        intent = (await rig.job(row)).intent
+        return intent is not None and intent.stage is Stage.UNSURE
+
+    await rig.until(unsure, within=50)
+    hang.release()
+    assert len(rig.submits()) == 1
+
+
+async def test_an_accepted_submit_is_kept_although_the_ledger_was_out_of_reach(rig: Rig) -> None:
+    engine = await rig.start()
+    change, tries = engine.ledger.change, []
+
+    async def sometimes(job_id: str, fn: Any, **how: Any) -> Job:
+        if how.get("what") == "accepted":
+            tries.append(job_id)
+            if len(tries) < 4:
+                raise Problem("no space is left")
+        return await change(job_id, fn, **how)
+
+    engine.ledger.change = sometimes  # type: ignore[method-assign]
+    outcome = await rig.finish(engine.submit("main", SPEC))
+    assert outcome.exit_code is Exit.OK
+    assert (await rig.job(outcome.job)).reference is not None
