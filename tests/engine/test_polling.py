@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+from reportdash.errors import Problem
 from reportdash.model import Health, Job, JobState, replace
 from reportdash.simulator import Hang, Reply, Reset
 from tests.engine.rig import Rig, guid
@@ -353,3 +354,20 @@ async def test_results_outlive_their_time_whatever_lies_before_them(rig: Rig) ->
     job = await rig.seen(job, JobState.READY, expires_at=rig.clock.now() - 10)
     engine.poll()
     await rig.state(job, JobState.EXPIRED, within=300)
+
+
+async def test_downloads_of_a_dead_process_are_gone_on_with_though_the_first_look_failed(rig: Rig) -> None:
+    engine = await rig.start()
+    recover, tries = engine.downloads.recover, []
+
+    async def locked_once() -> list[str]:
+        tries.append(1)
+        if len(tries) == 1:
+            raise Problem("another process writes the ledger")
+        return await recover()
+
+    engine.downloads.recover = locked_once  # type: ignore[method-assign]
+    engine.poll()
+    await rig.until(lambda: len(tries) == 2, within=30)
+    await rig.passes(30)
+    assert len(tries) == 2
