@@ -133,7 +133,11 @@ async def _store(running: Engine, seat: Seat, wanted: str | None) -> str:
 def _from_stdin(sets: Sequence[Sequence[str]], seat: Seat) -> dict[str, str]:
     known = {field for fields in sets for field in fields}
     values: dict[str, str] = {}
-    for number, line in enumerate(sys.stdin.read(65_536).splitlines(), 1):
+    try:
+        text = sys.stdin.buffer.read(65_536).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageProblem("stdin is not UTF-8 text; nothing was stored") from None
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         if not line.strip():
             continue
         field, found, value = line.partition("=")

@@ -7,6 +7,7 @@ import no screen.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -204,15 +205,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = int(handler(args))
         sys.stdout.flush()
     except Problem as problem:
-        from reportdash.cli.output import say
+        from reportdash.cli.output import NoOutput, say
 
         say(problem.text)
         code = int(problem.exit_code)
+        if isinstance(problem, NoOutput):
+            _drop_output()
     except KeyboardInterrupt:
         code = int(Exit.INTERRUPTED)
     except BrokenPipeError:
-        # The reader (head, less) has gone; what is left to print has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader (head, less) has gone.
+        _drop_output()
         code = int(Exit.OK)
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(Exit.OK)
@@ -221,6 +224,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         code = report(error, _data_dir_of(argv))
     return code
+
+
+def _drop_output() -> None:
+    """What is left to print has nowhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _data_dir_of(argv: Sequence[str] | None) -> Path | None:
@@ -234,8 +242,24 @@ def _data_dir_of(argv: Sequence[str] | None) -> Path | None:
     return None
 
 
+def _streams() -> None:
+    """Streams that are there and take every text: closed ones lead nowhere, scripts get UTF-8."""
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY), encoding="utf-8")
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        if sys.stdout.isatty():
+            sys.stdout.reconfigure(errors="replace")
+        else:  # a path may hold bytes that are no text: they come out as they are
+            sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+
+
 def run() -> NoReturn:
     """Entry point of the installed command."""
     # Everything we write is private: ledger, parts, reports, logs.
     os.umask(0o077)
+    _streams()
     sys.exit(main())

@@ -4,10 +4,30 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from reportdash.errors import Problem
 from reportdash.plain import clean, clean_block
+
+
+class NoOutput(Problem):
+    """stdout takes no more: a full disk behind it, for one."""
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    """Raises NoOutput where stdout cannot be written; a reader that has gone stays a BrokenPipeError."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise NoOutput(
+            f"the output cannot be written ({error.strerror}): make room, or write elsewhere"
+        ) from None
 
 
 def say(text: str) -> None:
@@ -22,7 +42,8 @@ def note(text: str) -> None:
 
 def data(text: str) -> None:
     """One line of data on stdout, flushed: the reader may be a pipe that acts on each line."""
-    print(text, flush=True)
+    with _written():
+        print(text)
 
 
 def line_json(record: Mapping[str, Any]) -> None:
@@ -34,9 +55,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: frozenset[i
     """Columns as wide as their widest cell, two blanks apart, no rules; the last column is left ragged."""
     cells = [[clean(cell, 120) for cell in row] for row in rows]
     widths = [max([len(head[i]), *(len(row[i]) for row in cells)]) for i in range(len(head))]
-    for row in [list(head), *cells]:
-        parts = [
-            cell.rjust(width) if i in right else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        print("  ".join(parts).rstrip())
+    with _written():
+        for row in [list(head), *cells]:
+            parts = [
+                cell.rjust(width) if i in right else cell.ljust(width)
+                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ]
+            print("  ".join(parts).rstrip())

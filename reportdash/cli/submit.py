@@ -8,6 +8,7 @@ from reportdash.cli.context import asynchronous, engine
 from reportdash.cli.output import data, say
 from reportdash.errors import Exit, UsageProblem
 from reportdash.model import Spec
+from reportdash.plain import clean
 
 
 def _params(pairs: list[str]) -> dict[str, str]:
@@ -16,8 +17,24 @@ def _params(pairs: list[str]) -> dict[str, str]:
         key, found, value = pair.partition("=")
         if not found or not key.strip():
             raise UsageProblem(f"-p takes key=value, as in -p ProductID=17; `{pair}` has no key or no `=`")
-        params[key.strip()] = value
+        params[_sendable("-p", key.strip())] = _sendable("-p", value)
     return params
+
+
+def _sendable(what: str, text: str) -> str:
+    """The text, if it is one: bytes that are no UTF-8 can be sent to no vendor. Raises UsageProblem."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise UsageProblem(
+            f"{what} is not UTF-8 text; set the terminal to UTF-8 and write it again"
+        ) from None
+    return text
+
+
+def _name(text: str | None) -> str | None:
+    """A name for the table: one line, printable; None if nothing is left."""
+    return clean(text, 200) or None if text else None
 
 
 @asynchronous
@@ -31,10 +48,14 @@ async def submit(args: argparse.Namespace) -> int:
         raise UsageProblem(
             "submit takes ACCOUNT and REPORT, or --again JOB; `reportdash accounts` lists accounts"
         )
+    if args.report and not args.report.isprintable():
+        raise UsageProblem(
+            f"{clean(args.report, 60)!r} is no report's name: it has characters nobody can see"
+        )
     async with engine(args) as running:
         if again:
             job = await running.ledger.find(args.again)
-            outcome = await running.submit_again(job.id, params, name=args.name)
+            outcome = await running.submit_again(job.id, params, name=_name(args.name))
         else:
             spec = Spec(
                 report=args.report,
@@ -43,7 +64,7 @@ async def submit(args: argparse.Namespace) -> int:
                 time_from=args.time_from,
                 time_to=args.time_to,
             )
-            outcome = await running.submit(args.account, spec, name=args.name)
+            outcome = await running.submit(args.account, spec, name=_name(args.name))
         data(outcome.job.id)
         if outcome.text:
             say(outcome.text)
@@ -69,6 +90,6 @@ async def track(args: argparse.Namespace) -> int:
             )
             return int(Exit.OK)
         for_ = (await running.ledger.find(args.for_)).id if args.for_ else None
-        job = await running.track(args.account, args.reference, name=args.name, for_=for_)
+        job = await running.track(args.account, args.reference, name=_name(args.name), for_=for_)
         data(job.id)
         return int(Exit.OK)
