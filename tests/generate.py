@@ -54,7 +54,10 @@ def key_table() -> str:
         for action in ACTIONS:
             if action.part is not part or action.id.startswith("view_"):
                 continue
-            keys = " ".join(f"`{key}`" for key in keymap.shown_all(action.id).split()) or f"`ctrl+p` {action.word}"
+            keys = (
+                " ".join(f"`{key}`" for key in keymap.shown_all(action.id).split())
+                or f"`ctrl+p` {action.word}"
+            )
             rows.append(f"| {keys} | {action.says} |")
         if part is Part.FIND:
             rows.append("| `1` … `9` | saved views |")
