@@ -69,6 +69,15 @@ async def test_the_table_scrolls_with_the_cursor_at_its_edge() -> None:
         assert "TrialBalance" in screen_text(app)
 
 
+async def test_end_and_home_reach_both_ends_of_the_help() -> None:
+    async with board(SMALL) as (app, pilot):
+        await pilot.press("question_mark", "end")
+        assert "more line" not in screen_text(app)
+        assert "one row up" not in screen_text(app)
+        await pilot.press("home")
+        assert "one row up" in screen_text(app)
+
+
 async def test_enter_gives_the_pane_the_keys_and_esc_takes_them_back() -> None:
     async with board() as (app, pilot):
         await pilot.press("enter")

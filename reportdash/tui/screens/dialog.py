@@ -31,6 +31,8 @@ LEAST_WIDTH = 100
 """Below this (or PANE_HEIGHT lines) a dialog fills the screen."""
 EDGE = 4
 """From the frame's column to its words."""
+_SCROLL = {"down": 1, "up": -1, "pagedown": 10, "pageup": -10, "end": 1_000_000, "home": -1_000_000}
+"""Lines a key moves what is longer than the dialog; the drawing stops at both ends."""
 
 
 @dataclass(slots=True, eq=False)
@@ -350,8 +352,8 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
             self._enter(item)
         elif key in ("left", "right") and isinstance(item, Button):
             self._step(1 if key == "right" else -1)
-        elif not self.typed(key, character) and key in ("down", "up", "pagedown", "pageup"):
-            self.scroll_top += {"down": 1, "up": -1, "pagedown": 10, "pageup": -10}[key]
+        elif not self.typed(key, character) and key in _SCROLL:
+            self.scroll_top += _SCROLL[key]
 
     def _enter(self, item: Item | None) -> None:
         if isinstance(item, Field):
