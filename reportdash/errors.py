@@ -23,11 +23,11 @@ class Exit(IntEnum):
 
 
 # For several jobs the worst counts; the order of "worst" is the contract's.
-_WORST = (Exit.CREDENTIALS, Exit.UNREACHABLE, Exit.REFUSED, Exit.FAILED)
+_WORST = (Exit.CREDENTIALS, Exit.UNREACHABLE, Exit.REFUSED, Exit.FAILED, Exit.USAGE)
 
 
 def worst(codes: list[Exit]) -> Exit:
-    """The code that stands for several jobs: the first present of 3, 4, 5, 1; else 0."""
+    """The code that stands for several jobs: the first present of 3, 4, 5, 1, 2; else 0."""
     return next((code for code in _WORST if code in codes), Exit.OK)
 
 

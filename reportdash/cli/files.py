@@ -18,6 +18,9 @@ from reportdash.errors import Exit, Problem, SafetyProblem, UsageProblem, worst
 from reportdash.model import Job, JobState
 from reportdash.vendors.contract import No
 
+_MAY_BE_READY = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.FINALIZING, JobState.UNKNOWN})
+"""States of which the ledger may be the last to learn that they are over."""
+
 
 async def _find(running: Engine, texts: Sequence[str]) -> list[Job]:
     """The named jobs, each once, in the order given."""
@@ -70,6 +73,8 @@ async def _all_ready(running: Engine, words: Sequence[str]) -> list[Job]:
 
 async def _one(running: Engine, job: Job, to: Path | None) -> Outcome:
     try:
+        if job.state in _MAY_BE_READY and job.reference is not None and job.parent is None:
+            job = await running.look(job.id)
         outcome = await running.downloads.fetch(job.id, to=to)
     except Problem as problem:
         outcome = Outcome(job, problem.exit_code, problem.text)

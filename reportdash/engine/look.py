@@ -32,13 +32,13 @@ _ACCOUNTS_MATTER = (Throttled, NoCredential, AuthFailed, Unreachable)
 
 
 class Looker:
-    """Looks at jobs. Every write carries the fence it is given."""
+    """Looks at jobs. Every write carries the fence it is given; None: an operator asks, whoever polls."""
 
     def __init__(self, core: Core, health: HealthDesk) -> None:
         self._core = core
         self._health = health
 
-    async def look(self, seat: Seat, job: Job, fence: Fence, answered: Callable[[], None]) -> Job:
+    async def look(self, seat: Seat, job: Job, fence: Fence | None, answered: Callable[[], None]) -> Job:
         """Look once and write what was seen.
 
         `answered` is called when the request is over and the account's row says what it told of the account.
@@ -113,7 +113,7 @@ class Looker:
         return [job for job in jobs if job.reference not in found]
 
     async def _seen(
-        self, seat: Seat, job: Job, seen: Seen, exchanges: Sequence[Exchange], fence: Fence
+        self, seat: Seat, job: Job, seen: Seen, exchanges: Sequence[Exchange], fence: Fence | None
     ) -> Job:
         now, policy, chance = self._core.clock.now(), seat.policy, self._core.chance
         habits = self._core.habits
@@ -140,7 +140,7 @@ class Looker:
         return row
 
     async def _not_seen(
-        self, seat: Seat, job: Job, error: CallFailed, exchanges: Sequence[Exchange], fence: Fence
+        self, seat: Seat, job: Job, error: CallFailed, exchanges: Sequence[Exchange], fence: Fence | None
     ) -> Job:
         """The vendor answered, but told nothing of a state: not found, or nothing readable."""
         now, policy, chance = self._core.clock.now(), seat.policy, self._core.chance
@@ -165,7 +165,7 @@ class Looker:
         error: CallFailed,
         account: Account | None,
         exchanges: Sequence[Exchange],
-        fence: Fence,
+        fence: Fence | None,
     ) -> Job:
         """The account is in trouble; the job only waits for it."""
         now, policy, chance = self._core.clock.now(), seat.policy, self._core.chance

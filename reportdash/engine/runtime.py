@@ -18,7 +18,7 @@ from reportdash.engine.core import Core, Tracing
 from reportdash.engine.delete import Deletes
 from reportdash.engine.download import Downloads, Progress
 from reportdash.engine.health import HealthDesk
-from reportdash.engine.intents import Intents
+from reportdash.engine.intents import PATIENCE, Intents, pause_before
 from reportdash.engine.look import Looker
 from reportdash.engine.outcome import Outcome
 from reportdash.engine.poller import Poller
@@ -27,7 +27,7 @@ from reportdash.engine.seat import Seat
 from reportdash.engine.sending import Sender
 from reportdash.engine.submit import Submits
 from reportdash.engine.worker import Worker
-from reportdash.errors import SafetyProblem, UsageProblem
+from reportdash.errors import CredentialProblem, Problem, SafetyProblem, UnreachableProblem, UsageProblem
 from reportdash.ledger import Ledger
 from reportdash.lifecycle import may_hold_report
 from reportdash.model import FINAL, HAS_FILE, Account, Credential, Health, Job, JobState, Spec, replace
@@ -191,6 +191,32 @@ class Engine:
         for account in set(wanted.values()):
             await self.ledger.change_account(account, probe)
             self._poller.wake(account)
+
+    async def look(self, job_id: str) -> Job:
+        """The job as the vendor sees it now, whoever polls it; for a command, a minute at most.
+
+        Raises CredentialProblem, UnreachableProblem, and Problem where the vendor does not find it.
+        """
+        job = await self._job(job_id)
+        seat, clock = self.seat(job.account), self.clock
+        started, tries = clock.monotonic(), 0
+        while True:
+            job = await self._looker.look(seat, job, None, lambda: None)
+            if job.attempts == 0:
+                return job
+            error, account = await self.ledger.last_error(job_id), await self.ledger.account(seat.name)
+            words = f"its status is not known: {error.text if error is not None else job.health}"
+            if account.health is Health.AUTH_FAILED:
+                raise CredentialProblem(words)
+            if error is not None and error.kind in ("not_found", "refused"):
+                raise Problem(words)
+            tries += 1
+            pause = pause_before(tries)
+            if account.health is Health.THROTTLED and account.until is not None:
+                pause = max(pause, account.until - clock.now())
+            if clock.monotonic() - started + pause > PATIENCE:
+                raise UnreachableProblem(words)
+            await clock.sleep(pause)
 
     async def pause(self, account: str, paused: bool) -> Account:
         """Stop or resume polling of the account, in whichever process. Raises SafetyProblem if read-only."""
