@@ -88,10 +88,9 @@ def command_table() -> str:
 def readme(text: str) -> str:
     """The README with its tables made anew."""
     for name, table in (("keys", key_table()), ("commands", command_table())):
-        block = re.compile(f"<!-- {name} -->\n.*?<!-- /{name} -->", re.DOTALL)
-        text = block.sub(
-            lambda _, name=name, table=table: f"<!-- {name} -->\n{table}\n<!-- /{name} -->", text
-        )
+        before, _, rest = text.partition(f"<!-- {name} -->\n")
+        _, _, after = rest.partition(f"<!-- /{name} -->")
+        text = f"{before}<!-- {name} -->\n{table}\n<!-- /{name} -->{after}"
     return text
 
 

@@ -124,9 +124,7 @@ def parse_report(reply: Reply) -> Body | Signed:
         encoded = restore(_dumps(data, large)).encode("utf-8")
     except (ValueError, RecursionError) as error:  # a lone surrogate has no UTF-8
         raise BadPayload(reply.unreadable(), status=reply.status) from error
-    return Body(
-        _chunks(encoded), "json", total=len(encoded), note=NO_ROWS if _no_rows(data) else None
-    )
+    return Body(_chunks(encoded), "json", total=len(encoded), note=NO_ROWS if _no_rows(data) else None)
 
 
 def _link(data: Any) -> str | None:

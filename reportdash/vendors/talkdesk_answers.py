@@ -158,9 +158,7 @@ def parse_download(reply: Reply) -> Body:
     answer = reply.object()
     if isinstance(pick(answer, "entries"), list):
         empty = answers.integer(pick(answer, "total")) == 0 or not pick(answer, "entries")
-        return Body(
-            _chunks(reply.body), "json", total=len(reply.body), note=NO_ROWS if empty else None
-        )
+        return Body(_chunks(reply.body), "json", total=len(reply.body), note=NO_ROWS if empty else None)
     seen = parse_job(answer, reply)
     raise VendorRefused(
         f"not ready: {json.dumps(seen.vendor_status, ensure_ascii=False)}", status=reply.status

@@ -37,7 +37,9 @@ async def main(ledger: str, log: str, accounts: str, environ: str) -> None:
     lines = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     real = Looker.look
 
-    async def look(self: Looker, seat: Seat, job: Job, fence: Fence, answered: Callable[[], None]) -> Job:
+    async def look(
+        self: Looker, seat: Seat, job: Job, fence: Fence | None, answered: Callable[[], None]
+    ) -> Job:
         asked = clock.now()
         row = await real(self, seat, job, fence, answered)
         os.write(lines, f"{job.id} {asked:.6f} {row.seen_at:.6f}\n".encode())
