@@ -51,7 +51,6 @@ class Live:
         self.clock = app.clock
         self.engine: EnginePort | None = None
         self.rev = rev
-        self.seen_changes = 0
         self._open = open_engine
         self._open_engine = AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -164,7 +163,6 @@ class Live:
 
     def take(self, changes: Changes) -> None:
         """One flush of changes."""
-        self.seen_changes += len(changes.jobs)
         ready = self.app.attention.arrivals(changes.jobs)
         self.board.take(changes.jobs, changes.accounts)
         self.app.attention.tell(ready, self.board.view.counts())
