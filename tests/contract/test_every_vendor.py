@@ -215,6 +215,7 @@ async def test_an_unknown_word_is_unknown_and_never_over(desk: Desk, case: Case)
     assert seen.state not in SETTLED and seen.state not in HAS_FILE
     assert seen.vendor_status is not None and seen.vendor_status.startswith("Teleported")
     assert "\x1b" not in seen.vendor_status
+    assert not desk.calls("DELETE") and not desk.sim.calls("storage")
 
 
 async def test_a_job_the_vendor_does_not_know_is_not_found(desk: Desk, case: Case) -> None:
