@@ -1,6 +1,8 @@
 """Bad weather: faults by chance that repeat for one seed, whatever the timing.
 
-Whether a request meets one is decided by (vendor, method, path and reference, how many times it was made).
+Whether a request meets one, and which, is decided by (seed, vendor, method, path and reference, how many
+times it was made) and by nothing else: no fault changes what befalls another request. What callers share is
+counted in the order of arrival: sign-ins, lists and submits of several accounts under one path.
 """
 
 # ruff: noqa: S311 - chance here makes repeatable trouble, nothing secret
@@ -11,7 +13,7 @@ import random
 from collections.abc import Mapping
 from email.utils import formatdate
 
-from reportdash.simulator.faults import Cut, Fault, Half, Lost, Reset, Serve, Slow
+from reportdash.simulator.faults import Cut, Fault, Half, Lost, Reset, Sleep, Slow
 from reportdash.simulator.vendor import Vendor
 from reportdash.simulator.wire import Reply, Request
 
@@ -19,33 +21,61 @@ BAD_GATEWAY = (
     b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1>"
     b"</center>\r\n</body>\r\n</html>\r\n"
 )
-EXPIRED_LINK = (
-    b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code>'
-    b"<Message>Request has expired</Message></Error>"
+DEAD_LINKS = (
+    (403, "AccessDenied", "Request has expired"),
+    (403, "SignatureDoesNotMatch", "The request signature we calculated does not match."),
+    (410, "Gone", "The resource is no longer available."),
 )
-API = {"throttled": 20, "bad gateway": 20, "reset": 12, "lost": 8, "half": 12, "slow": 25, "expired": 6}
-STORAGE = {"dead link": 40, "cut": 120, "reset": 30, "slow": 30, "bad gateway": 20}
-"""Chances in a thousand requests."""
+API = {
+    "throttled": 20,
+    "bad gateway": 20,
+    "reset": 10,
+    "lost": 8,
+    "half": 12,
+    "cut": 10,
+    "slow": 15,
+    "stalled": 8,
+    "expired": 6,
+}
+REPORT = {**API, "cut": 80, "half": 30, "stalled": 30}
+STORAGE = {"dead link": 40, "cut": 120, "reset": 30, "slow": 20, "stalled": 20, "bad gateway": 20}
+"""Chances in a thousand requests: an API's, one that is answered with a whole report, the storage's."""
+NEW = 3
+"""For so many requests after a refused token the next one counts as new."""
 
 
 class Chaos:
-    """Called for each request; gives the fault it meets, or None."""
+    """Called for each request; gives the fault it meets, or None. Slow answers wait by `sleep`."""
 
-    def __init__(self, seed: int, vendors: Mapping[str, Vendor]) -> None:
-        self._seed, self._vendors = seed, vendors
+    def __init__(self, seed: int, vendors: Mapping[str, Vendor], sleep: Sleep) -> None:
+        self._seed, self._vendors, self._sleep = seed, vendors, sleep
         self._counts: dict[tuple[str, ...], int] = {}
 
     def __call__(self, request: Request) -> Fault | None:
         key = (request.vendor, request.method, request.path, _reference(request))
         nth = self._counts[key] = self._counts.get(key, 0) + 1
+        kind, rng = self._draw(request, key, nth)
+        if kind == "expired":
+            return self._expired(request, key, nth)
+        return self._fault(kind, request, rng) if kind else None
+
+    def _draw(self, request: Request, key: tuple[str, ...], nth: int) -> tuple[str | None, random.Random]:
         rng = random.Random("/".join(("chaos", str(self._seed), *key, str(nth))))
-        chances = STORAGE if request.vendor == "storage" else API
         at = rng.random() * 1000
-        for kind, chance in chances.items():
+        for kind, chance in _chances(request).items():
             at -= chance
             if at < 0:
-                return self._fault(kind, request, rng)
-        return None
+                return kind, rng
+        return None, rng
+
+    def _expired(self, request: Request, key: tuple[str, ...], nth: int) -> Fault | None:
+        """The vendor's own refusal of an old token. No vendor refuses the new one that then comes (perhaps
+        after another caller's request), and without a token, at a sign-in or for a key, none expires.
+        """
+        before = range(max(nth - NEW, 1), nth)
+        if any(self._draw(request, key, number)[0] == "expired" for number in before):
+            return None
+        return self._vendors[request.vendor].expired(request)
 
     def _fault(self, kind: str, request: Request, rng: random.Random) -> Fault:
         match kind:
@@ -54,33 +84,39 @@ class Chaos:
             case "bad gateway":
                 return Reply(502, BAD_GATEWAY, {"Content-Type": "text/html"})
             case "dead link":
-                return Reply(403, EXPIRED_LINK, {"Content-Type": "application/xml"})
+                return _dead_link(rng)
             case "reset":
                 return Reset()
             case "lost":
                 return Lost()
             case "half":
                 return Half()
-            case "slow":
-                return Slow(rng.uniform(0.5, 3.0))
             case "cut":
-                return Cut()
-        vendor = self._vendors[request.vendor]
+                return Cut(share=rng.uniform(0.0, 0.99))
+        return Slow(rng.uniform(0.5, 3.0), within=kind == "stalled", sleep=self._sleep)
 
-        async def expired(_: Request, serve: Serve) -> Reply | None:
-            vendor.expire_tokens()
-            return await serve()
 
-        return expired
+def _chances(request: Request) -> Mapping[str, int]:
+    if request.vendor == "storage":
+        return STORAGE
+    whole = (request.vendor, request.method, request.path.rstrip("/").lower()) == ("7g", "GET", "/report")
+    return REPORT if whole else API
 
 
 def _throttled(request: Request, rng: random.Random) -> Reply:
     """429; Retry-After in seconds, now and then as a date, as the RFC allows."""
-    seconds = rng.randint(1, 4)
+    seconds = rng.choice((1, 2, 3, 4, 15))
     wait = formatdate(request.at + seconds, usegmt=True) if rng.random() < 0.25 else str(seconds)
     return Reply(
         429, b'{"message":"Too many requests"}', {"Content-Type": "application/json", "Retry-After": wait}
     )
+
+
+def _dead_link(rng: random.Random) -> Reply:
+    status, code, message = rng.choice(DEAD_LINKS)
+    body = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    body = '<?xml version="1.0" encoding="UTF-8"?>\n' + body
+    return Reply(status, body.encode(), {"Content-Type": "application/xml"})
 
 
 def _reference(request: Request) -> str:

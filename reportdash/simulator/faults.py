@@ -15,6 +15,7 @@ from typing import Any
 from reportdash.simulator.wire import Reply, Request
 
 Serve = Callable[[], Awaitable[Reply | None]]
+Sleep = Callable[[float], Awaitable[None]]
 Fault = Reply | Callable[[Request, Serve], Awaitable[Reply | None]]
 
 
@@ -37,37 +38,48 @@ class Lost:
 
 @dataclass
 class Slow:
-    """The answer comes `seconds` late (wall time)."""
+    """The answer comes `seconds` late, or `within` it the second half of its body. `sleep` waits."""
 
     seconds: float
+    within: bool = False
+    sleep: Sleep = field(default=asyncio.sleep, repr=False)
 
     async def __call__(self, request: Request, serve: Serve) -> Reply | None:
-        await asyncio.sleep(self.seconds)
-        return await serve()
+        if not self.within:
+            await self.sleep(self.seconds)
+        reply = await serve()
+        return replace(reply, pause=self.seconds) if reply is not None and self.within else reply
 
 
 @dataclass
 class Cut:
-    """The real answer, closed after `after` body bytes (default: half); its full length was announced."""
+    """The real answer, closed after `after` body bytes (None: a `share`); its full length was announced."""
 
     after: int | None = None
+    share: float = 0.5
 
     async def __call__(self, request: Request, serve: Serve) -> Reply | None:
         reply = await serve()
         if reply is None or not reply.length:
             return reply
-        return replace(reply, cut=reply.length // 2 if self.after is None else self.after)
+        return replace(reply, cut=int(reply.length * self.share) if self.after is None else self.after)
 
 
 @dataclass
 class Half:
-    """The vendor does what was asked; the first half of its body comes back as if it were whole."""
+    """The vendor does what was asked; the first half of its body comes back as if it were whole.
+
+    A report is halved only where it is JSON: half a table is a table, and nobody could tell.
+    """
 
     async def __call__(self, request: Request, serve: Serve) -> Reply | None:
         reply = await serve()
-        if reply is None or reply.stream is not None:
+        if reply is None or reply.stream is None:
+            return reply and replace(reply, body=reply.body[: len(reply.body) // 2])
+        content, start, stop = reply.stream
+        if "json" not in content.media_type:
             return reply
-        return replace(reply, body=reply.body[: len(reply.body) // 2])
+        return replace(reply, stream=(content, start, start + (stop - start) // 2))
 
 
 @dataclass

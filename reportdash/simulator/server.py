@@ -18,7 +18,7 @@ from aiohttp import web
 
 from reportdash.simulator.accounts import DEFAULT, Account, make_account
 from reportdash.simulator.chaos import Chaos
-from reportdash.simulator.faults import Fault, Rule
+from reportdash.simulator.faults import Fault, Rule, Sleep
 from reportdash.simulator.seveng import SevenG
 from reportdash.simulator.sigma import Sigma
 from reportdash.simulator.storage import Storage
@@ -39,10 +39,10 @@ Weather = Callable[[Request], Fault | None]
 class Simulator:
     """The four vendors on loopback; use as `async with Simulator(...) as sim`.
 
-    `now` gives epoch seconds. `ports` None takes free ones; a number P takes P … P+4 in the order 7g, sigma,
-    webadmit, talkdesk, storage. `published_dir` is where Sigma publishes; without it a temporary folder, gone
-    at the end. `accounts` maps account names to vendors. `chaos` lets things go wrong by chance.
-    `requests` holds the last `log` requests.
+    `now` gives epoch seconds, `sleep` lets them pass. `ports` None takes free ones; a number P takes P … P+4
+    in the order 7g, sigma, webadmit, talkdesk, storage. `published_dir` is where Sigma publishes; without it
+    a temporary folder, gone at the end. `accounts` maps account names to vendors. `chaos` lets things go
+    wrong by chance. `requests` holds the last `log` requests.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Simulator:
         accounts: Mapping[str, str] | None = None,
         chaos: bool = False,
         log: int = 10_000,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.world = World(seed=seed, pace=pace, changes=changes, now=now)
         self.storage = Storage(self.world)
@@ -69,7 +70,8 @@ class Simulator:
         }
         self.requests: deque[Request] = deque(maxlen=log)
         self.published = Path(published_dir) if published_dir is not None else None
-        self.weather: Weather | None = Chaos(seed, self.vendors) if chaos else None
+        self.weather: Weather | None = Chaos(seed, self.vendors, sleep) if chaos else None
+        self._sleep = sleep
         self._own_folder: Path | None = None
         self._ports = ports
         self._rules: list[Rule] = []
@@ -264,7 +266,7 @@ class Simulator:
             _reset(raw)
             return web.Response(status=500)
         request.status = reply.status
-        return await _send(raw, reply)
+        return await _send(raw, reply, self._sleep)
 
     def _fault(self, request: Request) -> Fault | None:
         taken = [rule for rule in self._rules if rule.takes(request)]
@@ -283,8 +285,8 @@ def _reset(raw: web.BaseRequest) -> None:
     raw.transport.abort()
 
 
-async def _send(raw: web.BaseRequest, reply: Reply) -> web.StreamResponse:
-    if reply.stream is None and reply.cut is None:
+async def _send(raw: web.BaseRequest, reply: Reply, sleep: Sleep) -> web.StreamResponse:
+    if reply.stream is None and reply.cut is None and not reply.pause:
         return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
     response = web.StreamResponse(status=reply.status, headers=reply.headers)
     response.content_length = reply.length
@@ -293,10 +295,16 @@ async def _send(raw: web.BaseRequest, reply: Reply) -> web.StreamResponse:
         return response
     end = reply.length if reply.cut is None else min(reply.cut, reply.length)
     chunk = CHUNK if reply.rate is None else max(1, min(CHUNK, int(reply.rate / 10)))
-    for start in range(0, end, chunk):
-        await response.write(_slice(reply, start, min(start + chunk, end)))
+    silent = end // 2 if reply.pause else end
+    at = 0
+    while at < end:
+        if at == silent:
+            await sleep(reply.pause)
+        stop = min(at + chunk, silent if at < silent else end)
+        await response.write(_slice(reply, at, stop))
         if reply.rate is not None:
-            await asyncio.sleep(chunk / reply.rate)
+            await sleep((stop - at) / reply.rate)
+        at = stop
     if end < reply.length:
         if raw.transport is not None:
             raw.transport.close()

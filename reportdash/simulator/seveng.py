@@ -139,6 +139,9 @@ class SevenG(Vendor):
         for session in self._sessions.values():
             session.expires = min(session.expires, self.now)
 
+    def expired(self, request: Request) -> Reply | None:
+        return _unauthorized() if request.header("authorization") else None
+
     def _with_user(self, request: Request, then: Any, *more: Any) -> Reply | Step:
         given = request.header("authorization")
         if not given.startswith(self.auth_prefix):

@@ -122,6 +122,9 @@ class Sigma(Vendor):
     def expire_tokens(self) -> None:
         self._tokens.clear()
 
+    def expired(self, request: Request) -> Reply | None:
+        return self._failure(401, "Unauthorized API.") if self._params(request).get("accessToken") else None
+
     # running
 
     def _run(self, params: Mapping[str, Any], account: Account) -> Reply:

@@ -11,9 +11,10 @@ import base64
 import binascii
 import json
 import re
+import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, ClassVar
 from urllib.parse import unquote_plus
 
@@ -27,6 +28,8 @@ from reportdash.simulator.world import Job, Stage, Step, World
 
 TOKEN_LIFE_S = 599
 READ, WRITE = "data-reports:read", "data-reports:write"
+ODD_DATE = "%Y-%m-%d %H:%M:%S UTC"
+FORM_TYPE = "application/x-www-form-urlencoded"
 FORMATS = ("csv", "json", "json_bulk")
 _PATH = re.compile(r"/data/reports/([^/]+)/(jobs|files)(?:/([^/]+))?")
 
@@ -42,7 +45,8 @@ class Talkdesk(Vendor):
     """Knobs: `submit_shape` (`flat`, `nested`, `alternate`); `done_status` (300, 302, 303);
     `entries_in_status` gives the report itself from the status call; `polling_204`; `upper` status words;
     `expired_status` (403 or 401); `absolute_location`; `cancels` (DELETE on a job); `list_key` (`jobs`
-    embedded, or `executions`).
+    embedded, or `executions`); `sts` tokens, which go without the word Bearer; `tells_expiry` of a token;
+    `odd_dates` in the older API's way.
     """
 
     name = "talkdesk"
@@ -77,6 +81,9 @@ class Talkdesk(Vendor):
         self.absolute_location = False
         self.cancels = False
         self.list_key = "jobs"
+        self.sts = False
+        self.tells_expiry = True
+        self.odd_dates = False
         self._tokens: dict[str, Token] = {}
 
     def live(self, stage: Stage) -> bool:
@@ -120,6 +127,8 @@ class Talkdesk(Vendor):
         """Client credentials (D5): Basic, urlencoded body; errors as D6 has them."""
         if request.method != "POST":
             return _oauth_error(405, "invalid_request", "POST is required.")
+        if request.header("content-type").partition(";")[0].strip() != FORM_TYPE:
+            return _oauth_error(400, "invalid_request", "The body must be an urlencoded form.")
         account = self._basic(request.header("authorization"))
         if account is None:
             return _oauth_error(401, "invalid_client", "Client authentication failed.")
@@ -133,13 +142,17 @@ class Talkdesk(Vendor):
         for old in [key for key, token in self._tokens.items() if token.expires + 3600 < self.now]:
             del self._tokens[old]
         self._tokens[text] = Token(account.name, self.now + TOKEN_LIFE_S, scopes)
-        scope = " ".join(sorted(scopes))
-        body = {"access_token": text, "token_type": "Bearer", "expires_in": TOKEN_LIFE_S, "scope": scope}
-        return json_reply(body)
+        body: dict[str, Any] = {"access_token": text, "token_type": "STS" if self.sts else "Bearer"}
+        if self.tells_expiry:
+            body["expires_in"] = TOKEN_LIFE_S
+        return json_reply({**body, "scope": " ".join(sorted(scopes))})
 
     def _basic(self, header: str) -> Account | None:
+        scheme, _, pair = header.partition(" ")
+        if scheme.casefold() != "basic":
+            return None
         try:
-            given = base64.b64decode(header.removeprefix("Basic "), validate=True).decode()
+            given = base64.b64decode(pair, validate=True).decode()
         except (binascii.Error, ValueError):
             return None
         client, _, secret = given.partition(":")
@@ -153,15 +166,22 @@ class Talkdesk(Vendor):
         for token in self._tokens.values():
             token.expires = min(token.expires, self.now)
 
+    def expired(self, request: Request) -> Reply | None:
+        return self._expired() if request.header("authorization").startswith("Bearer ") else None
+
+    def _expired(self) -> Reply:
+        return _error(self.expired_status, "Forbidden", "The access token is expired.")
+
     def _who(self, request: Request) -> tuple[Reply | None, Account]:
-        """The account of the bearer token, or the refusal."""
-        kind, _, text = request.header("authorization").partition(" ")
-        token = self._tokens.get(text) if kind == "Bearer" else None
+        """The account of the token, or the refusal. Before an STS token stands nothing (D6)."""
+        header = request.header("authorization")
+        before = "" if self.sts else "Bearer "
+        token = self._tokens.get(header.removeprefix(before)) if header.startswith(before) else None
         if token is None or token.user not in self.accounts:
             return _error(401, "Unauthorized", "Authentication is required."), _NOBODY
         account = self.accounts[token.user]
         if self.now >= token.expires:
-            return _error(self.expired_status, "Forbidden", "The access token is expired."), account
+            return self._expired(), account
         needed = READ if request.method == "GET" else WRITE
         if needed not in token.scopes:
             return _error(403, "Forbidden", f"The scope {needed} is required."), account
@@ -177,16 +197,17 @@ class Talkdesk(Vendor):
         return super().adopt(account, reference, **{**more, "report": kind})
 
     def _submit(self, request: Request, account: Account, kind: str) -> Reply:
+        """202 (D2); a field that is missing or wrong is named in a 400 [S4]."""
         body = request.json()
-        if not isinstance(body, dict):
+        if not isinstance(body, dict) or not request.header("content-type").startswith("application/json"):
             return _error(400, "Bad request", "The body is not a JSON object.")
         fault = _fault_in(body)
         if fault is not None:
             return _error(400, "Bad request", fault[1], fault[0])
         number = self.world.ordinal("talkdesk-job", account.name)
         identity = self.world.uuid("talkdesk-job", account.name, number).replace("-", "")
-        name = str(body.get("name") or kind)
-        params = {"timespan": body["timespan"], "timezone": body.get("timezone", "UTC")}
+        name = str(body["name"])
+        params = {"timespan": body["timespan"], "timezone": body["timezone"]}
         job = self.create(account, f"{kind}/{identity}", name, kind, params, body["format"])
         full = self._body(job, self.world.peek(job))
         nested = self.submit_shape == "nested" or (self.submit_shape == "alternate" and number % 2 == 0)
@@ -261,6 +282,9 @@ class Talkdesk(Vendor):
     def _body(self, job: Job, stage: Stage) -> dict[str, Any]:
         word = "deleted" if job.deleted else stage.word
         here = f"/data/reports/{job.report}"
+        span = job.params.get("timespan", {})
+        if self.odd_dates:
+            span = {key: datetime.fromtimestamp(self.now, UTC).strftime(ODD_DATE) for key in ("from", "to")}
         return {
             "job": {
                 "id": _id(job),
@@ -268,7 +292,7 @@ class Talkdesk(Vendor):
                 "timezone": job.params.get("timezone", "UTC"),
                 "status": word.upper() if self.upper else word,
                 "format": job.format,
-                "timespan": job.params.get("timespan", {}),
+                "timespan": span,
             },
             "_links": {
                 "self": {"href": f"{here}/jobs/{_id(job)}"},
@@ -301,28 +325,43 @@ def _id(job: Job) -> str:
 
 
 def _fault_in(body: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The field of a submit that is wrong, and why; at most one month a request (D7)."""
+    """The field of a submit that is missing or wrong (D2), and why; at most one month a request (D7)."""
+    if not isinstance(body.get("name"), str) or not body["name"].strip():
+        return "name", "name is required."
     if body.get("format") not in FORMATS:
         return "format", f"format must be one of {', '.join(FORMATS)}."
-    if "timezone" in body and not re.fullmatch(r"[A-Za-z]+(?:[/_+-][A-Za-z0-9]+)*", str(body["timezone"])):
+    zone = _zone(body.get("timezone"))
+    if zone is None:
         return "timezone", "timezone must be an IANA time zone."
     span = body.get("timespan")
     if not isinstance(span, dict):
         return "timespan", "timespan is required."
     try:
-        start, end = (_moment(span.get(key)) for key in ("from", "to"))
+        start, end = (_moment(span.get(key), zone) for key in ("from", "to"))
     except ValueError:
         return "timespan", "from and to must be ISO 8601 times."
     if start >= end:
         return "timespan", "from must be before to."
-    if end - start > timedelta(days=31):
+    # By the dials of the zone: a month in which the clocks change is a month.
+    if end.replace(tzinfo=None) - start.replace(tzinfo=None) > timedelta(days=31):
         return "timespan", "The time span must not exceed one month."
     return None
 
 
-def _moment(value: object) -> datetime:
+def _zone(name: object) -> tzinfo | None:
+    if not isinstance(name, str) or not name:
+        return None
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        # A machine without the zones' data knows UTC at least.
+        return UTC if name == "UTC" else None
+
+
+def _moment(value: object, zone: tzinfo) -> datetime:
+    """A moment on the dials of `zone`, in which one without an offset is meant [S4]."""
     moment = datetime.fromisoformat(str(value))
-    return moment.replace(tzinfo=None) - (moment.utcoffset() or timedelta())
+    return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
 
 
 def _number(text: str | None, default: int) -> int:

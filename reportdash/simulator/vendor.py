@@ -49,6 +49,10 @@ class Vendor:
     def expire_tokens(self) -> None:
         """Every session token given out so far is expired from now on."""
 
+    def expired(self, request: Request) -> Reply | None:
+        """How it refuses this request if the token it carries is expired; None where it carries none."""
+        return None
+
     # jobs
 
     def live(self, stage: Stage) -> bool:

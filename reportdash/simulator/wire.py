@@ -68,7 +68,7 @@ class Reply:
     """What goes back. `body` is sent as it is; a `stream` (content, start, stop) is sent in chunks instead.
 
     `rate` throttles a stream (bytes a second). `cut` closes the connection after that many body bytes, with
-    the full length announced.
+    the full length announced. `pause` is a silence in seconds in the middle of the body.
     """
 
     status: int = 200
@@ -77,6 +77,7 @@ class Reply:
     stream: tuple[Content, int, int] | None = None
     rate: float | None = None
     cut: int | None = None
+    pause: float = 0.0
 
     @property
     def length(self) -> int:
