@@ -167,7 +167,7 @@ class Talkdesk(Vendor):
             token.expires = min(token.expires, self.now)
 
     def expired(self, request: Request) -> Reply | None:
-        return self._expired() if request.header("authorization").startswith("Bearer ") else None
+        return None if request.path == "/oauth/token" else self._expired()
 
     def _expired(self) -> Reply:
         return _error(self.expired_status, "Forbidden", "The access token is expired.")
