@@ -1,6 +1,7 @@
 """7G: the registry platform's report queue. One report is one GUID; its file is the `data` of a JSON answer.
 
-Pages: [S0] status, [S3] delete; A1 submit, A2 retrieve, A4-A6 sign-in, A7 A8 envelope, A9 idempotency.
+Pages: [S0] status, [S3] delete; A1 submit, A2 retrieve, A3 no list, A4-A6 sign-in, A7 hosts, A8 envelope,
+A9 idempotency, A10 the vendor's own SDK.
 """
 
 from __future__ import annotations
@@ -42,14 +43,13 @@ from reportdash.vendors.seveng_answers import (
     parse_submit,
 )
 
-DAY = 86_400.0
-TOKEN_LIFE = 20 * 60.0
-VERSION = {"Version": "2.0"}  # on every call, sign-in included [S0]
+DAY = 86_400.0  # results are purged after it (A1 A2 A3); a key replays for as long (A9)
+TOKEN_LIFE = 20 * 60.0  # of an access token that does not say so itself (A4)
+VERSION = {"Version": "2.0"}  # on every call [S0][S3], sign-in and refresh included (A5 A6)
 RETRIEVE_TIMEOUT = 180.0  # the page asks for 60 s at least (A2)
 REPORT_CAP = 128 * 1024 * 1024  # it is read in memory, because its JSON has to be written anew
 
-
-DELETE_NOTES = {
+DELETE_NOTES = {  # what a delete does to a report at each stage [S3]
     JobState.QUEUED: "7G takes the report out of its queue before it starts, and the slot is free at once.",
     JobState.RUNNING: (
         "7G tries to stop the report; it may finish first, but its results are purged all the same."
@@ -68,7 +68,11 @@ def _prefix(value: str) -> str:
 
 
 class SevenGAccount(AccountSettings):
-    """A 7G user. `max_inflight` is the number of reports 7G lets one user run at once (default 10)."""
+    """A 7G user. `max_inflight` is the number of reports 7G lets one user run at once (10 by [S3] and A1).
+
+    The address is production's (A7). `auth_prefix` stands before the token: nothing (A10), or `Bearer` as one
+    table has it (A6). `idempotent`: the instance is enrolled and replays answers by their key (A9).
+    """
 
     SECRETS: ClassVar = (("username", "password"),)
 
@@ -79,7 +83,10 @@ class SevenGAccount(AccountSettings):
 
 
 class SevenG(Vendor):
-    """7G bound to one account."""
+    """7G bound to one account.
+
+    Looks come 5 to 30 s apart [S0]; a result lives 24 h (A1 A2 A3); ten reports at once [S3].
+    """
 
     name = "7g"
     title = "7G"
@@ -106,6 +113,7 @@ class SevenG(Vendor):
         return self.account.idempotent or self.replays_seen
 
     def can(self, action: Action, job: Job | None = None) -> Can:
+        """All but a list: the vendor tells clients to keep track themselves (A3). Delete as [S3] has it."""
         if action is Action.LIST:
             return No("7G lists no reports; track each one by its GUID")
         if action is Action.DELETE:
@@ -115,6 +123,7 @@ class SevenG(Vendor):
 
     @classmethod
     def reference(cls, text: str) -> str:
+        """The GUID that a submit gave (A1), in lower case with its hyphens as in the samples [S0]."""
         found = GUID.fullmatch(text.strip())
         if found is None:
             raise UsageProblem(
@@ -124,6 +133,7 @@ class SevenG(Vendor):
         return canonical(found[1])
 
     def check(self, spec: Spec) -> Spec:
+        """A report has a name and parameters of its own, dates among them; its file is JSON (A1 A2)."""
         if not spec.report.strip():
             raise UsageProblem("name the 7G report, as in TransactionSummary")
         if spec.format is not None:
@@ -135,9 +145,13 @@ class SevenG(Vendor):
             )
         return replace(spec, report=spec.report.strip())
 
-    # signing in (A4-A6)
+    # signing in
 
     async def sign_in(self, credential: Credential, old: Session | None, bare: Api) -> Session:
+        """A pair for user name and password, sent without Authorization (A5), or for the pair before (A6).
+
+        A lost or refused pair costs one login.
+        """
         if old is not None and old.refresh is not None:
             renewed = await self._renew(old, bare)
             if renewed is not None:
@@ -159,15 +173,21 @@ class SevenG(Vendor):
         return session
 
     async def _try_bearer(self, session: Session, bare: Api) -> None:
-        """Where the bare token never worked: ask once with the word "Bearer", which other pages show (A6)."""
+        """Where the bare token (A10) never worked: ask once with the word "Bearer" before it, as in A6.
+
+        The question is the status of a report that nobody has.
+        """
         headers = {**VERSION, "Authorization": f"Bearer {session.token}"}
         nobody = {"reference": "00000000-0000-0000-0000-000000000000"}
         reply = await bare.send(Request("GET", "/Report/Status", query=nobody, headers=headers, public=True))
-        if answers.good(reply):
+        if _let_in(reply):
             self._prefix, self._prefix_known = "Bearer ", True
 
     async def _renew(self, old: Session, bare: Api) -> Session | None:
-        """A new pair for the old one; None when 7G does not want it any more, which costs one login."""
+        """A new pair for the old one, both tokens new (A6); None when 7G does not take the old one any more.
+
+        The refresh token stands in the body, the access token it belongs to in Authorization.
+        """
         request = Request(
             "POST",
             "/User/RefreshToken",
@@ -182,6 +202,10 @@ class SevenG(Vendor):
             return None
 
     def _opened(self, reply: Reply) -> Session:
+        """The pair of a sign-in's answer, which has no envelope around it (A5); with one it is read too.
+
+        The access token is a JSON web token and says itself when it ends (A10), else after 20 minutes (A4).
+        """
         if reply.status in (400, 401, 403, 422):
             raise AuthFailed(answers.words(reply), status=reply.status)
         if not answers.good(reply):
@@ -203,20 +227,22 @@ class SevenG(Vendor):
         )
 
     def sign(self, request: Request, session: Session) -> Request:
+        """Authorization with the token, bare unless another form is known as wanted; Version [S0][S3]."""
         return replace(
             request,
             headers={**request.headers, **VERSION, "Authorization": self._prefix + session.token},
         )
 
     def refused(self, reply: Reply) -> bool:
-        refused = super().refused(reply)
+        """401 and 403, whose bodies no page shows. Until 7G has let a call in, a 401 may mean the prefix."""
         if reply.status == 401:
             self._bare_refused = True
-        elif not refused:
+        elif _let_in(reply):
             self._prefix_known = True
-        return refused
+        return super().refused(reply)
 
     async def _send(self, request: Request) -> Reply:
+        """Send, and notice an instance that replays by key: it says so in a header (A9)."""
         reply = await self.api.send(request)
         if answers.truth(reply.headers.get("idempotent-replayed", "")):
             self.replays_seen = True
@@ -225,9 +251,11 @@ class SevenG(Vendor):
     # the calls
 
     async def status(self, job: Job) -> Seen:
+        """GET /Report/Status?reference=GUID [S0]."""
         return parse_status(await self._send(_about("GET", "/Report/Status", job)))
 
     async def submit(self, spec: Spec, key: str) -> Submitted:
+        """POST /Report with the report's name and its parameters, each value text (A1); the key as in A9."""
         spec = self.check(spec)
         body: dict[str, Any] = {"reportName": spec.report}
         if spec.params:
@@ -237,6 +265,7 @@ class SevenG(Vendor):
         )
 
     async def artifact(self, job: Job) -> File:
+        """GET /Report?reference=GUID, only when complete; it may take a minute and more (A2)."""
         request = replace(_about("GET", "/Report", job), timeout=RETRIEVE_TIMEOUT, cap=REPORT_CAP)
         reply = await self._send(request)
         if not answers.good(reply):
@@ -244,13 +273,14 @@ class SevenG(Vendor):
         try:
             return await asyncio.to_thread(parse_report, reply)
         except VendorRefused as refused:
-            # `data` is as empty for "not finished" as for "gone": the status call tells which.
+            # A refusal is the same for "not finished" as for "gone": the status call tells which.
             seen = await self.status(job)
             if seen.state is JobState.READY:
                 raise
             raise VendorRefused(f"not ready: {seen.vendor_status}", code=refused.code) from None
 
     async def delete(self, job: Job, key: str) -> None:
+        """DELETE /Report?reference=GUID, at any stage [S3], with a key (A9); then the GUID is unknown."""
         request = _about("DELETE", "/Report", job)
         reply = await self._send(replace(request, headers={"Idempotency-Key": key}))
         if reply.status == 204:
@@ -264,6 +294,12 @@ class SevenG(Vendor):
             # "No such report" and a plain no look alike: only a report that is gone may count as deleted.
             await self.status(job)
             raise VendorRefused(answers.words(reply), status=reply.status)
+
+
+def _let_in(reply: Reply) -> bool:
+    """Whether 7G itself answered a signed call: in its JSON (A8); a gateway says nothing of the token."""
+    ours = answers.good(reply) or reply.status == 404
+    return ours and reply.body[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
 
 
 def _about(method: str, path: str, job: Job) -> Request:

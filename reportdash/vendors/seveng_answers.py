@@ -1,4 +1,4 @@
-"""7G's answers, read: the envelope `{result, message, data}` around everything but a sign-in.
+"""7G's answers, read: the envelope `{result, message, recordCount?, data}` around all but a sign-in (A7 A8).
 
 Pure functions from a `Reply` to `Seen`, `Submitted` and `Body`, or the failure it stands for. Pages as in
 `seveng`.
@@ -26,10 +26,10 @@ LARGE = 2 * 1024 * 1024
 """Bytes of a report from which on it is read and written in steps, so that the screen keeps answering."""
 GUID = re.compile(r"\{?([0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12})\}?", re.IGNORECASE)
 _TOKEN = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_FULL = re.compile(r"maximum|limit|concurrent", re.IGNORECASE)
+_FULL = re.compile(r"maximum|limit|concurrent", re.IGNORECASE)  # how the eleventh is refused is not stated
 _LINK_KEYS = ("downloadUrl", "downloadLink", "url", "link", "href")
 
-STATES = {
+STATES = {  # [S0]; "pending" by [S3] and A1
     "pending": JobState.QUEUED,
     "incomplete": JobState.RUNNING,
     "complete": JobState.READY,
@@ -38,12 +38,13 @@ STATES = {
 
 
 def canonical(guid: str) -> str:
+    """A GUID as the samples write it [S0]: lower case, with hyphens, without braces."""
     plain = guid.replace("-", "").lower()
     return f"{plain[:8]}-{plain[8:12]}-{plain[12:16]}-{plain[16:20]}-{plain[20:]}"
 
 
 def jwt_expiry(access: str) -> float | None:
-    """`exp` of a JSON web token, epoch seconds; None where it is not one or names no end."""
+    """`exp` of a JSON web token (A4 A10), epoch seconds; None where it is not one or names no end."""
     parts = access.split(".")
     if len(parts) != 3:
         return None
@@ -61,7 +62,8 @@ def parse_status(reply: Reply) -> Seen:
     """An answer of GET /Report/Status [S0].
 
     `data` decides: any word is a status, whatever `result` says, for `result` is true only when complete.
-    Raises NotFound for `result: false` without a word, BadPayload for what is neither.
+    Raises NotFound for `result: false` without a word (as errors come under HTTP 200, A8) and for a 404,
+    BadPayload for what is neither.
     """
     if not answers.good(reply):
         raise answers.failure(reply)
@@ -79,6 +81,8 @@ def parse_status(reply: Reply) -> Seen:
 def parse_submit(reply: Reply) -> Submitted:
     """An answer of POST /Report (A1): the reference stands in `data`, or in it under a name.
 
+    No page shows its JSON, so a GUID is believed whatever `result` says: that is true only when complete.
+
     Raises SlotsFull, VendorRefused, or BadPayload when it cannot be said whether a report was started.
     """
     if not answers.good(reply):
@@ -86,8 +90,8 @@ def parse_submit(reply: Reply) -> Submitted:
         raise _refusal(failed.text, reply.status) if isinstance(failed, VendorRefused) else failed
     envelope = reply.object()
     data = pick(envelope, "data")
-    raw = pick(data, "reference", "guid") if isinstance(data, dict) else data
-    given = raw.strip() if isinstance(raw, str) else ""
+    raw = (pick(data, "reference") or pick(data, "guid")) if isinstance(data, dict) else data
+    given = raw.strip() if isinstance(raw, str) and word(raw) not in STATES else ""
     result = answers.truth(pick(envelope, "result"))
     message = answers.text(pick(envelope, "message"))
     guid = GUID.fullmatch(given)
@@ -100,6 +104,7 @@ def parse_submit(reply: Reply) -> Submitted:
 
 
 def _refusal(message: str, status: int) -> CallFailed:
+    """A refused submit: one report too many [S3] by HTTP 409 or by its words, or a plain no (A8)."""
     kind = SlotsFull if status == 409 or _FULL.search(message) else VendorRefused
     return kind(message, status=status)
 
@@ -107,19 +112,19 @@ def _refusal(message: str, status: int) -> CallFailed:
 def parse_report(reply: Reply) -> Body | Signed:
     """An answer of GET /Report (A2): the report itself, or a link to it in an older style.
 
-    Runs in a thread: a report can be large. Raises VendorRefused where `data` holds no report.
+    Runs in a thread: a report can be large. Raises VendorRefused where it holds no report, and for
+    `result: false` whatever stands beside it: so errors come under HTTP 200 (A8).
     """
     large = len(reply.body) > LARGE
     restore = _Restore()
     envelope = _loads(reply, restore, large)
     data = pick(envelope, "data")
-    if link := _link(data):
-        return Signed(link)
     refused = answers.truth(pick(envelope, "result")) is False
-    blank = data is None or data == {} or data == ""
-    if (blank and refused) or data is None or data == "" or (isinstance(data, str) and word(data) in STATES):
+    if refused or data is None or data == "" or (isinstance(data, str) and word(data) in STATES):
         said = answers.text(pick(envelope, "message")) or answers.text(data)
         raise VendorRefused(said or "the answer holds no report", status=reply.status)
+    if link := _link(data):
+        return Signed(link)
     try:
         encoded = restore(_dumps(data, large)).encode("utf-8")
     except (ValueError, RecursionError) as error:  # a lone surrogate has no UTF-8
@@ -128,7 +133,7 @@ def parse_report(reply: Reply) -> Body | Signed:
 
 
 def _link(data: Any) -> str | None:
-    """An address in place of the report: `data` itself, or the one thing an object without rows holds."""
+    """An address in place of the report (A2): `data` itself, or what an object without rows holds."""
     if isinstance(data, dict) and not any(isinstance(value, (list, dict)) for value in data.values()):
         data = pick(data, *_LINK_KEYS)
     if isinstance(data, str) and re.match(r"https?://[^\s\x00-\x1f]+\Z", data.strip()):
@@ -137,6 +142,7 @@ def _link(data: Any) -> str | None:
 
 
 def _no_rows(data: Any) -> bool:
+    """Whether the report has no rows: its `results` (A2), or all of it, is empty."""
     if isinstance(data, dict):
         found = pick(data, "results")
         return not data or (isinstance(found, list) and not found)

@@ -1,7 +1,9 @@
 """Sigma (Intellect/Canvas): reports and report groups of one installation, published to a folder of its own.
 
-Pages: [S1] status; B1 B2 sign-in, B3 run report, B4 run group, B5 B6 older status texts.
-Every call is a POST whose parameters, the token among them, travel in the query, a JSON body or a form.
+Pages: [S1] status; B1 overview, B2 tokens, B3 run report, B4 run group, B5 B6 older status texts, B7 what a
+newer version of the pages corrects.
+Every call is a POST whose parameters, the token among them, travel in the query [S1], a JSON body or a form
+(B3 calls them a payload and shows no call).
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ from reportdash.vendors.contract import (
 from reportdash.vendors.sigma_answers import (
     GROUP,
     bare_reference,
+    code_of,
     failed,
     header_map,
     look,
@@ -48,8 +51,8 @@ from reportdash.vendors.sigma_answers import (
     said,
 )
 
-ROOM = "/sigma/rest/reports/"
-TOKEN_LIFE = 15 * 60.0  # its real life is stated nowhere; a refusal renews it as well
+ROOM = "/sigma/rest/reports/"  # below the installation's own address [S1]
+TOKEN_LIFE = 15 * 60.0  # ours: its real life is stated nowhere (B2); a refusal renews it as well
 SECRET = ("accessToken", "clientToken", "clientId", "username", "password")
 REMEMBERED = 4096
 
@@ -85,7 +88,11 @@ def _pattern(value: str) -> str:
 
 
 class SigmaAccount(AccountSettings):
-    """One Sigma installation. `published` is where it publishes, as this server sees it: a glob pattern."""
+    """One Sigma installation (B1). `published` is where it publishes, as this server sees it: a glob pattern.
+
+    `auth` is one of the ways of B2 whose parameters are known; ARXOAUTH, the third, has none on any page.
+    `params_in`: where the parameters travel; the status page says query [S1].
+    """
 
     SECRETS: ClassVar = (("client_id", "client_token"), ("username", "password"))
 
@@ -100,7 +107,7 @@ class SigmaAccount(AccountSettings):
 
 
 class Sigma(Vendor):
-    """Sigma bound to one account."""
+    """Sigma bound to one account. No page states a pace, a limit or the life of a result: these are ours."""
 
     name = "sigma"
     title = "Sigma"
@@ -121,6 +128,7 @@ class Sigma(Vendor):
         self._told: dict[str, tuple[str, str]] = {}  # reference → report name and id, as Sigma writes them
 
     def can(self, action: Action, job: Job | None = None) -> Can:
+        """No page has a call to list or delete; a download is promised (B1), but no page says how."""
         match action:
             case Action.DELETE:
                 return No("Sigma has no delete; f forgets the row here")
@@ -135,6 +143,7 @@ class Sigma(Vendor):
 
     @classmethod
     def reference(cls, text: str) -> str:
+        """The reference number of a run report [S1], or of a run group with `group:` before it."""
         given = text.strip()
         bare = given.removeprefix(GROUP)
         if not bare_reference(bare):
@@ -152,6 +161,7 @@ class Sigma(Vendor):
         return reference.startswith(GROUP) and _CHILD.search(reference) is None
 
     def check(self, spec: Spec) -> Spec:
+        """A report id with filters (B3), or a group's id, which takes none (B4)."""
         report = spec.report.strip()
         if not report.removeprefix(GROUP):
             raise UsageProblem("name a Sigma report id, or group:ID")
@@ -162,9 +172,13 @@ class Sigma(Vendor):
         report_filter(spec.params)
         return replace(spec, report=report)
 
-    # signing in (B2)
+    # signing in
 
     async def sign_in(self, credential: Credential, old: Session | None, bare: Api) -> Session:
+        """A token for a key or for name and password (B2).
+
+        A key goes as `clientToken`; an early page misspelled it `clitentToken`, a later one corrects it (B7).
+        """
         fields = credential.fields
         params: dict[str, Any] = {"action": "GENERATE_TOKEN"}
         if self.account.auth == "apikey":
@@ -189,11 +203,13 @@ class Sigma(Vendor):
         if token is not None and not failed(header):
             return Session(token, lifetime=TOKEN_LIFE)
         code = answers.integer(pick(header, "statusCode"))
-        if (code is not None and code >= 500) or not failed(header):
+        refused = failed(header) or code in (400, 401, 403)
+        if (code is not None and code >= 500) or not refused:
             raise BadPayload(f"the sign-in answer carries no token: {said(reply)}", status=reply.status)
         raise AuthFailed(said(reply), status=reply.status)
 
     def sign(self, request: Request, session: Session) -> Request:
+        """The token is a parameter like the others, no header [S1]."""
         extra = {"accessToken": session.token}
         match self.account.params_in:
             case "json":
@@ -206,15 +222,12 @@ class Sigma(Vendor):
         """Also a 401 inside an answer that HTTP calls a success [S1]."""
         if super().refused(reply):
             return True
-        if b"401" not in reply.body:
+        if b"401" not in reply.body and b"403" not in reply.body:  # most answers need not be read twice
             return False
-        try:
-            return answers.integer(pick(header_map(reply), "statusCode")) == 401
-        except BadPayload:
-            return False
+        return code_of(reply)[1] in (401, 403)
 
     def _call(self, name: str, params: Mapping[str, Any], job: Job | None = None) -> Request:
-        """A POST with its parameters where this installation wants them (objects as JSON)."""
+        """A POST with its parameters where this installation wants them [S1][B3]; objects as JSON."""
         request = Request("POST", ROOM + name, job=job.id if job else None, secret=SECRET)
         if self.account.params_in == "json":
             return replace(request, json=dict(params))
@@ -226,6 +239,7 @@ class Sigma(Vendor):
     # the calls
 
     async def status(self, job: Job) -> Seen:
+        """POST report-status with the action for a report or for a group, and the reference number [S1]."""
         if job.reference is None:
             raise VendorRefused("this job has no reference yet")
         group, child = _place(job.reference)
@@ -246,6 +260,7 @@ class Sigma(Vendor):
         return seen.children[child - 1]
 
     async def submit(self, spec: Spec, key: str) -> Submitted:
+        """POST generate: RUN_REPORT with reportId and filters (B3), EXEC_REPORT_GROUP with its id (B4)."""
         spec = self.check(spec)
         params: dict[str, Any]
         group = spec.report.startswith(GROUP)
@@ -258,7 +273,10 @@ class Sigma(Vendor):
         return parse_submit(await self.api.send(self._call("generate", params)), group=group)
 
     async def artifact(self, job: Job) -> File:
-        """The pattern for this report's file, filled with the names Sigma itself gives it."""
+        """The pattern for this report's file, filled with the names Sigma itself gives it [S1].
+
+        PUBLISHED means that it lies where Sigma was told to publish [S1]; no call hands it out.
+        """
         able = self.can(Action.DOWNLOAD, job)
         if isinstance(able, No) or self.account.published is None:
             raise VendorRefused(able.reason if isinstance(able, No) else "no folder is named")
@@ -322,7 +340,7 @@ _TYPES = {"STR": "STRING", "TDT": "DATE", "NUM_LONG": "LONG"}
 
 
 def report_filter(params: Mapping[str, str]) -> dict[str, Any] | None:
-    """Sigma's `reportFilter` from `-p` pairs; None without any.
+    """Sigma's `reportFilter` (B3) from `-p` pairs; None without any.
 
     `SECTION.NAME=value` goes into bindParams, procedureParams, preHookParams or additionalParams.
     `OPERATOR:COLUMN=value` makes an entry of filterDef: OPERATOR is Sigma's filterId (STR_…, TDT_…,
@@ -367,6 +385,7 @@ def _object(value: Any, name: str) -> dict[str, Any]:
 
 
 def _filter(operator: str, column: str, value: str) -> dict[str, Any]:
+    """One entry of filterDef, its five fields as B3 has them; the type follows the operator's first word."""
     values = value.split("|")
     kind = next(_TYPES[prefix] for prefix in _TYPES if operator.startswith(prefix))
     return {

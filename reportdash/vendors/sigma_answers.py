@@ -1,4 +1,4 @@
-"""Sigma's answers, read: `headerMap` with keys in any case, numbers and booleans often as text [S1].
+"""Sigma's answers, read: `headerMap` with keys in either case, numbers and booleans often as text [S1].
 
 Pure functions from a `Reply` to `Seen` and `Submitted`, or the failure it stands for. Pages as in `sigma`.
 """
@@ -19,7 +19,7 @@ from reportdash.vendors.contract import pick, word
 
 GROUP = "group:"
 
-STATES = {
+STATES = {  # [S1]; none of them means queued or running
     "generated": JobState.FINALIZING,
     "published": JobState.READY,
     "notified": JobState.READY,
@@ -27,11 +27,12 @@ STATES = {
     "no_data_available": JobState.EMPTY,
     "failed": JobState.FAILED,
 }
+WITHOUT_DATA = (JobState.EMPTY, JobState.FAILED)
 NOTES = {"notified": "e-mailed"}
 
 
 def bare_reference(text: str) -> bool:
-    """Whether this can be a reference number: any text without spaces."""
+    """Whether this can be a reference number [S1]: any text without spaces."""
     return re.fullmatch(r"\S{1,200}", text) is not None and text.isprintable()
 
 
@@ -48,11 +49,15 @@ def header_map(reply: Reply) -> dict[str, Any]:
 
 
 def failed(header: Mapping[str, Any]) -> bool:
+    """Whether the call itself failed: replyType is no success in whichever case (SUCCESS in [S1], success in
+    B2), or `success` says false.
+    """
     kind = pick(header, "replyType")
     return (kind is not None and word(kind) != "success") or answers.truth(pick(header, "success")) is False
 
 
 def said(reply: Reply) -> str:
+    """Sigma's own words: errorMsg [S1], else what stands beside it."""
     try:
         header = header_map(reply)
     except BadPayload:
@@ -62,26 +67,42 @@ def said(reply: Reply) -> str:
     return said or f"{kind or 'no reply type'}, status code {code or 'missing'}"
 
 
+def code_of(reply: Reply) -> tuple[dict[str, Any] | None, int]:
+    """The header, None where none is readable, and the code that counts: 200, 204, 400, 401 or 500 [S1].
+
+    The body's code, unless it has none to tell while HTTP has: which of HTTP's goes with which of Sigma's no
+    page says. 200 stands for an answer that names none.
+    """
+    try:
+        header = header_map(reply)
+    except BadPayload:
+        return None, reply.status
+    code = answers.integer(pick(header, "statusCode"))
+    if code in (None, 200, 204) and not answers.good(reply):
+        return header, reply.status
+    return header, 200 if code is None else code
+
+
 def look(reply: Reply) -> Mapping[str, Any]:
     """The header of a status answer that is about the report.
 
     Whatever says that the check itself failed is health, never a state: 400 is NotFound (to be repeated
-    before it is believed), 401 AuthFailed, the rest BadPayload; in the body or as the HTTP status [S1].
+    before it is believed), 401 AuthFailed, the rest BadPayload; under whichever HTTP status. 204 is a success
+    without data yet, also as a bare HTTP status.
     """
     if reply.status == 204:
         return {"replyType": "SUCCESS", "statusCode": "204"}
-    if reply.status in (400, 404, 410) and not answers.html(reply):
-        raise NotFound(said(reply), status=reply.status, certain=False)
-    if not answers.good(reply):
-        raise answers.failure(reply, certain=False)
-    header = header_map(reply)
-    code = answers.integer(pick(header, "statusCode"))
-    error = answers.text(pick(header, "errorCode"), 80)
-    if code in (400, 404):
+    header, code = code_of(reply)
+    if header is None and (answers.good(reply) or answers.html(reply)):
+        raise BadPayload(reply.unreadable(), status=reply.status)
+    error = answers.text(pick(header or {}, "errorCode"), 80)
+    if code in (400, 404, 410):
         raise NotFound(said(reply), status=reply.status, code=error, certain=False)
     if code in (401, 403):
         raise AuthFailed(said(reply), status=reply.status, code=error)
-    if failed(header) or code not in (None, 200, 204):
+    if header is None:
+        raise answers.failure(reply, certain=False)
+    if failed(header) or code not in (200, 204):
         raise BadPayload(said(reply), status=reply.status, code=error)
     told = (pick(header, "replyType"), pick(header, "success"), pick(header, "reportStatus"))
     if not any(told) and code != 204:
@@ -90,16 +111,18 @@ def look(reply: Reply) -> Mapping[str, Any]:
 
 
 def parse_report(header: Mapping[str, Any]) -> Seen:
-    """One report of a status answer, alone or as a member of a group.
+    """One report of a status answer, alone or as a member of a group [S1].
 
-    No word means that Sigma still works on it: it documents none for that. A word it does not document,
-    with an error beside it, is the older way to tell a failure (B5).
+    No word means that Sigma still works on it: it documents none for that. So does 204, "data not available",
+    unless the word beside it says that there will be none. A word it does not document, with an error beside
+    it, is the older way to tell a failure (B5).
     """
     raw = answers.text(pick(header, "reportStatus"), answers.STATUS_WORD)
     message = answers.text(pick(header, "errorMsg"))
     error = answers.text(pick(header, "errorCode"), 80)
     kind = word(raw) if raw else ""
-    if not raw or answers.integer(pick(header, "statusCode")) == 204:
+    silent = answers.integer(pick(header, "statusCode")) == 204
+    if not raw or (silent and STATES.get(kind) not in WITHOUT_DATA):
         state = JobState.RUNNING
     elif kind in STATES:
         state = STATES[kind]
@@ -118,13 +141,17 @@ def parse_report(header: Mapping[str, Any]) -> Seen:
 
 
 def reports(header: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The members in a group's status answer [S1]."""
     found = pick(header, "reports")
     items = found if isinstance(found, list) else [found] if isinstance(found, dict) else []
     return [item if isinstance(item, dict) else {"reportStatus": str(item)} for item in items]
 
 
 def parse_group(header: Mapping[str, Any], group: str) -> Seen:
-    """A group's status answer: its members in Sigma's order, its own state folded from theirs."""
+    """A group's status answer [S1]: its members in Sigma's order, its own state folded from theirs.
+
+    noOfReports counts them, as text; Sigma's counts of good and bad ones are not needed.
+    """
     children = []
     for place, report in enumerate(reports(header), 1):
         seen = parse_report(report)
@@ -135,6 +162,8 @@ def parse_group(header: Mapping[str, Any], group: str) -> Seen:
     total = answers.integer(pick(header, "noOfReports"))
     if total is None or total < 0:
         total = len(children)
+    if not children and not total:  # an answer without data tells nothing of how many there are
+        return Seen(JobState.RUNNING, None, reference=GROUP + group, name=_group_name(header))
     done = sum(child.state in SETTLED for child in children)
     broken = next((child for child in children if child.state is JobState.FAILED and child.message), None)
     return Seen(
@@ -142,29 +171,35 @@ def parse_group(header: Mapping[str, Any], group: str) -> Seen:
         f"{done} of {max(total, len(children))} done",
         f"{broken.name}: {broken.message}" if broken else None,
         reference=GROUP + group,
-        name=answers.text(pick(header, "reportGroupName", "reportGroupId"), 200),
+        name=_group_name(header),
         children=tuple(children),
         children_total=total,
     )
 
 
+def _group_name(header: Mapping[str, Any]) -> str | None:
+    return answers.text(pick(header, "reportGroupName", "reportGroupId"), 200)
+
+
 def parse_submit(reply: Reply, *, group: bool) -> Submitted:
-    """The answer to a run (B3, B4). Raises VendorRefused, or BadPayload when it stays unsure."""
-    if not answers.good(reply):
-        failure = answers.submit_failure(reply)
-        if isinstance(failure, VendorRefused):
-            raise VendorRefused(said(reply), status=reply.status)
-        raise failure
-    header = header_map(reply)
-    code = answers.integer(pick(header, "statusCode"))
-    if code is not None and code >= 500:
+    """The answer to a run: the reference number in headerMap (B3), a group's one level deeper (B4).
+
+    Raises VendorRefused, or BadPayload when it stays unsure.
+    """
+    header, code = code_of(reply)
+    if header is None and answers.good(reply):
+        raise BadPayload(reply.unreadable(), status=reply.status)
+    if header is None:
+        raise answers.submit_failure(reply)
+    if not 200 <= code < 500:
         raise BadPayload(said(reply), status=reply.status)
-    if failed(header) or (code is not None and code >= 400):
+    if failed(header) or code >= 400:
         raise VendorRefused(
             said(reply), status=reply.status, code=answers.text(pick(header, "errorCode"), 80)
         )
     number = pick(header, "referenceNumber")
-    bare = number.strip() if isinstance(number, str) else ""
+    whole = isinstance(number, int) and not isinstance(number, bool)
+    bare = str(number).strip() if whole or isinstance(number, str) else ""
     if not bare_reference(bare):
         raise BadPayload(f"no reference number in the answer: {reply.unreadable()}", status=reply.status)
     reference = GROUP + bare if group else bare
