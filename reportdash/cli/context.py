@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reportdash.cli.output import note, say
-from reportdash.clock import SystemClock
+from reportdash.clock import Clock, SystemClock
 from reportdash.errors import Exit, UsageProblem
 from reportdash.ledger import FILE_NAME
 from reportdash.settings import Settings, config_path, data_dir, load
@@ -79,10 +79,13 @@ def place(args: argparse.Namespace, *, screen: bool = False) -> Place:
 
 @asynccontextmanager
 async def engine(
-    args: argparse.Namespace, *, download_ready: bool | Callable[[Job], bool] = False
+    args: argparse.Namespace,
+    *,
+    download_ready: bool | Callable[[Job], bool] = False,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Engine]:
     """The engine on this run's ledger, stopped and flushed whatever happens."""
-    async with engine_at(place(args), download_ready=download_ready) as running:
+    async with engine_at(place(args), download_ready=download_ready, clock=clock) as running:
         if running.ledger.rescued is not None:
             say(running.ledger.rescued.text)
         yield running
@@ -90,7 +93,7 @@ async def engine(
 
 @asynccontextmanager
 async def engine_at(
-    here: Place, *, download_ready: bool | Callable[[Job], bool] = False
+    here: Place, *, download_ready: bool | Callable[[Job], bool] = False, clock: Clock | None = None
 ) -> AsyncIterator[Engine]:
     """The engine at a place that is known already. A damaged ledger is set aside and its jobs brought back:
     `ledger.rescued` tells."""
@@ -98,7 +101,7 @@ async def engine_at(
     from reportdash.engine.runtime import Engine
     from reportdash.ledger import Ledger
 
-    clock = SystemClock()
+    clock = clock or SystemClock()
     ledger = await Ledger.open(here.ledger, clock=clock, rescue=True)
     commands = {
         name: account.credential_command

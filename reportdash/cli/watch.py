@@ -9,6 +9,7 @@ from collections.abc import Callable
 from reportdash.cli.asking import query
 from reportdash.cli.context import asynchronous, engine
 from reportdash.cli.output import data, line_json, say
+from reportdash.clock import Clock, SystemClock
 from reportdash.engine.runtime import Engine
 from reportdash.errors import Exit
 from reportdash.model import HAS_FILE, SETTLED, ArtifactState, Health, Job, JobState
@@ -24,14 +25,19 @@ SOON = 0.02
 @asynchronous
 async def watch(args: argparse.Namespace) -> int:
     """Poll until every matching job is settled (or ready), or for ever."""
+    return await run(args, SystemClock())
+
+
+async def run(args: argparse.Namespace, clock: Clock) -> int:
+    """The command, by this clock."""
     asked = query(args.query)
     health: dict[str, Health] = {}
     followed: dict[str, Job] = {}
 
     def wanted(job: Job) -> bool:
-        return job.id in followed or asked.matches(job, health.get(job.account, Health.OK), time.time())
+        return job.id in followed or asked.matches(job, health.get(job.account, Health.OK), clock.now())
 
-    async with engine(args, download_ready=wanted if args.download else False) as running:
+    async with engine(args, download_ready=wanted if args.download else False, clock=clock) as running:
 
         async def refresh() -> None:
             health.update({account.name: account.shown for account in await running.ledger.accounts()})
