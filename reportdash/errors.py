@@ -49,6 +49,18 @@ class UsageProblem(Problem):
     exit_code = Exit.USAGE
 
 
+class PlugInBroken(UsageProblem):
+    """A vendor's plug-in that can not be used; accounts of other vendors go on without it.
+
+    `remedy`: what to do about it, without the accounts.
+    """
+
+    def __init__(self, text: str, remedy: str) -> None:
+        super().__init__(f"{text}; {remedy}")
+        self.what = text
+        self.remedy = remedy
+
+
 class CredentialProblem(Problem):
     """A credential is missing, locked away, or refused by the vendor."""
 

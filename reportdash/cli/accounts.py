@@ -16,6 +16,20 @@ from reportdash.engine.runtime import Engine, Seat
 from reportdash.errors import CallFailed, CredentialProblem, Exit, Unreachable, UsageProblem
 from reportdash.plain import clean
 
+_UNKNOWN = (
+    "base_url",
+    "credential",
+    "health",
+    "since",
+    "until",
+    "message",
+    "accepted_at",
+    "slots_used",
+    "slots",
+    "read_only",
+)
+"""What only the vendor's plug-in could tell of an account, in the order of every record."""
+
 
 @asynchronous
 async def accounts(args: argparse.Namespace) -> int:
@@ -47,6 +61,17 @@ async def accounts(args: argparse.Namespace) -> int:
                     "read_only": running.read_only or seat.settings.read_only,
                 }
             )
+        for name, left in running.settings.left_out.items():
+            unknown = dict.fromkeys(_UNKNOWN)
+            rows.append(
+                {
+                    "account": name,
+                    "vendor": left.vendor,
+                    **unknown,
+                    "health": "unusable",
+                    "message": left.text,
+                }
+            )
         if args.json:
             for record in rows:
                 line_json(record)
@@ -57,7 +82,7 @@ async def accounts(args: argparse.Namespace) -> int:
                     (
                         str(r["account"]),
                         str(r["vendor"]),
-                        str(r["credential"]),
+                        str(r["credential"] or ""),
                         str(r["health"]),
                         str(r["message"] or (_no_key(r) if r["credential"] == "none" else "")),
                     )

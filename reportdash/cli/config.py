@@ -5,11 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from reportdash.cli.context import place
 from reportdash.cli.output import data, say
-from reportdash.errors import Exit, UsageProblem
-from reportdash.settings import config_path, show, starter
+from reportdash.errors import Exit, PlugInBroken, UsageProblem
+from reportdash.settings import config_path, first_look, show, starter
+from reportdash.vendors import registry
+
+if TYPE_CHECKING:
+    from reportdash.vendors.contract import AccountSettings
 
 
 def config(args: argparse.Namespace) -> int:
@@ -36,17 +42,35 @@ def config(args: argparse.Namespace) -> int:
         say("uncomment an account, then `reportdash config validate` and `reportdash login ACCOUNT`")
     elif args.what == "schema":
         from reportdash.settings import schema
-        from reportdash.vendors import registry
 
-        classes = {name: registry.account_class(name) for name in registry.names()}
-        data(json.dumps(schema(classes), indent=2, ensure_ascii=False))
+        # A plug-in that no account names is not imported: what its accounts may hold stays open.
+        named = set(first_look(path, os.environ).accounts.values())
+        data(json.dumps(schema(_classes(named)), indent=2, ensure_ascii=False))
     elif args.what == "show":
         data(show(place(args).settings))
     else:
         settings = place(args, screen=True).settings
+        if settings.left_out:
+            for warning in settings.warnings():
+                say(warning)
+            # Every other command goes on with the rest; this one was asked whether all is well.
+            return int(Exit.USAGE)
         if not path.exists():
             say(f"there is no {path} yet: the defaults hold; `reportdash config init` writes one")
         else:
             count = len(settings.accounts)
             say(f"{path} is well: {count} {'account' if count == 1 else 'accounts'}")
     return int(Exit.OK)
+
+
+def _classes(named: Collection[str]) -> dict[str, type[AccountSettings] | None]:
+    """The settings class of each vendor; None for a plug-in that no account names, or that is broken."""
+    found: dict[str, type[AccountSettings] | None] = {}
+    for name in registry.names():
+        found[name] = None
+        if name in registry.OWN or name in named:
+            try:
+                found[name] = registry.account_class(name)
+            except PlugInBroken as broken:
+                say(broken.text)
+    return found

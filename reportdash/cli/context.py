@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from reportdash.cli.output import note, say
 from reportdash.clock import Clock, SystemClock
-from reportdash.errors import Exit, UsageProblem
+from reportdash.errors import Exit, PlugInBroken, UsageProblem
 from reportdash.ledger import FILE_NAME
-from reportdash.settings import Settings, config_path, data_dir, load
+from reportdash.settings import LeftOut, Settings, config_path, data_dir, load
 from reportdash.tui.actions import ACTIONS
 from reportdash.vendors import registry
 
@@ -45,7 +45,8 @@ class Place:
 def place(args: argparse.Namespace, *, screen: bool = False) -> Place:
     """The run's config and folders. Raises UsageProblem for every config error, with file, line and key.
 
-    `screen`: what only the dashboard needs is checked as well, the theme's name.
+    A plug-in that can not be used is one sentence on stderr; its accounts are left out. `screen`: what only
+    the dashboard needs is checked as well, the theme's name, and nothing is said.
     """
     path = config_path(args.config, os.environ)
     themes = None
@@ -62,6 +63,9 @@ def place(args: argparse.Namespace, *, screen: bool = False) -> Place:
         known_actions=[action.id for action in ACTIONS],
         known_themes=themes,
     )
+    settings = _tried(settings)
+    for warning in () if screen else settings.warnings():
+        say(warning)
     folder = data_dir(args.data_dir, os.environ)
     if args.debug:
         from reportdash import log
@@ -75,6 +79,17 @@ def place(args: argparse.Namespace, *, screen: bool = False) -> Place:
                 "another folder with --data-dir"
             ) from error
     return Place(settings, folder, bool(args.read_only or settings.read_only))
+
+
+def _tried(settings: Settings) -> Settings:
+    """The settings without accounts whose plug-in loads, but does not stand up to being bound."""
+    broken: dict[str, LeftOut] = {}
+    for name, account in settings.accounts.items():
+        try:
+            registry.try_out(account)
+        except PlugInBroken as found:
+            broken[name] = LeftOut(account.vendor, found.what, found.remedy)
+    return settings.without(broken) if broken else settings
 
 
 @asynccontextmanager
@@ -97,8 +112,8 @@ async def engine_at(
 ) -> AsyncIterator[Engine]:
     """The engine at a place that is known already. A damaged ledger is set aside and its jobs brought back:
     `ledger.rescued` tells."""
+    from reportdash.cli.left_out import WithoutSome
     from reportdash.credentials import Chain
-    from reportdash.engine.runtime import Engine
     from reportdash.ledger import Ledger
 
     clock = clock or SystemClock()
@@ -110,7 +125,7 @@ async def engine_at(
     }
     chain = Chain(environ=os.environ, commands=commands)
     try:
-        running = Engine(
+        running = WithoutSome(
             here.settings, ledger, chain, clock=clock, read_only=here.read_only, download_ready=download_ready
         )
         await running.start()

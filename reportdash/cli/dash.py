@@ -50,7 +50,7 @@ def dashboard(args: argparse.Namespace) -> int:
         async with AsyncExitStack() as opened:
             try:
                 here = await asyncio.to_thread(partial(place, args, screen=True))
-                if here.settings.accounts:
+                if here.settings.accounts or here.settings.left_out:
                     running = await opened.enter_async_context(engine_at(here))
             except UsageProblem as problem:
                 # A config or a data folder that can not be used ends the run with its sentence.
@@ -58,6 +58,8 @@ def dashboard(args: argparse.Namespace) -> int:
                 app.leave()
             if running is not None:
                 running.poll()
+                for warning in here.settings.warnings():
+                    app.board.say(warning)
                 if running.ledger.rescued is not None:
                     app.board.say(running.ledger.rescued.text)
             yield running

@@ -20,6 +20,7 @@ from reportdash.cli.output import data, line_json
 from reportdash.engine.runtime import Engine, Seat
 from reportdash.errors import AuthFailed, CallFailed, Exit, NoCredential, Problem, worst
 from reportdash.plain import clean
+from reportdash.vendors import registry
 
 FLOOR = 64 * 1024 * 1024
 """Free bytes below which downloads wait."""
@@ -69,7 +70,16 @@ async def _findings(running: Engine) -> list[Finding]:
     store, *accounts = await asyncio.gather(
         _store(running), *(_account(seat) for seat in running.accounts.values())
     )
-    return [*first, ledger, reports, store, *accounts]
+    return [*first, *_plug_ins(running), ledger, reports, store, *accounts]
+
+
+def _plug_ins(running: Engine) -> list[Finding]:
+    """What is installed beside our own vendors, and what of it can not be used."""
+    found = [
+        Finding("plug-in", Exit.OK, ", ".join(word for word in (f"{name}: {package}", remark) if word))
+        for name, package, remark in registry.inventory()
+    ]
+    return [*found, *(Finding("plug-in", Exit.USAGE, text) for text in running.settings.warnings())]
 
 
 def _folder(check: str, folder: Path, more: Callable[[], str]) -> Finding:

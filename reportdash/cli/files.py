@@ -95,7 +95,7 @@ async def delete(args: argparse.Namespace) -> int:
         for job in jobs:
             try:
                 await running.check_delete(job, unsaved=args.unsaved)
-            except SafetyProblem as problem:
+            except (SafetyProblem, UsageProblem) as problem:
                 say(f"{job.id} {job.name}: {_as_command(problem.text, job)}")
                 codes.append(problem.exit_code)
             else:

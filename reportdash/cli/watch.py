@@ -167,7 +167,12 @@ async def _hopeless(running: Engine, accounts: set[str]) -> dict[str, str] | Non
     refused = running.refused_here()
     reasons: dict[str, str] = {}
     for account in sorted(accounts):
-        if account in refused:
+        left = running.settings.left_out.get(account)
+        if left is not None:
+            if await running.ledger.held_elsewhere(account):
+                return None
+            reasons[account] = f"this account is left out: {left.text}"
+        elif account in refused:
             reasons[account] = f"{refused[account]}; `reportdash login {account}` stores a new credential"
         elif account in running.accounts or await running.ledger.held_elsewhere(account):
             return None

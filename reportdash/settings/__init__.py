@@ -14,10 +14,11 @@ from reportdash.settings.text import show, starter
 
 if TYPE_CHECKING:
     from reportdash.settings.reading import load
-    from reportdash.settings.records import Settings, schema
+    from reportdash.settings.records import LeftOut, Settings, schema
 
 __all__ = [
     "FirstLook",
+    "LeftOut",
     "Settings",
     "View",
     "config_path",
@@ -35,7 +36,7 @@ def __getattr__(name: str) -> Any:
         from reportdash.settings.reading import load
 
         return load
-    if name in ("Settings", "schema"):
+    if name in ("LeftOut", "Settings", "schema"):
         from reportdash.settings import records
 
         return getattr(records, name)

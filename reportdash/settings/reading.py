@@ -13,13 +13,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from reportdash.errors import UsageProblem
+from reportdash.errors import PlugInBroken, UsageProblem
 from reportdash.settings import environment
 from reportdash.settings.checking import Checker
 from reportdash.settings.first import LIMIT
 from reportdash.settings.lines import Path as KeyPath
 from reportdash.settings.paths import expand
-from reportdash.settings.records import Settings, config_keys
+from reportdash.settings.records import LeftOut, Settings, config_keys
 from reportdash.settings.sentences import dotted, field_at, is_secret, nearest, one_of, plain_name, takes
 
 VENDORS = ("7g", "sigma", "webadmit", "talkdesk")
@@ -39,8 +39,9 @@ def load(
     """The settings of `path` and `environ`; the environment wins. No file: the defaults.
 
     `account_class` gives the settings class of a vendor and raises UsageProblem or KeyError for an unknown
-    one. `required`: the operator named the file, so it must be there. `known_actions`, `known_themes`: the
-    names that `[keys]` and `theme` may use, where the caller knows them. Raises UsageProblem.
+    one; where it raises PlugInBroken the account is left out (`Settings.left_out`). `required`: the operator
+    named the file, so it must be there. `known_actions`, `known_themes`: the names that `[keys]` and `theme`
+    may use, where the caller knows them. Raises UsageProblem.
     """
     text = _read(path, required)
     try:
@@ -107,6 +108,7 @@ class _Loader(Checker):
         self.environ = environ
         self.account_class = account_class
         self.variables = environment.variables(environ)
+        self.left_out: dict[str, LeftOut] = {}
 
     # The whole.
 
@@ -139,6 +141,7 @@ class _Loader(Checker):
             update={
                 "download_dir": self.expanded(("download_dir",), str(whole.download_dir)),
                 "accounts": accounts,
+                "left_out": self.left_out,
                 "path": self.path,
                 "came_from": self.sources(),
             }
@@ -218,8 +221,15 @@ class _Loader(Checker):
                     self.secret(path, None)
                 write = f'write [accounts.{name}] and vendor = "7g" below it'
                 self.fail(path, f"{dotted(path)} is no account: {write}")
-            accounts[name] = self.account(name, dict(table), found.get(name, {}))
+            try:
+                accounts[name] = self.account(name, dict(table), found.get(name, {}))
+            except PlugInBroken as broken:
+                self.left_out[name] = LeftOut(self.vendor_of(name, table, found), broken.what, broken.remedy)
         return accounts
+
+    def vendor_of(self, name: str, table: Mapping[str, Any], found: Mapping[str, Mapping[str, str]]) -> str:
+        own = found.get(name, {}).get(f"{environment.variable_name(name)}VENDOR")
+        return str(own or table.get("vendor"))
 
     def account(self, name: str, table: dict[str, Any], found: dict[str, str]) -> BaseModel:
         path: KeyPath = ("accounts", name)
@@ -241,7 +251,7 @@ class _Loader(Checker):
             table[key] = value
             self.from_environment[(*path, key)] = variable
         self.check_bools(path, table, cls)
-        account = self.validate(path, cls, table)
+        account = self.settle(path, cls, table)
         low, high = getattr(account, "poll_min", None), getattr(account, "poll_max", None)
         if low is not None and high is not None and low > high:
             self.fail(
@@ -250,6 +260,21 @@ class _Loader(Checker):
             )
         self.check_encrypted(path, account)
         return self.with_ca_file(path, account)
+
+    def settle(self, path: KeyPath, cls: type[BaseModel], table: dict[str, Any]) -> BaseModel:
+        """The checked account. What a plug-in's own checks raise beside a ValueError is its mistake."""
+        vendor = table["vendor"]
+        try:
+            account: BaseModel = self.validate(path, cls, table)
+        except UsageProblem:
+            raise
+        except Exception as error:
+            if vendor in VENDORS:
+                raise
+            what = f"the plug-in for vendor {vendor!r} fails on the settings of an account"
+            # Its words are not repeated: they may quote a value, and a value may be a secret.
+            raise PlugInBroken(f"{what} ({type(error).__name__})", "install a version without it") from error
+        return account
 
     def vendor_class(self, path: KeyPath, table: dict[str, Any]) -> type[BaseModel]:
         vendor = table.get("vendor")
@@ -270,6 +295,8 @@ class _Loader(Checker):
             self.fail((*path, "vendor"), f"{dotted((*path, 'vendor'))} takes text: write vendor = {choices}")
         try:
             return self.account_class(vendor)
+        except PlugInBroken:
+            raise
         except UsageProblem as problem:
             self.fail((*path, "vendor"), f"{dotted((*path, 'vendor'))}: {problem.text}")
         except KeyError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,6 +15,19 @@ from reportdash.settings.first import DEFAULT_THEME, View
 def _off(value: object) -> object:
     # The environment knows only text: there "false" switches a key off.
     return False if value == "false" else value
+
+
+@dataclass(slots=True, frozen=True)
+class LeftOut:
+    """An account whose vendor's plug-in can not be used: why, and what to do about the plug-in."""
+
+    vendor: str
+    why: str
+    remedy: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.why}; {self.remedy}"
 
 
 Keys = Annotated[str | list[str] | Literal[False], BeforeValidator(_off)]
@@ -43,9 +57,32 @@ class Settings(BaseModel):
     """The file the settings came from, whether or not it exists."""
     came_from: Mapping[str, str] = Field(default_factory=dict, exclude=True)
     """Dotted key -> `line 7` or the environment variable; what is absent is a default."""
+    left_out: Mapping[str, LeftOut] = Field(default_factory=dict, exclude=True)
+    """Accounts that are not in `accounts`, because their vendor's plug-in can not be used."""
+
+    def warnings(self) -> list[str]:
+        """One sentence for each plug-in that can not be used: why, which accounts, what to do."""
+        told: dict[LeftOut, list[str]] = {}
+        for name, left in self.left_out.items():
+            told.setdefault(left, []).append(name)
+        return [_warning(left, accounts, self.path) for left, accounts in told.items()]
+
+    def without(self, left_out: Mapping[str, LeftOut]) -> Settings:
+        """The same settings with these accounts left out."""
+        kept = {name: account for name, account in self.accounts.items() if name not in left_out}
+        return self.model_copy(update={"accounts": kept, "left_out": {**self.left_out, **left_out}})
 
 
-OWN = frozenset({"path", "came_from"})
+def _warning(left: LeftOut, accounts: list[str], path: Path) -> str:
+    one = len(accounts) == 1
+    names = ", ".join(accounts)
+    return (
+        f"{left.why}; {f'account {names} is' if one else f'accounts {names} are'} left out, all others work: "
+        f"{left.remedy}, or take {'it' if one else 'them'} out of {path}"
+    )
+
+
+OWN = frozenset({"path", "came_from", "left_out"})
 """Fields that are ours, not keys of the config."""
 
 
@@ -54,13 +91,17 @@ def config_keys() -> list[str]:
     return [name for name in Settings.model_fields if name not in OWN]
 
 
-def schema(account_classes: Mapping[str, type[BaseModel]]) -> dict[str, Any]:
-    """JSON schema of the config file, with the accounts of these vendors."""
+def schema(account_classes: Mapping[str, type[BaseModel] | None]) -> dict[str, Any]:
+    """JSON schema of the config file, with the accounts of these vendors; None: any keys are fine."""
     whole = Settings.model_json_schema()
     for name in OWN:
         whole["properties"].pop(name, None)
-    variants = []
+    variants: list[dict[str, Any]] = []
     for vendor, cls in account_classes.items():
+        if cls is None:
+            known = {"vendor": {"const": vendor}}
+            variants.append({"properties": known, "required": ["vendor"], "title": f"{vendor} account"})
+            continue
         part = cls.model_json_schema(ref_template="#/$defs/{model}")
         whole.setdefault("$defs", {}).update(part.pop("$defs", {}))
         part["properties"]["vendor"] = {"const": vendor}

@@ -79,6 +79,8 @@ def show(settings: Settings) -> str:
         lines += ["", f"[accounts.{_key(name)}]"]
         for key, part in _account(account):
             lines.append(_line(_key(key), part, f"accounts.{name}.{key}", settings.came_from))
+    for name, left in settings.left_out.items():
+        lines += ["", f"# [accounts.{_key(name)}] is left out: {left.text}"]
     return "\n".join(lines) + "\n"
 
 

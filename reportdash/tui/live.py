@@ -114,6 +114,7 @@ class Live:
         """What only the engine knows: vendors' names, which of them hand out files, who polls."""
         for seat in engine.accounts.values():
             self.board.titles[seat.vendor.name] = seat.vendor.title
+        self.board.left_out = tuple(engine.settings.left_out)
         self.board.view.records.savable = self._savable
         self.app.attention.allow(bell=engine.settings.bell, title=engine.settings.title)
         # Only now is it known which results no vendor hands out: those ask for nothing.

@@ -147,7 +147,7 @@ class Engine:
         self.ledger = ledger or EmptyLedger()
         self.downloads = Downloads()
         self.read_only = read_only
-        self.settings = SimpleNamespace(bell=True, title=True)
+        self.settings = SimpleNamespace(bell=True, title=True, left_out={})
         self.asked: list[tuple[str, Any]] = []
         self.refusals: dict[str, str] = {}
         self.accounts = {name: self._seat(name, vendor) for name, vendor in rows.VENDORS.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reportdash.board.facts import Run
@@ -55,7 +55,8 @@ class Roster(Form[None]):
 
     def __init__(self, dashboard: Dashboard, chosen: str) -> None:
         super().__init__(dashboard, "Accounts", cells=124)
-        self.names = list(self.engine.accounts)
+        self.left_out: Mapping[str, Any] = self.engine.settings.left_out
+        self.names = [*self.engine.accounts, *self.left_out]
         self.at = self.names.index(chosen) if chosen in self.names else 0
         self.places: dict[str, str] = {}
         self.slots: dict[str, str] = {}
@@ -102,7 +103,7 @@ class Roster(Form[None]):
         while True:
             rev = self.dashboard.live.rev
             self.known = {row.name: row for row in await ledger.accounts()}
-            for name in self.names:
+            for name in self.engine.accounts:
                 limit = self.engine.accounts[name].slots
                 if limit is not None:
                     self.slots[name] = f"{await ledger.slots_used(name)} of {limit}"
@@ -114,6 +115,8 @@ class Roster(Form[None]):
         chain = self.engine.chain
 
         async def find(name: str) -> None:
+            if name in self.left_out:
+                return
             seat = self.engine.accounts[name]
             self.places[name] = await chain.where(name, seat.vendor.name, seat.settings.secret_fields())
             self.redraw()
@@ -136,6 +139,8 @@ class Roster(Form[None]):
         return [*rows, BLANK, *self._details(cells), *self.note_rows(cells)]
 
     def _line(self, name: str, here: bool, columns: Sequence[tuple[str, int]]) -> Words:
+        if name in self.left_out:
+            return self._left_out_line(name, here, columns)
         row = self.known.get(name)
         login_key = self.dashboard.look.keymap.shown("login")
         said, role = (
@@ -154,6 +159,15 @@ class Roster(Form[None]):
         }
         return Words([(at, (values[column],)) for column, at in columns], cursor=here)
 
+    def _left_out_line(self, name: str, here: bool, columns: Sequence[tuple[str, int]]) -> Words:
+        values: dict[str, Run] = {
+            "Account": strong(name) if here else text_run(name),
+            "Vendor": muted(self.left_out[name].vendor),
+            "Health": Run("✗ plug-in broken", Role.BAD, bold=True),
+        }
+        pieces = [(at, (values[column],)) for column, at in columns if column in values]
+        return Words(pieces, cursor=here)
+
     def polled(self, name: str) -> str:
         """Who polls the account."""
         row = self.known.get(name)
@@ -167,6 +181,12 @@ class Roster(Form[None]):
 
     def _details(self, cells: int) -> list[Row]:
         name = self.chosen
+        if name in self.left_out:
+            left = self.left_out[name]
+            return [
+                words(strong(name), muted(f"  {left.vendor}")),
+                *paragraph(f"It is left out: {left.text}.", cells, Role.WARN),
+            ]
         seat, row = self.engine.accounts[name], self.known.get(name)
         now = self.dashboard.board.now
         facts: list[tuple[str, str]] = [("Address", cut_middle(seat.settings.base_url, cells - 14))]
@@ -212,8 +232,17 @@ class Roster(Form[None]):
         else:
             super()._key(key, character)
 
+    def _is_left_out(self) -> bool:
+        """Whether the chosen account has no vendor to do anything with; then it is said."""
+        if self.chosen not in self.left_out:
+            return False
+        self.tell(f"{self.chosen} is left out until its plug-in works.")
+        return True
+
     def log_in(self) -> None:
         """The login of the chosen account, over this list."""
+        if self._is_left_out():
+            return
         from reportdash.tui.screens.login import Login
 
         self.app.push_screen(Login(self.dashboard, self.chosen), self._changed)
@@ -223,6 +252,8 @@ class Roster(Form[None]):
 
     def pause(self) -> None:
         """Stop polling the chosen account, or go on."""
+        if self._is_left_out():
+            return
         name, row = self.chosen, self.known.get(self.chosen)
         if row is not None:
             self._spawn(self._pause(name, not row.paused))
@@ -232,6 +263,8 @@ class Roster(Form[None]):
 
     def log_out(self) -> None:
         """Ask, then take the chosen account's key away."""
+        if self._is_left_out():
+            return
         name, where = self.chosen, self.places.get(self.chosen)
         if where is None:
             self.tell(f"Still looking where the key of {name} lives.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -69,6 +69,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         self.mode: Mode = UNKNOWN_MODE
         self.rate = ""
         self.slots: dict[str, Slots] = {}
+        self.left_out: Collection[str] = ()
         self.titles = dict(look.titles)
         self.config = ""
         self.configured = True
@@ -179,6 +180,8 @@ class BoardScreen(Screen[None], inherit_bindings=False):
             titles=self.titles,
             slots=self.slots,
             login_key=keymap.shown("login"),
+            left_out=self.left_out,
+            accounts_key=keymap.shown("accounts"),
             plain="everything is kept on this server" if first else "",
         )
         self.filter.update(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from textual.strip import Strip
@@ -40,14 +40,23 @@ class Accounts(Lines):
         titles: Mapping[str, str],
         slots: Mapping[str, Slots],
         login_key: str,
+        left_out: Collection[str] = (),
+        accounts_key: str = "",
         plain: str = "",
     ) -> None:
-        """Show the accounts. `titles`: how people read a vendor's name; `plain` stands alone."""
+        """Show the accounts. `titles`: how people read a vendor's name; `left_out`: accounts whose plug-in
+        can not be used, the page behind `accounts_key` says why; `plain` stands alone.
+        """
         cells = self.size.width
         if plain:
             self.show([self.pen.strip([(1, (muted(plain),))], cells, Role.BAR)])
             return
-        self.show([line(accounts, now, cells, self.pen, titles=titles, slots=slots, login_key=login_key)])
+        kept = [account for account in accounts if account.name not in left_out]
+        broken = [_broken(name, accounts_key) for name in left_out]
+        shown = line(
+            kept, now, cells, self.pen, titles=titles, slots=slots, login_key=login_key, broken=broken
+        )
+        self.show([shown])
 
 
 def line(
@@ -59,6 +68,7 @@ def line(
     titles: Mapping[str, str],
     slots: Mapping[str, Slots],
     login_key: str,
+    broken: Sequence[tuple[Run, ...]] = (),
 ) -> Strip:
     """Line 2 in `cells`. What does not fit is folded: healthy accounts first, then vendors' names."""
     roomy = cells >= ROOMY
@@ -71,7 +81,7 @@ def line(
         return _troubled(account, titles, now, long, login_key)
 
     def folded(kept: Sequence[Account], count: int, long: bool) -> list[tuple[Run, ...]]:
-        items = [item(account, long) for account in kept]
+        items = [*broken, *(item(account, long) for account in kept)]
         if count:
             items.append((muted(f"{count} account{'' if count == 1 else 's'} ok"),))
         return items
@@ -90,6 +100,13 @@ def line(
         pieces.append((at, runs))
         at += length(runs) + gap
     return pen.strip(pieces, cells, Role.BAR)
+
+
+def _broken(name: str, key: str) -> tuple[Run, ...]:
+    """An account that is left out: nobody looks at its jobs, and the whole sentence is too long for here."""
+    head = Run(f"✗ {name}", Role.BAD, bold=True)
+    said = Run(" plug-in broken: ", Role.TEXT) if key else Run(" plug-in broken", Role.TEXT)
+    return (head, said, key_run(key)) if key else (head, said)
 
 
 def _healthy(account: Account, titles: Mapping[str, str], slots: Slots | None, long: bool) -> tuple[Run, ...]:
