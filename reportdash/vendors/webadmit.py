@@ -1,6 +1,7 @@
 """WebAdMIT (Liaison): export files of an export template, handed out by a link that lives half a minute.
 
-Pages: [S2] status; C1 the other calls, C2 the spelling of the status words.
+Pages: [S2] status and errors; C1 the other calls and the limits, C2 the spelling of the status words, C3 C4
+hosts. Answers may gain fields without notice (C1), so what is not asked for is never looked at.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from reportdash.errors import AuthFailed, BadPayload, UsageProblem, VendorRefused
+from reportdash.errors import AuthFailed, BadPayload, NotFound, UsageProblem, VendorRefused
 from reportdash.model import HAS_FILE, Credential, Job, JobState, Seen, Signed, Spec, Submitted
 from reportdash.net.http import Reply, Request, Session
 from reportdash.vendors import answers
@@ -32,9 +33,10 @@ from reportdash.vendors.contract import (
 )
 
 ROOM = "/api/v1"
-# A live link must not stay behind in an exchange.
+# A live link must not stay behind in an exchange [S2].
 SECRET = ("download_url",)
 
+# The words of [S2]; `word` takes the live API's spelling (C2) to them.
 STATES = {
     "initializing": JobState.QUEUED,
     "queued": JobState.QUEUED,
@@ -51,7 +53,11 @@ _NO_IDENTITY = "WebAdMIT {does} for one user identity; write user_identity = NUM
 
 
 class WebAdmitAccount(AccountSettings):
-    """One WebAdMIT key. `user_identity` is needed to submit and to list, not to follow and download."""
+    """One WebAdMIT key. `user_identity` is needed to submit and list (C1), not to follow and download [S2].
+
+    The key's user sees every identity with API Access (C1). Organizations have hosts of their own (C4), and
+    there is one before launch (C3): `base_url`.
+    """
 
     SECRETS: ClassVar = (("api_key",),)
 
@@ -62,7 +68,12 @@ class WebAdmitAccount(AccountSettings):
 
 
 class WebAdmit(Vendor):
-    """WebAdMIT bound to one account."""
+    """WebAdMIT bound to one account.
+
+    Nothing is known of retention, of a limit of running exports, or of how often to ask ("reasonable" [S2]):
+    no `ttl`, no `slots`, 5 to 60 s. A submit while one runs returns the running file (C1). The calls left of
+    the hour stand in each answer (C1); net/pacing reads them.
+    """
 
     name = "webadmit"
     title = "WebAdMIT"
@@ -78,6 +89,7 @@ class WebAdmit(Vendor):
     account: WebAdmitAccount
 
     def can(self, action: Action, job: Job | None = None) -> Can:
+        """GET and POST only (C1): nothing deletes or cancels."""
         match action:
             case Action.DELETE:
                 return No("WebAdMIT has no delete; f forgets the row here")
@@ -112,46 +124,47 @@ class WebAdmit(Vendor):
     # The key is the session; there is nothing to fetch and nothing that ends [S2].
 
     async def sign_in(self, credential: Credential, old: Session | None, bare: Api) -> Session:
+        """The key itself; a 401 has an empty body [S2], so its words are the client's."""
         key = answers.token(credential.fields.get("api_key"))
         if key is None:
             raise AuthFailed("the stored API key has a character no key has; log in again")
         return Session(key)
 
     def sign(self, request: Request, session: Session) -> Request:
+        """`x-api-key` on every call [S2]; the signed link of the file is fetched by another client."""
         return replace(request, headers={**request.headers, "x-api-key": session.token})
 
     async def prove(self) -> None:
         """Read the key's own identities (C1): every key that works can."""
         reply = await self.api.send(Request("GET", f"{ROOM}/user_identities"))
-        if not answers.good(reply):
-            raise BadPayload(reply.unreadable(), status=reply.status)
+        if not answers.good(reply) or not isinstance(pick(reply.object(), "user_identities"), list):
+            raise BadPayload(f"no identities in the answer: {reply.unreadable()}", status=reply.status)
 
     # the calls
 
     async def status(self, job: Job) -> Seen:
-        """One look. The status call of an available file makes a live link, so a ready job is looked up in
-        the list instead; where the list does not have it (any more), the status call decides after all.
+        """One look. The status call of an available file makes a live link [S2], so a ready job is looked up
+        in the list (C1) instead; where the list does not tell of it, the status call decides after all.
         """
         if job.state in HAS_FILE and self.account.user_identity is not None and job.reference:
-            file = job.reference.partition("/")[2]
-            for item in await self._listed(job):
-                if answers.text(pick(item, "id")) == file:
-                    return parse_file(item)
+            try:
+                seen = _find(await self._listed(job), [job]).get(job.reference)
+            except VendorRefused:  # a missing identity says nothing of the file
+                seen = None
+            if seen is not None:
+                return seen
         return parse_file(await self._file(job))
 
     async def statuses(self, jobs: Sequence[Job]) -> Mapping[str, Seen]:
-        """One list call for all; it makes no link. It holds recent files only."""
+        """One list call for all (C1): it makes no link, and holds recent files only."""
         if self.account.user_identity is None:
             return {}
-        wanted = {(job.reference or "").partition("/")[2]: job.reference or "" for job in jobs}
-        found: dict[str, Seen] = {}
-        for item in await self._listed(jobs[0]):
-            reference = wanted.get(answers.text(pick(item, "id")) or "")
-            if reference and answers.text(pick(item, "status")):
-                found[reference] = parse_file(item)
-        return found
+        return _find(await self._listed(jobs[0]), jobs)
 
     async def submit(self, spec: Spec, key: str) -> Submitted:
+        """POST …/export_files → 201 with the file, the running one if there is one (C1). No callback: nothing
+        here listens. A 404 is a refusal here [S2], as is a 422 (C1).
+        """
         spec = self.check(spec)
         able = self.can(Action.SUBMIT)
         if isinstance(able, No):
@@ -170,6 +183,10 @@ class WebAdmit(Vendor):
         return Submitted(reference, replace(parse_file(item), reference=reference))
 
     async def artifact(self, job: Job) -> File:
+        """The status call once more: each makes a new link, good for less than 30 s [S2].
+
+        Whether `success_with_errors` has one is not documented for exports: it is taken where it is there.
+        """
         item = await self._file(job)
         url = pick(item, "download_url")
         if isinstance(url, str) and url.strip():
@@ -180,6 +197,7 @@ class WebAdmit(Vendor):
         raise VendorRefused(f"no link in the answer; WebAdMIT says {seen.vendor_status}")
 
     async def list(self) -> AsyncIterator[Seen]:
+        """The recent files of the identity (C1). They carry no times: the local clock has to do."""
         able = self.can(Action.LIST)
         if isinstance(able, No):
             raise VendorRefused(able.reason)
@@ -191,7 +209,7 @@ class WebAdmit(Vendor):
                 yield replace(parse_file(item), reference=f"{int(export)}/{int(file)}", name=name)
 
     async def _templates(self) -> Mapping[int, str]:
-        """Export id → the template's name; empty where it cannot be had, for a name is no reason to fail."""
+        """Export id → the template's name (C1); empty where it cannot be had: no reason to fail."""
         path = f"{ROOM}/user_identities/{self.account.user_identity}/exports"
         try:
             reply = await self.api.send(Request("GET", path))
@@ -206,6 +224,7 @@ class WebAdmit(Vendor):
         return {number: name for number, name in pairs if number is not None and name}
 
     async def _file(self, job: Job) -> Mapping[str, Any]:
+        """GET …/exports/:export_id/export_files/:id [S2]."""
         found = _REFERENCE.fullmatch(job.reference or "")
         if found is None:
             raise VendorRefused("this job has no reference yet")
@@ -213,22 +232,40 @@ class WebAdmit(Vendor):
         return one_file(await self.api.send(Request("GET", path, job=job.id, secret=SECRET)), look=True)
 
     async def _listed(self, job: Job | None) -> Sequence[Mapping[str, Any]]:
+        """GET …/export_files: an array under the key that holds an object elsewhere (C1).
+
+        A 404 is about the identity, never about a file. Raises VendorRefused or BadPayload.
+        """
         path = f"{ROOM}/user_identities/{self.account.user_identity}/export_files"
         reply = await self.api.send(Request("GET", path, job=job.id if job else None, secret=SECRET))
         if not answers.good(reply):
-            failed = answers.failure(reply, certain=False)
-            # A missing identity says nothing of the file.
-            raise VendorRefused(failed.text, status=reply.status) if job is None else failed
+            failed = answers.failure(reply)
+            raise VendorRefused(failed.text, status=reply.status) if isinstance(failed, NotFound) else failed
         found = pick(reply.object(), "export_files")
         if not isinstance(found, list):
             raise BadPayload(f"no list of files in the answer: {reply.unreadable()}", status=reply.status)
         return [item for item in found if isinstance(item, dict)]
 
 
+def _find(listed: Sequence[Mapping[str, Any]], jobs: Sequence[Job]) -> Mapping[str, Seen]:
+    """What the list tells of these jobs: reference → seen.
+
+    The file's id alone decides: the vendor's sample has another export in `href` than in `export_id` [S2].
+    """
+    items = {answers.text(pick(item, "id")): item for item in listed if answers.text(pick(item, "status"))}
+    references = [job.reference for job in jobs if job.reference]
+    return {
+        reference: parse_file(items[file])
+        for reference in references
+        if (file := reference.partition("/")[2]) in items
+    }
+
+
 def one_file(reply: Reply, *, look: bool = False) -> Mapping[str, Any]:
     """The one object that stands under the plural key `export_files` [S2].
 
-    A 404 is believed only when it repeats (`certain` False). Raises NotFound, VendorRefused or BadPayload.
+    A 404 `{"message": "Not Found"}` [S2] is believed only when it repeats (`certain` False). Raises NotFound,
+    VendorRefused or BadPayload.
     """
     if look and not answers.good(reply):
         raise answers.failure(reply, certain=False)
@@ -241,7 +278,7 @@ def one_file(reply: Reply, *, look: bool = False) -> Mapping[str, Any]:
 
 
 def parse_file(item: Mapping[str, Any]) -> Seen:
-    """One export file; words come as `in_progress` or `In Progress` (C2). Raises BadPayload without one."""
+    """One export file; its word is `in_progress` [S2] or `In Progress` (C2). Without one: BadPayload."""
     raw = answers.text(pick(item, "status"), answers.STATUS_WORD)
     if raw is None:
         raise BadPayload("the export file carries no status")
