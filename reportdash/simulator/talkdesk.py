@@ -148,11 +148,11 @@ class Talkdesk(Vendor):
         return json_reply({**body, "scope": " ".join(sorted(scopes))})
 
     def _basic(self, header: str) -> Account | None:
-        scheme, _, pair = header.partition(" ")
+        scheme, _, coded = header.partition(" ")
         if scheme.casefold() != "basic":
             return None
         try:
-            given = base64.b64decode(pair, validate=True).decode()
+            given = base64.b64decode(coded, validate=True).decode()
         except (binascii.Error, ValueError):
             return None
         client, _, secret = given.partition(":")

@@ -39,6 +39,7 @@ from reportdash.vendors.contract import (
 from reportdash.vendors.talkdesk_answers import (
     PART,
     has_next,
+    listed,
     location,
     parse_download,
     parse_list,
@@ -46,16 +47,18 @@ from reportdash.vendors.talkdesk_answers import (
     parse_submit,
 )
 
+# Region → API host, identity host (D4 D5).
 REGIONS = {
     "us": ("https://api.talkdeskapp.com", "https://{account}.talkdeskid.com"),
     "eu": ("https://api.talkdeskapp.eu", "https://{account}.talkdeskid.eu"),
     "ca": ("https://api.talkdeskappca.com", "https://{account}.talkdeskidca.com"),
 }
 TOKEN_LIFE = 599.0  # where `expires_in` is missing (E5)
+# Read to look [S4] and to fetch (D3), write to run (D2) and to delete (E3).
 SCOPES = "data-reports:read data-reports:write"
-FORMATS = ("csv", "json", "json_bulk")
+FORMATS = ("csv", "json", "json_bulk")  # [S4] D2
 LONGEST = timedelta(days=31)  # at most one month a request (D7)
-PER_PAGE = 200
+PER_PAGE = 200  # the most a page holds (E3)
 MAX_PAGES = 100
 DOWNLOAD_TIMEOUT = 120.0
 HOPS = 3
@@ -72,12 +75,15 @@ TYPES = (
     "feedback_flow",
     "csat",
 )
-_ZONE = re.compile(r"[A-Za-z]+(?:[/_+-][A-Za-z0-9]+)*", re.ASCII)
+_ZONE = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[/_+-][A-Za-z0-9]+)*", re.ASCII)
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII | re.IGNORECASE)
 
 
 class TalkdeskAccount(AccountSettings):
-    """One Talkdesk account: `account` and `region`, or `base_url` and `identity_url` written out."""
+    """One Talkdesk account: `account` and `region` (D4), or `base_url` and `identity_url` written out.
+
+    `/oauth/token` (D5) is appended to `identity_url`.
+    """
 
     SECRETS: ClassVar = (("client_id", "client_secret"),)
 
@@ -91,7 +97,7 @@ class TalkdeskAccount(AccountSettings):
     @model_validator(mode="before")
     @classmethod
     def _addresses(cls, data: Any) -> Any:
-        """Fill in the addresses a region stands for; what is written out wins."""
+        """Fill in the addresses a region stands for (D4 D5); what is written out wins."""
         if not isinstance(data, Mapping) or (data.get("base_url") and data.get("identity_url")):
             return data
         account, region = data.get("account"), data.get("region")
@@ -113,13 +119,18 @@ class TalkdeskAccount(AccountSettings):
 
 
 class Talkdesk(Vendor):
-    """Talkdesk Explore bound to one account."""
+    """Talkdesk Explore bound to one account.
+
+    Nothing is known of retention, of a limit of running jobs, or of how often to ask (clients: each 3 to
+    10 s, E2 E4 E6): no `ttl`, no `slots`, 5 to 30 s. The call that cancels a job (D8 D9) is deprecated, and
+    unknown below /data/: it is never made.
+    """
 
     name = "talkdesk"
     title = "Talkdesk"
     Account = TalkdeskAccount
     policy = PollPolicy(poll_min=5.0, poll_max=30.0)
-    lists_from = 3
+    lists_from = 2
     report_word = "report type"
     reference_word = "TYPE/ID"
     params_hint = (
@@ -132,6 +143,7 @@ class Talkdesk(Vendor):
     account: TalkdeskAccount
 
     def can(self, action: Action, job: Job | None = None) -> Can:
+        """What is deleted is a finished job's file (E3 E7); a running job is not cancelled (D9)."""
         if action is not Action.DELETE:
             return Yes()
         if job is not None and job.state in (JobState.QUEUED, JobState.RUNNING, JobState.FINALIZING):
@@ -149,6 +161,7 @@ class Talkdesk(Vendor):
         return f"{kind}/{number}"
 
     def check(self, spec: Spec) -> Spec:
+        """`{name, timezone, format, timespan}` as D2 wants them; the time zone is an IANA name [S4]."""
         kind = spec.report.strip()
         if not PART.fullmatch(kind):
             raise UsageProblem(
@@ -167,9 +180,10 @@ class Talkdesk(Vendor):
         timespan(spec, params["timezone"])
         return replace(spec, report=kind, params=params, format=wanted)
 
-    # signing in (D5)
+    # signing in
 
     async def sign_in(self, credential: Credential, old: Session | None, bare: Api) -> Session:
+        """HTTP Basic and a form for client credentials, at the identity host (D5)."""
         pair = f"{credential.fields.get('client_id', '')}:{credential.fields.get('client_secret', '')}"
         reply = await bare.send(
             Request(
@@ -180,7 +194,7 @@ class Talkdesk(Vendor):
                 public=True,
             )
         )
-        if reply.status in (400, 401, 403):
+        if reply.status in (400, 401, 403):  # {error, error_description} (D6)
             raise AuthFailed(answers.words(reply), status=reply.status)
         if not answers.good(reply):
             raise BadPayload(reply.unreadable(), status=reply.status)
@@ -189,7 +203,7 @@ class Talkdesk(Vendor):
         if token is None:
             raise BadPayload("the sign-in answer carries no access token", status=reply.status)
         life = answers.integer(pick(answer, "expires_in"))
-        # Tokens of the newer kind go without the word Bearer (D6).
+        # STS tokens go without the word Bearer (D6).
         kind = word(pick(answer, "token_type") or "bearer")
         return Session(
             f"Bearer {token}" if kind == "bearer" else token,
@@ -197,15 +211,18 @@ class Talkdesk(Vendor):
         )
 
     def sign(self, request: Request, session: Session) -> Request:
+        """The token on every call [S4]; an expired one is answered by 401 or 403 (D8), both `refused`."""
         return replace(request, headers={**request.headers, "Authorization": session.token})
 
     # the calls
 
     async def status(self, job: Job) -> Seen:
+        """GET …/jobs/{id} [S4]. The report itself may come here (E4), larger than an answer may be: then the
+        file call (D3) tells.
+        """
         try:
             reply = await self.api.send(_about("GET", "jobs", job))
         except BadPayload:
-            # The report itself may come here (E4), larger than an answer may be: the file call tells.
             file = await self.api.send(_about("GET", "files", job))
             if location(file) is None:
                 raise
@@ -213,25 +230,38 @@ class Talkdesk(Vendor):
         return parse_status(reply)
 
     async def statuses(self, jobs: Sequence[Job]) -> Mapping[str, Seen]:
-        """The list of each type that has more than one job here, as far as its pages are needed."""
+        """The list (E3 D9) of each type that has more than one job here, as far as pages cost fewer requests
+        than single looks at what is still missing. A type that cannot be listed costs the others nothing.
+        """
         wanted: dict[str, set[str]] = {}
         for job in jobs:
             wanted.setdefault((job.reference or "").partition("/")[0], set()).add(job.reference or "")
         found: dict[str, Seen] = {}
-        for kind, references in wanted.items():
-            if len(references) < self.lists_from or not PART.fullmatch(kind):
+        refused: CallFailed | None = None
+        for kind, left in wanted.items():
+            if len(left) < self.lists_from or not PART.fullmatch(kind):
                 continue
-            left = set(references)
-            async with aclosing(self._listed(kind, jobs[0])) as listed:
-                async for seen in listed:
-                    if seen.reference in left:
-                        found[seen.reference] = seen
-                        left.discard(seen.reference)
-                    if not left:
-                        break
+            pages = 0
+            try:
+                async with aclosing(self._pages(kind, jobs[0])) as listed:
+                    async for page in listed:
+                        told = {seen.reference: seen for seen in page if seen.reference in left}
+                        found.update((reference, seen) for reference, seen in told.items() if reference)
+                        left.difference_update(found)
+                        pages += 1
+                        if len(left) <= pages:
+                            break
+            except (NotFound, VendorRefused, BadPayload) as failure:
+                refused = failure
+        if not found and refused is not None:
+            raise refused
         return found
 
     async def submit(self, spec: Spec, key: str) -> Submitted:
+        """POST …/jobs → 202 (D2); 429 and 503 (D2) are the client's to tell.
+
+        What no one can know before (custom reports D2, times too recent D7 D8) Talkdesk refuses in its words.
+        """
         spec = self.check(spec)
         body = {
             "name": spec.params.get("name") or spec.report,
@@ -243,6 +273,7 @@ class Talkdesk(Vendor):
         return parse_submit(await self.api.send(Request("POST", path, json=body)), spec.report)
 
     async def artifact(self, job: Job) -> File:
+        """GET …/files/{id} (D3): a new short-lived link each time (D9), fetched by another client."""
         request = replace(_about("GET", "files", job), timeout=DOWNLOAD_TIMEOUT, cap=MAX_REPORT)
         for _ in range(HOPS):
             reply = await self.api.send(request)
@@ -259,47 +290,50 @@ class Talkdesk(Vendor):
         return origin(url) == origin(self.account.base_url) and "/data/reports/" in urlsplit(url).path
 
     async def delete(self, job: Job, key: str) -> None:
+        """DELETE …/files/{id} (E3 E7): 204. A 403 with a fresh token is about this file (D8): deleted
+        already, or not there yet; which of them, its status tells.
+        """
         reply = await self.api.send(replace(_about("DELETE", "files", job), refusal_is_answer=True))
         if answers.good(reply):
             if reply.body:
                 reply.object()  # the documented answer is 204; a page for people confirms nothing
             return
-        if reply.status == 403:
-            # With a fresh token it is about this file (D8): the status call says which of the two it was.
-            raise VendorRefused(f"already deleted or finished: {answers.words(reply)}", status=403)
         raise answers.failure(reply)
 
     async def list(self) -> AsyncIterator[Seen]:
+        """Every job of the types that this account knows, type by type: there is no list of all (E3)."""
         refused: CallFailed | None = None
         known = False
         for kind in TYPES:
             try:
-                async for seen in self._listed(kind):
-                    yield seen
+                async for page in self._pages(kind):
+                    for seen in page:
+                        yield seen
                 known = True
             except (NotFound, VendorRefused) as failure:
                 refused = failure
         if not known and refused is not None:
             raise VendorRefused(refused.text, status=refused.status)
 
-    async def _listed(self, kind: str, job: Job | None = None) -> AsyncGenerator[Seen, None]:
+    async def _pages(self, kind: str, job: Job | None = None) -> AsyncGenerator[Sequence[Seen], None]:
+        """GET …/jobs?page&per_page (E3), page by page, one request each."""
         path = f"/data/reports/{kind}/jobs"
-        last: list[str] = []
-        for page in range(1, MAX_PAGES + 1):
-            query = {"page": str(page), "per_page": str(PER_PAGE)}
+        last: list[str | None] = []
+        for number in range(1, MAX_PAGES + 1):
+            query = {"page": str(number), "per_page": str(PER_PAGE)}
             request = Request("GET", path, query=query, refusal_is_answer=True, job=job.id if job else None)
             reply = await self.api.send(request)
             if not answers.good(reply):
                 raise answers.failure(reply)
             answer = reply.object()
-            found = list(parse_list(answer, kind))
-            references = [seen.reference or "" for seen in found]
-            if references == last:  # a list that ignores `page` would never end
+            items = listed(answer)
+            page = [*parse_list(items, kind, reply)]
+            references = [seen.reference for seen in page]
+            if items and references == last:  # a list that ignores `page` would never end
                 return
             last = references
-            for seen in found:
-                yield seen
-            if not found or (len(found) < PER_PAGE and not has_next(answer)):
+            yield page
+            if len(items) < PER_PAGE and not (items and has_next(answer)):
                 return
 
 
@@ -312,7 +346,8 @@ def _about(method: str, room: str, job: Job) -> Request:
 
 
 def timespan(spec: Spec, zone: str) -> dict[str, str]:
-    """`from` (inclusive) and `to` (exclusive) as Talkdesk wants them, checked before anything is sent.
+    """`from` (inclusive) and `to` (exclusive) as Talkdesk wants them (D2), at most a month apart (D7);
+    checked before anything is sent.
 
     ISO 8601 dates or times; without an offset they are meant in `zone`. Raises UsageProblem.
     """

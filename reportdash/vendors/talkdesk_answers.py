@@ -1,19 +1,19 @@
 """Talkdesk's answers, read: jobs nested or flat, redirects to a result, the report itself.
 
 Pure functions from a `Reply` to `Seen`, `Submitted` and `Body`, or the failure it stands for. Pages as in
-`talkdesk`.
+`talkdesk`. Dates in answers (some written in a way of their own, D8) decide nothing and are not read.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from reportdash.errors import BadPayload, VendorRefused
+from reportdash.errors import BadPayload, NotFound, VendorRefused
 from reportdash.model import NO_ROWS, Body, JobState, Seen, Submitted
 from reportdash.net.http import Reply
 from reportdash.vendors import answers
@@ -24,9 +24,10 @@ LARGE = 1024 * 1024
 PART = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~:-]{1,128}", re.ASCII)
 """One part of a reference: it stands in a path, so neither `.` nor `..`."""
 
-# Redirects that say "here is the result"; 301, 307 and 308 may be a gateway that moved.
+# Redirects that say "here is the result": 300 [S4], 303 (D3 D8 D9), 302 (E2). The others may be a gateway's.
 RESULT = (300, 302, 303)
 
+# The words of [S4] and D1, the older API's `sending` (D9); in any case, `cancelled` too.
 STATES = {
     "created": JobState.QUEUED,
     "processing": JobState.RUNNING,
@@ -41,19 +42,25 @@ STATES = {
 
 
 def location(reply: Reply) -> str | None:
-    """Where the result is: the Location of a 300, 302 or 303, resolved against the asked address."""
+    """Where the result is: the Location of a 300, 302 or 303 ([S4] D3).
+
+    A relative one is resolved against the asked address (RFC 3986), never appended to base_url; one that is
+    whole is handed out byte for byte, for it may be signed.
+    """
     target = reply.headers.get("location", "").strip()
     if reply.status not in RESULT or not target:
         return None
     try:
-        resolved = urljoin(reply.url, target)
+        resolved = target if urlsplit(target).scheme else urljoin(reply.url, target)
         return resolved if urlsplit(resolved).scheme in ("http", "https") else None
     except ValueError:  # half an IPv6 address
         return None
 
 
 def parse_status(reply: Reply) -> Seen:
-    """An answer of GET …/jobs/{id}: a job, nested or flat; a redirect to its file; or the report itself."""
+    """An answer of GET …/jobs/{id}: a job [S4], nested or flat (E6); a redirect to its file [S4]; the report
+    itself (E1 E4), empty only if it says `total` 0 (D7); or 204 while it runs (E2).
+    """
     if location(reply) is not None:
         job = _job_in(reply)
         raw = answers.text(pick(job, "status"), answers.STATUS_WORD)
@@ -96,7 +103,7 @@ def _job(answer: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def parse_job(answer: Mapping[str, Any], reply: Reply) -> Seen:
-    """A job object. Raises BadPayload where it carries no status word."""
+    """A job object [S4]. Raises BadPayload where it carries no status word."""
     job = _job(answer)
     raw = answers.text(pick(job, "status"), answers.STATUS_WORD)
     if raw is None:
@@ -110,7 +117,10 @@ def parse_job(answer: Mapping[str, Any], reply: Reply) -> Seen:
 
 
 def parse_submit(reply: Reply, kind: str) -> Submitted:
-    """An answer of POST …/jobs: 202 with a job, nested or flat. Raises VendorRefused, BadPayload."""
+    """An answer of POST …/jobs: 202 (D2) with a job, flat (D2 E6) or nested (E1 E2 E4).
+
+    Raises VendorRefused in the words of `message`, `description` and `fields` [S4], and BadPayload.
+    """
     if not answers.good(reply):
         raise answers.submit_failure(reply)
     answer = reply.object()
@@ -124,28 +134,40 @@ def parse_submit(reply: Reply, kind: str) -> Submitted:
     return Submitted(reference, replace(parse_job(answer, reply), reference=reference))
 
 
-def parse_list(answer: Mapping[str, Any], kind: str) -> Iterator[Seen]:
-    """The jobs of a page: `_embedded.jobs`, or `executions` in the older API (D8 D9)."""
+def listed(answer: Mapping[str, Any]) -> list[Any]:
+    """The jobs of a page as they came: `_embedded.jobs` (D9), or `executions` in the older API (D8).
+
+    Raises BadPayload for an answer with neither: no list is no empty list.
+    """
     embedded = pick(answer, "_embedded")
-    holder = embedded if isinstance(embedded, dict) else answer
-    found = pick(holder, "jobs", "executions", "entries")
-    for item in found if isinstance(found, list) else []:
+    found = pick(embedded if isinstance(embedded, dict) else answer, "jobs", "executions")
+    if isinstance(found, list):
+        return found
+    if answers.integer(pick(answer, "total")) == 0:
+        return []
+    raise BadPayload("no list of jobs in the answer")
+
+
+def parse_list(items: Sequence[Any], kind: str, reply: Reply) -> Iterator[Seen]:
+    """What a page tells of its jobs: the same as a look at each would. What is no job is passed over."""
+    for item in items:
         job = _job(item) if isinstance(item, dict) else {}
         number = answers.text(pick(job, "id")) or ""
-        raw = answers.text(pick(job, "status"), answers.STATUS_WORD)
-        if raw is None or not PART.fullmatch(number):
-            continue
-        state = STATES.get(word(raw), JobState.UNKNOWN)
-        yield Seen(state, raw, reference=f"{kind}/{number}", name=answers.text(pick(job, "name"), 200))
+        if PART.fullmatch(number) and answers.text(pick(job, "status")):
+            yield replace(parse_job(job, reply), reference=f"{kind}/{number}")
 
 
 def has_next(answer: Mapping[str, Any]) -> bool:
+    """Whether the page names a next one (D9)."""
     links = pick(answer, "_links")
     return isinstance(links, dict) and bool(pick(links, "next"))
 
 
 def parse_download(reply: Reply) -> Body:
-    """An answer of GET …/files/{id} that is no redirect: the report, or a job that is not done (D3)."""
+    """An answer of GET …/files/{id} that is no redirect: the report, or a job without a file yet (D3).
+
+    Raises NotFound for a deleted one, VendorRefused for the other jobs without a file [S4].
+    """
     if reply.status == 204:
         raise VendorRefused("not ready: Talkdesk still works on it", status=204)
     if not answers.good(reply):
@@ -160,9 +182,11 @@ def parse_download(reply: Reply) -> Body:
         empty = answers.integer(pick(answer, "total")) == 0 or not pick(answer, "entries")
         return Body(_chunks(reply.body), "json", total=len(reply.body), note=NO_ROWS if empty else None)
     seen = parse_job(answer, reply)
-    raise VendorRefused(
-        f"not ready: {json.dumps(seen.vendor_status, ensure_ascii=False)}", status=reply.status
-    )
+    said = f"Talkdesk says {json.dumps(seen.vendor_status, ensure_ascii=False)}"
+    if seen.state is JobState.DELETED:
+        raise NotFound(said, status=reply.status)
+    no_file = seen.state in (JobState.FAILED, JobState.CANCELLED)
+    raise VendorRefused(f"{'no file' if no_file else 'not ready'}: {said}", status=reply.status)
 
 
 async def _chunks(data: bytes) -> AsyncIterator[bytes]:

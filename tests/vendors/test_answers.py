@@ -334,8 +334,8 @@ def test_talkdesk_a_done_redirect_without_location_is_read_by_its_job() -> None:
 def test_talkdesk_a_job_id_that_could_leave_its_path_is_not_taken(number: str) -> None:
     with pytest.raises(BadPayload):
         talkdesk_answers.parse_submit(reply({"id": number, "status": "created"}, 202), "calls")
-    listed = {"_embedded": {"jobs": [{"id": number, "status": "done"}]}}
-    assert list(talkdesk_answers.parse_list(listed, "calls")) == []
+    jobs = [{"id": number, "status": "done"}]
+    assert list(talkdesk_answers.parse_list(jobs, "calls", reply({}))) == []
 
 
 @pytest.mark.parametrize(
