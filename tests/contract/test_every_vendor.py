@@ -47,6 +47,7 @@ class Case:
     status_path: str
     submit_path: str
     words: dict[str, JobState] = field(default_factory=dict)
+    list_path: str = ""  # where the vendor lists
 
 
 CASES = {
@@ -106,6 +107,7 @@ CASES = {
             "Failed": JobState.FAILED,
             "On Hold": JobState.UNKNOWN,
         },
+        "/api/v1/user_identities/*/export_files",
     ),
     "talkdesk": Case(
         "calls",
@@ -128,6 +130,7 @@ CASES = {
             "deleted": JobState.DELETED,
             "archiving": JobState.UNKNOWN,
         },
+        "/data/reports/calls/jobs",
     ),
 }
 WORDS = [(name, word, state) for name, case in CASES.items() for word, state in case.words.items()]
@@ -364,6 +367,35 @@ async def test_list_gives_references_or_a_reason(desk: Desk, case: Case) -> None
         return
     found = {seen.reference: seen async for seen in desk.vendor.list()}
     assert found[case.reference].state is JobState.READY
+
+
+@pytest.mark.parametrize("fault", UNREADABLE)
+async def test_an_unreadable_list_is_no_empty_list(desk: Desk, case: Case, fault: Any) -> None:
+    if not desk.vendor.can(Action.LIST):
+        pytest.skip("no such call here")
+    put(desk, case)
+    desk.sim.inject(desk.vendor.name, fault, path=case.list_path, times=None)
+    with pytest.raises(BadPayload):
+        [seen async for seen in desk.vendor.list()]
+    with pytest.raises(BadPayload):
+        await desk.vendor.statuses([desk.job(case.reference), desk.job(case.other)])
+
+
+@pytest.mark.parametrize(("name", "word", "state"), WORDS)
+async def test_a_list_says_of_each_word_what_a_look_says(
+    name: str, word: str, state: JobState, desk_at: DeskAt
+) -> None:
+    case = CASES[name]
+    desk = await desk_at(case.account)
+    if not desk.vendor.can(Action.LIST):
+        pytest.skip("no such call here")
+    put(desk, case)
+    desk.sim.script(name, case.reference, [word])
+    found = await desk.vendor.statuses([desk.job(case.reference), desk.job(case.other)])
+    assert {reference: (seen.state, seen.vendor_status) for reference, seen in found.items()} == {
+        case.reference: (state, word)
+    }
+    assert len(desk.calls("GET")) == 1
 
 
 # References

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import re
 from typing import Any
 
 import httpx
@@ -73,6 +76,30 @@ async def test_sign_in_errors_are_oauth_errors(client: Client) -> None:
     assert (reply.status_code, reply.json()["error"]) == (401, "invalid_client")
 
 
+async def test_sign_in_is_basic_and_a_form_and_nothing_else(client: Client) -> None:
+    url, form = client.url + "/oauth/token", {"grant_type": "client_credentials", "scope": BOTH}
+    reply = await client.http.post(url, json=form, auth=client.basic)
+    assert (reply.status_code, reply.json()["error"]) == (400, "invalid_request")
+    pair = base64.b64encode(":".join(client.basic).encode()).decode()
+    for header in (pair, f"Bearer {pair}", "Basic ?"):
+        reply = await client.http.post(url, data=form, headers={"Authorization": header})
+        assert (reply.status_code, reply.json()["error"]) == (401, "invalid_client")
+    in_form = {**form, "client_id": client.basic[0], "client_secret": client.basic[1]}
+    assert (await client.http.post(url, data=in_form)).status_code == 401
+    assert (await client.sign_in(scope="")).json()["error"] == "invalid_scope"
+    assert (await client.http.get(url, auth=client.basic)).status_code == 405
+
+
+async def test_an_sts_token_stands_alone(client: Client) -> None:
+    client.sim.talkdesk.sts, client.sim.talkdesk.tells_expiry = True, False
+    body = (await client.sign_in()).json()
+    assert body["token_type"] == "STS"
+    assert "expires_in" not in body
+    assert (await client.call("GET", "calls/jobs")).status_code == 401  # with the word Bearer
+    bare = {"Authorization": client.token}
+    assert (await client.http.get(client.url + "/data/reports/calls/jobs", headers=bare)).status_code == 200
+
+
 async def test_a_read_token_cannot_write(client: Client) -> None:
     await client.sign_in("data-reports:read")
     reply = await client.submit()
@@ -101,7 +128,11 @@ async def test_submits_answer_202_flat_and_nested_in_turn(client: Client) -> Non
     "wrong",
     [
         {"format": "xml"},
+        {"name": " "},
+        {"name": None},
         {"timezone": "not a zone!"},
+        {"timezone": "Europe/Lissabon"},
+        {"timezone": None},
         {"timespan": {"from": SPAN["to"], "to": SPAN["from"]}},
         {"timespan": {"from": "2026-10-01T00:00:00Z", "to": "2026-11-02T00:00:00Z"}},
         {"timespan": {"from": "yesterday", "to": "now"}},
@@ -111,6 +142,27 @@ async def test_a_wrong_submit_is_400_and_names_the_field(client: Client, wrong: 
     reply = await client.submit(**wrong)
     assert reply.status_code == 400
     assert reply.json()["fields"][0]["name"] == next(iter(wrong))
+
+
+async def test_a_submit_is_json(client: Client) -> None:
+    body = {"name": "x", "timezone": "UTC", "format": "csv", "timespan": SPAN}
+    reply = await client.call("POST", "calls/jobs", content=json.dumps(body))
+    assert reply.status_code == 400
+
+
+async def test_a_month_is_measured_on_the_dials_of_the_zone(client: Client) -> None:
+    span = {"from": "2026-09-30T23:00:00Z", "to": "2026-11-01T00:00:00Z"}  # October in Lisbon
+    assert (await client.submit(timespan=span, timezone="Europe/Lisbon")).status_code == 202
+    assert (await client.submit(timespan=span, timezone="UTC")).status_code == 400
+    bare = {"from": "2026-10-01T00:00:00", "to": "2026-11-01T00:00:00"}
+    assert (await client.submit(timespan=bare, timezone="Europe/Lisbon")).status_code == 202
+
+
+async def test_dates_may_come_in_the_older_apis_way(client: Client) -> None:
+    client.sim.talkdesk.odd_dates = True
+    job = await client.job("processing")
+    span = (await client.call("GET", f"calls/jobs/{job}")).json()["job"]["timespan"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", span["from"])
 
 
 async def test_an_unknown_report_type_is_400(client: Client) -> None:
