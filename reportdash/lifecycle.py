@@ -79,6 +79,7 @@ def fold(job: Job, seen: Seen, now: float, ttl: float | None = None) -> Job:
         health=Health.OK,
         attempts=0,
         seen_at=now,
+        took=_took(job, state, now),
         checks=job.checks + 1,
         gone_since=None,
         gone_count=0,
@@ -89,6 +90,21 @@ def fold(job: Job, seen: Seen, now: float, ttl: float | None = None) -> Job:
     if base.intent is not None and base.intent.kind is IntentKind.SUBMIT and state is not JobState.SUBMITTING:
         base = replace(base, intent=None)
     return _stamp(job, enter(base, state, now), now)
+
+
+_DONE = HAS_FILE | {JobState.EMPTY, JobState.FAILED}
+"""States in which the vendor has said its last word of the work: what it took tells of the next job."""
+
+
+def _took(job: Job, state: JobState, now: float) -> tuple[float, float] | None:
+    """When the work ended: after the last look that found it going on, before this one."""
+    if state not in _DONE:
+        return None if state not in SETTLED else job.took
+    if job.took is not None or job.settled or job.tracked or job.submitted_at is None:
+        return job.took
+    last = job.seen_at if job.seen_at is not None else job.submitted_at
+    span = (max(0.0, last - job.submitted_at), now - job.submitted_at)
+    return span if span[0] <= span[1] else None  # a clock that went back tells nothing
 
 
 def fold_error(job: Job, now: float, *, bad_payload: bool = False, looked: bool = True) -> Job:

@@ -57,6 +57,10 @@ NO_ROWS = "no rows in the file"
 """The message of a saved report without rows; its state stays what the vendor says."""
 
 
+UNLISTED = "not in the vendor's list"
+"""The drift of a row that the vendor's last complete list does not have."""
+
+
 class Health(StrEnum):
     """How our last look went. bad_payload belongs to a job, the others to its account."""
 
@@ -193,6 +197,8 @@ class Job:
     deleted_by_us: bool = False
     forgotten_at: float | None = None
     adopted: bool = False
+    took: tuple[float, float] | None = None  # the end lay in this span, seconds from the submit (durations)
+    drift: str | None = None  # where the vendor's last complete list and this row part: UNLISTED, or its word
 
     @property
     def is_group(self) -> bool:
@@ -252,6 +258,9 @@ class Account:
     epoch: int = 0
     lease_until: float | None = None
     slots_full_at: float | None = None  # the vendor said full while we counted fewer
+    listed_at: float | None = None  # when the vendor's list was last read whole
+    only_there: tuple[str, ...] = ()  # references it had that are no rows here, the first of them
+    only_there_count: int = 0
     rev: int = 0
 
     @property
@@ -398,6 +407,7 @@ __all__ = [
     "NO_ROWS",
     "OCCUPIES_SLOT",
     "SETTLED",
+    "UNLISTED",
     "Account",
     "Artifact",
     "ArtifactState",

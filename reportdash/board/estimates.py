@@ -1,60 +1,61 @@
-"""When a working job will be ready, learned from what jobs of the same report took. Pure, in memory."""
+"""When a working job will be ready, and whether it takes too long: from what others of its report took.
+
+Pure, in memory. Fewer finished jobs than twenty say nothing.
+"""
 
 from __future__ import annotations
 
-import re
-from bisect import insort
 from collections import deque
 
-from reportdash.model import HAS_FILE, Job, JobState
+from reportdash.durations import FEWEST, KEPT, Took, Usual, report_of, usual
+from reportdash.model import Job
 
-KEPT = 31
-"""Durations kept for each report, the newest ones."""
-FEWEST = 2
-"""Below this many there is no estimate."""
-
-_LOOSE = re.compile(r"[\d\W_]+")
-_DONE = HAS_FILE | {JobState.EMPTY}
-
-
-def report_of(job: Job) -> tuple[str, str]:
-    """What makes two jobs the same kind of work: the account, and the report without dates and numbers."""
-    name = job.spec.report if job.spec is not None else _LOOSE.sub(" ", job.name).strip()
-    return job.account, name
+LONG = 3.0
+"""Times the median after which a job is said to take longer than usual."""
 
 
 class Estimates:
     """The usual duration of each report."""
 
     def __init__(self) -> None:
-        self._taken: dict[tuple[str, str], deque[float]] = {}
-        self._learned: set[str] = set()
+        self._took: dict[tuple[str, str], deque[Took]] = {}
+        self._usual: dict[tuple[str, str], Usual | None] = {}
+        self._learnt: set[str] = set()
 
     def learn(self, job: Job) -> bool:
-        """Take a finished job's duration in, once. Whether it told anything new.
-
-        A job started elsewhere tells nothing: when it began is not known.
-        """
-        if job.state not in _DONE or job.tracked or job.settled_at is None or job.submitted_at is None:
+        """Take in what a finished job took, once. Whether that told anything new."""
+        key = report_of(job)
+        if key is None or job.took is None or job.id in self._learnt:
             return False
-        if job.id in self._learned:
-            return False
-        self._learned.add(job.id)
-        taken = self._taken.setdefault(report_of(job), deque(maxlen=KEPT))
-        taken.append(max(0.0, job.settled_at - job.submitted_at))
+        self._learnt.add(job.id)
+        self._took.setdefault(key, deque(maxlen=KEPT)).append(job.took)
+        self._usual.pop(key, None)
         return True
+
+    def of(self, job: Job) -> Usual | None:
+        """What is usual for such a job; None when too few have finished to say."""
+        key = report_of(job)
+        took = self._took.get(key) if key is not None else None
+        if key is None or took is None or len(took) < FEWEST:
+            return None
+        if key not in self._usual:
+            self._usual[key] = usual(took)
+        return self._usual[key]
 
     def moment(self, job: Job, now: float) -> float | None:
         """When `job` will probably be ready (seconds since the epoch), or None when there is no telling.
 
-        The middle of what jobs of this report took that took longer than this one already has.
+        Half of the jobs of this report that have got as old as this one were done by then.
         """
-        taken = self._taken.get(report_of(job))
-        if taken is None or len(taken) < FEWEST or job.submitted_at is None:
+        known = self.of(job)
+        if known is None or job.submitted_at is None:
             return None
-        age = now - job.submitted_at
-        longer: list[float] = []
-        for seconds in taken:
-            if seconds > age:
-                insort(longer, seconds)
-        return job.submitted_at + longer[(len(longer) - 1) // 2] if longer else None
+        return now + known.remaining(now - job.submitted_at)
+
+    def times_usual(self, job: Job, now: float) -> int:
+        """How many times as long as usual the job takes already, from 3 on; 0 below, or when not known."""
+        known = self.of(job)
+        if known is None or job.submitted_at is None:
+            return 0
+        times = (now - job.submitted_at) / known.median
+        return int(times) if times >= LONG else 0

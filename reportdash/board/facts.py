@@ -57,12 +57,18 @@ class Group(NamedTuple):
 
 
 class Sight(NamedTuple):
-    """What decides the look of a row besides the job: the time, its account, its download, its estimate."""
+    """What decides the look of a row besides the job: the time, its account, its download, its estimate.
+
+    `eta`: when it will probably be ready; `usual`: seconds half of its like take; `times`: how many times as
+    long as usual it takes already, 0 while that is no matter.
+    """
 
     now: float
     account: Account | None = None
     fetch: Fetch | None = None
     eta: float | None = None
+    usual: float | None = None
+    times: int = 0
     group: Group | None = None
     savable: bool = True
 
@@ -113,7 +119,9 @@ def unseen_since(job: Job, account: Account | None, now: float) -> float | None:
         return None
     shut = account is not None and account.shown is not Health.OK
     troubled = shut or job.attempts > 0 or job.health is Health.BAD_PAYLOAD
-    return last if troubled or now - last > STALE else None
+    # A report known to take an hour is left alone for most of it: then a long silence is as it should be.
+    due = job.next_poll_at is None or job.next_poll_at <= now
+    return last if troubled or (due and now - last > STALE) else None
 
 
 def next_moment(job: Job, sight: Sight) -> float:
@@ -126,7 +134,7 @@ def next_moment(job: Job, sight: Sight) -> float:
 
 
 def next_run(job: Job, sight: Sight) -> Run | None:
-    """What time will do to this row: `seen 47m`, `expires 38m`, `ready ~2m`, `sends 14:33`."""
+    """What time will do to this row: `seen 47m`, `expires 38m`, `ready ~2m`, `3× usual`, `sends 14:33`."""
     now = sight.now
     seen = None if job.parent else unseen_since(job, sight.account, now)
     if seen is not None:
@@ -140,6 +148,8 @@ def next_run(job: Job, sight: Sight) -> Run | None:
     sends = sends_at(job)
     if sends is not None and sends - now >= MINUTE:
         return Run(f"sends {clock_text(sends, now)}", Role.MUTED)
+    if job.state in OCCUPIES_SLOT and sight.times:
+        return Run(f"{sight.times}× usual", Role.WARN)
     if job.state in OCCUPIES_SLOT and sight.eta is not None and sight.eta > now:
         remaining = sight.eta - now
         return Run("ready <1m" if remaining < MINUTE else f"ready ~{span(remaining)}", Role.MUTED)

@@ -107,7 +107,7 @@ class Records:
         if slot < 0:
             return self._append(job, now), True
         self.jobs[slot] = job
-        if job.settled_at is not None:
+        if job.took is not None:
             self.estimates.learn(job)
         self.rekind(slot, now)
         parent = self.parent_of.get(slot)
@@ -280,11 +280,14 @@ class Records:
     def sight(self, slot: int, now: float) -> Sight:
         """What besides the job decides how its row looks."""
         job = self.job(slot)
+        usual = None if job.settled_at is not None else self.estimates.of(job)
         return Sight(
             now=now,
             account=self.accounts.get(job.account),
             fetch=self.fetches.get(job.id),
-            eta=None if job.settled_at is not None else self.estimates.moment(job, now),
+            eta=self.estimates.moment(job, now) if usual is not None else None,
+            usual=usual.median if usual is not None else None,
+            times=self.estimates.times_usual(job, now) if usual is not None else 0,
             group=self.group(slot),
             savable=self.savable is None or self.savable(job),
         )
@@ -292,7 +295,7 @@ class Records:
     def learn(self) -> Iterator[None]:
         """Learn the usual durations from every finished job, a slice at a time."""
         for number, job in enumerate(list(self.jobs)):
-            if job is not None and job.settled_at is not None:
+            if job is not None and job.took is not None:
                 self.estimates.learn(job)
             if number % 1000 == 999:
                 yield

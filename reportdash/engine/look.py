@@ -120,8 +120,7 @@ class Looker:
 
         def fold(row: Job) -> Job:
             folded = lifecycle.fold(row, seen, now, policy.ttl)
-            habit = None if seat.own_pace else habits.of(folded)
-            at = schedule.after_look(folded, policy, now, chance, habit)
+            at = schedule.after_look(folded, policy, now, chance, habits.of(folded))
             return replace(folded, next_poll_at=at)
 
         def fold_group(row: Job, children: list[Job]) -> tuple[Job, list[Job]]:
@@ -136,7 +135,7 @@ class Looker:
             row = await ledger.change(
                 job.id, fold, fence=fence, who="vendor", clear_error=True, exchanges=exchanges
             )
-        habits.learn(job, row, now)
+        habits.learn(job, row)
         return row
 
     async def _not_seen(

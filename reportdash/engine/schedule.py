@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from reportdash.engine.habits import LONGEST_SILENCE, Habit
+from reportdash.durations import Usual
 from reportdash.model import FINAL, HAS_FILE, Job, JobState
 from reportdash.vendors.contract import PollPolicy
 
@@ -22,6 +22,17 @@ JITTER = 0.1
 """Each interval is drawn from ± this share, so that jobs that started together drift apart."""
 AGE_SHARE = 0.2
 """An old job changes seldom: it is looked at each fifth of its age, within the policy's bounds."""
+LEARNT_PACE = 2 / 3
+"""With what is learnt, looks are saved where they find nothing; a part of them goes to where they do: there
+they come closer together than `poll_max`, by this share."""
+WORTH = 0.0115
+"""How likely a look must be to find a job done, for a spread of 1 (of the logarithm of its usual time): the
+more is known of the end, the more is asked of a look."""
+LEAST_WORTH, MOST_WORTH = 0.02, 0.1
+FADE = 1.5
+"""The power with which the pause grows where a look finds too few."""
+LATE_SHARE = 0.1
+"""Long after the usual end a job is looked at each tenth of its age, at the most rarely."""
 BREAKER_AT = 5
 """Transport errors in a row after which an account is only probed."""
 FIRST_PROBE = 5.0
@@ -74,21 +85,45 @@ def interval(job: Job, policy: PollPolicy, now: float) -> float:
 
 
 def after_look(
-    job: Job, policy: PollPolicy, now: float, chance: Chance, habit: Habit | None = None
+    job: Job, policy: PollPolicy, now: float, chance: Chance, usual: Usual | None = None
 ) -> float | None:
     """When to look again after a good look; None for a job that is not looked at any more.
 
-    `habit` is what is known of how long such a report takes.
+    `usual` is what the finished jobs of this report tell of it, None where they are too few.
     """
     if not polled(job):
         return None
-    step = _jittered(interval(job, policy, now), chance)
-    if habit is not None and job.submitted_at is not None:
-        step = habit.next_look(max(now - job.submitted_at, 0.0), step)
-    at = now + step
+    if usual is not None and job.submitted_at is not None:
+        age = max(now - job.submitted_at, 0.0)
+        step = learnt_step(usual, policy, age)
+        # What is drawn is a share of the pace, not of a silence of perhaps an hour.
+        return now + step + _jittered(pace := min(step, _pace(policy, age)), chance) - pace
+    at = now + _jittered(interval(job, policy, now), chance)
     if job.state in HAS_FILE and job.expires_at is not None:
         return max(now, min(at, job.expires_at))
     return at
+
+
+def learnt_step(usual: Usual, policy: PollPolicy, age: float) -> float:
+    """Seconds to the next look at a job of this age of which it is known how long it usually takes.
+
+    None before the age at which one in twenty is done, even beyond `poll_max`. From then on at the pace, as
+    long as that finds enough of those still at work done; where it finds fewer the pause grows, to a tenth of
+    the age. A job that takes longer than nearly all others is no usual one: nothing says when it will end.
+    """
+    if age < usual.early:
+        return max(usual.early - age, policy.poll_min)
+    pace = _pace(policy, age)
+    wanted = min(max(WORTH / usual.spread, LEAST_WORTH), MOST_WORTH)
+    found = usual.hazard(age) * pace
+    longest = max(pace, min(LATE_SHARE * age, SLOW))
+    if age >= usual.late:
+        return longest
+    return pace if found >= wanted else min(pace * (wanted / max(found, 1e-9)) ** FADE, longest)
+
+
+def _pace(policy: PollPolicy, age: float) -> float:
+    return max(min(AGE_SHARE * age, LEARNT_PACE * policy.poll_max), policy.poll_min)
 
 
 def after_failure(job: Job, policy: PollPolicy, now: float, chance: Chance) -> float | None:
@@ -137,18 +172,26 @@ def stagger(jobs: Sequence[Job], policy: PollPolicy, now: float, chance: Chance)
 
 
 def too_far(
-    job: Job, policy: PollPolicy, now: float, until: float | None, *, pause: float = BACKOFF_CAP
+    job: Job,
+    policy: PollPolicy,
+    now: float,
+    until: float | None,
+    *,
+    pause: float = BACKOFF_CAP,
+    usual: Usual | None = None,
 ) -> bool:
     """Whether the next look lies further ahead than any schedule puts it: a clock has jumped, it is due.
 
-    `until` is when a throttled account opens again, `pause` the longest backoff that is believed.
+    `until` is when a throttled account opens again, `pause` the longest backoff that is believed, `usual`
+    what is known of how long such a job takes.
     """
     if job.next_poll_at is None:
         return False
-    longest = max(interval(job, policy, now), pause) * (1 + 2 * JITTER)
-    if job.spec is not None and not job.tracked and pause:
-        longest = max(longest, LONGEST_SILENCE * (1 + JITTER))
-    return job.next_poll_at > max(now, until or now) + longest
+    longest = max(interval(job, policy, now), pause)
+    if usual is not None:
+        age = max(now - job.submitted_at, 0.0) if job.submitted_at is not None else 0.0
+        longest = max(longest, learnt_step(usual, policy, age))
+    return job.next_poll_at > max(now, until or now) + longest * (1 + 2 * JITTER)
 
 
 def passed(until: float | None, since: float | None, now: float) -> bool:

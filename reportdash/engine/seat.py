@@ -27,11 +27,6 @@ class Seat:
         return effective(self.vendor.policy, self.settings)
 
     @property
-    def own_pace(self) -> bool:
-        """Whether the account's config says how often to look: then nothing learnt changes it."""
-        return self.settings.poll_min is not None or self.settings.poll_max is not None
-
-    @property
     def slots(self) -> int | None:
         """Jobs the vendor runs at once for this account; None where it states no such limit."""
         return self.policy.slots

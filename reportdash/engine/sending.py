@@ -168,8 +168,7 @@ class Sender:
             folded = lifecycle.fold(bare, submitted.seen, now, policy.ttl)
             if folded.state is JobState.SUBMITTING:
                 folded = replace(lifecycle.enter(folded, JobState.QUEUED, now), intent=None)
-            habit = None if seat.own_pace else self._core.habits.of(folded)
-            at = schedule.after_look(folded, policy, now, chance, habit)
+            at = schedule.after_look(folded, policy, now, chance, self._core.habits.of(folded))
             return replace(folded, updated_at=now, next_poll_at=at)
 
         row = await self._keep(job, change, submitted.reference)
@@ -332,6 +331,8 @@ def repeat_is_safe(seat: Seat, intent: Intent, now: float) -> bool:
     key, within its window.
     """
     vendor, age = seat.vendor, now - intent.at
+    if age < -schedule.JUMP:
+        return False  # the clock has gone back: how long ago it was sent, nobody knows
     if vendor.resubmit_is_safe:
         return age <= RUNNING_WINDOW
     return vendor.replays_safely and (vendor.replay_window is None or age < vendor.replay_window)

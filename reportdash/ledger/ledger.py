@@ -137,9 +137,9 @@ class Ledger:
     async def next_due(self, account: str) -> float | None:
         return await self._thread.read(lambda: self.store.next_due(account))
 
-    async def durations(self, account: str, limit: int = 500) -> list[tuple[str, float]]:
-        """(report, seconds from submit to report) of jobs submitted here, newest first."""
-        return await self._thread.read(lambda: self.store.durations(account, limit))
+    async def durations(self, account: str, each: int = 50) -> list[tuple[str, tuple[float, float]]]:
+        """(report, span of seconds from the submit in which it ended) of our own jobs, newest first."""
+        return await self._thread.read(lambda: self.store.durations(account, each))
 
     async def outlived(
         self, now: float, limit: int = 100, accounts: Collection[str] | None = None

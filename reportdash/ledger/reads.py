@@ -243,16 +243,20 @@ class Reads:
         found: float | None = self.db.execute(query, (account,)).fetchone()[0]
         return found
 
-    def durations(self, account: str, limit: int = 500) -> list[tuple[str, float]]:
-        """(report, seconds from submit to report) of jobs submitted here; only newer rows, newest first."""
+    def durations(self, account: str, each: int = 50) -> list[tuple[str, tuple[float, float]]]:
+        """(report, span in which it ended) of jobs submitted here; newest first, at most `each` a report.
+
+        What was deleted or has expired since counts as well. Only newer rows.
+        """
         query = (
-            "SELECT spec, settled_at - submitted_at FROM jobs WHERE account = ? AND spec IS NOT NULL "
-            "AND tracked = 0 AND settled_at > submitted_at AND parent IS NULL "
-            "AND state IN ('ready', 'ready_with_warnings', 'notify_failed', 'empty') "
-            "AND seq > (SELECT max(seq) FROM jobs) - 20000 ORDER BY seq DESC LIMIT ?"
+            "SELECT report, took_from, took_to FROM (SELECT seq, took_from, took_to, "
+            "json_extract(spec, '$.report') AS report, row_number() OVER "
+            "(PARTITION BY json_extract(spec, '$.report') ORDER BY seq DESC) AS place FROM jobs "
+            "WHERE account = ? AND took_to IS NOT NULL AND spec IS NOT NULL AND tracked = 0 "
+            "AND seq > (SELECT max(seq) FROM jobs) - 20000) WHERE place <= ? ORDER BY seq DESC"
         )
-        rows = self.db.execute(query, (account, limit)).fetchall()
-        return [(str(json.loads(spec)["report"]), float(seconds)) for spec, seconds in rows]
+        rows = self.db.execute(query, (account, each)).fetchall()
+        return [(str(report), (float(low), float(high))) for report, low, high in rows]
 
     def outlived(self, now: float, limit: int = 100, accounts: Collection[str] | None = None) -> list[Job]:
         """Settled jobs (of these accounts) whose result's life has ended by `now`, the earliest first."""

@@ -63,6 +63,9 @@ JOB_COLUMNS = (
     "deleted_by_us",
     "forgotten_at",
     "adopted",
+    "took_from",
+    "took_to",
+    "drift",
     "artifact_state",
     "artifact_path",
     "artifact_bytes",
@@ -92,10 +95,15 @@ ACCOUNT_COLUMNS = (
     "epoch",
     "lease_until",
     "slots_full_at",
+    "listed_at",
+    "only_there",
+    "only_there_count",
     "rev",
 )
 ACCOUNT = ", ".join(ACCOUNT_COLUMNS)
 
+MOST_TOLD = 10
+"""References of an account's `only_there` that are kept: its column must stay below `_TEXT_LIMIT`."""
 BODY_BYTES = 4096
 _TEXT_LIMIT = 4000
 _WHOLE_MAX = 2**63 - 1
@@ -148,6 +156,9 @@ def job_of(row: Row) -> Job:
         deleted_by_us,
         job.forgotten_at,
         adopted,
+        took_from,
+        took_to,
+        job.drift,
         copy,
         path,
         size,
@@ -165,6 +176,7 @@ def job_of(row: Row) -> Job:
     job.tracked = tracked == 1
     job.deleted_by_us = deleted_by_us == 1
     job.adopted = adopted == 1
+    job.took = None if took_to is None else (took_from, took_to)
     if copy is None:
         job.artifact = None
     else:
@@ -211,6 +223,8 @@ def row_of(job: Job) -> Row:
         1 if job.deleted_by_us else 0,
         job.forgotten_at,
         1 if job.adopted else 0,
+        *(job.took or (None, None)),
+        job.drift,
         *(_NO_ARTIFACT if artifact is None else _artifact_row(artifact)),
     )
 
@@ -310,6 +324,9 @@ def account_of(row: Row) -> Account:
         row[11],
         row[12],
         row[13],
+        () if row[14] is None else tuple(json.loads(row[14])),
+        row[15],
+        row[16],
     )
 
 
@@ -328,6 +345,11 @@ def account_row(account: Account) -> Row:
         account.epoch,
         account.lease_until,
         account.slots_full_at,
+        account.listed_at,
+        json.dumps([clean(one, 200) for one in account.only_there[:MOST_TOLD]])
+        if account.only_there
+        else None,
+        account.only_there_count,
         account.rev,
     )
 

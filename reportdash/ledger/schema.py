@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 
 APPLICATION_ID = 0x52444C47  # "RDLG": tells our file from any other program's SQLite file
-VERSION = 1
+VERSION = 2
 """Kept in `PRAGMA user_version`. A file with a higher one was made by a newer reportdash and is refused."""
 
 _TABLES = """
@@ -52,6 +52,9 @@ CREATE TABLE jobs (
   deleted_by_us INTEGER NOT NULL,
   forgotten_at REAL,
   adopted INTEGER NOT NULL,
+  took_from REAL,
+  took_to REAL,
+  drift TEXT,
   artifact_state TEXT,
   artifact_path TEXT,
   artifact_bytes INTEGER,
@@ -125,6 +128,9 @@ CREATE TABLE accounts (
   epoch INTEGER NOT NULL DEFAULT 0,
   lease_until REAL,
   slots_full_at REAL,
+  listed_at REAL,
+  only_there TEXT,
+  only_there_count INTEGER NOT NULL DEFAULT 0,
   rev INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX accounts_rev ON accounts (rev);
@@ -135,7 +141,20 @@ CREATE TABLE owners (
 ) WITHOUT ROWID;
 """
 
-_STEPS: dict[int, str] = {}
+_STEPS: dict[int, str] = {
+    # What a job took is known no better than by the look that found it done and the usual pause before that.
+    1: """
+ALTER TABLE jobs ADD COLUMN took_from REAL;
+ALTER TABLE jobs ADD COLUMN took_to REAL;
+ALTER TABLE jobs ADD COLUMN drift TEXT;
+ALTER TABLE accounts ADD COLUMN listed_at REAL;
+ALTER TABLE accounts ADD COLUMN only_there TEXT;
+ALTER TABLE accounts ADD COLUMN only_there_count INTEGER NOT NULL DEFAULT 0;
+UPDATE jobs SET took_to = settled_at - submitted_at, took_from = (settled_at - submitted_at) * 0.8
+  WHERE settled_at > submitted_at AND tracked = 0 AND reference IS NOT NULL
+  AND state IN ('ready', 'ready_with_warnings', 'notify_failed', 'empty', 'failed');
+""",
+}
 """What takes a file from version N to N + 1, as SQL, run in one transaction with the new version number."""
 
 

@@ -190,6 +190,10 @@ def _facts(subject: Subject) -> list[tuple[str, str]]:
         if job.submitted_at is not None and not job.tracked:
             text += f", after {_after(job.settled_at - job.submitted_at)}"
         found.append((word, text))
+    if subject.sight.usual is not None:
+        found.append(("Usually", _after(subject.sight.usual)))
+        if subject.sight.times:
+            found.append(("Now", f"{subject.sight.times}× longer than usual"))
     if job.reference:
         found.append(("Reference", cut_middle(job.reference, 18)))
     if job.checks:

@@ -19,6 +19,7 @@ from reportdash.model import (
     Job,
     JobState,
     LastError,
+    Spec,
     Stage,
     Verified,
 )
@@ -218,18 +219,50 @@ def test_what_is_ours_stands_in_parentheses() -> None:
     assert facts.says(job(vendor_status="incomplete")) == "incomplete"
 
 
-def test_an_estimate_is_the_middle_of_what_took_longer_than_this_one_has() -> None:
+def taught(*took: float) -> Estimates:
     known = Estimates()
-    for number, took in enumerate((100, 700, 900, 1100)):
-        done = job(S.READY, id=f"d{number}", submitted_at=NOW - 9000, settled_at=NOW - 9000 + took)
+    for number, seconds in enumerate(took):
+        done = job(S.READY, id=f"d{number}", spec=Spec("Valuation"), took=(seconds - 1, seconds))
         assert known.learn(done) and not known.learn(done)
-    assert known.moment(job(), NOW) == NOW - 600 + 900
-    assert known.moment(job(name="Other"), NOW) is None
-    assert known.moment(job(submitted_at=NOW - 5000), NOW) is None
+    return known
+
+
+def test_an_estimate_is_the_median_of_what_took_longer_than_this_one_has() -> None:
+    known = taught(*[600.0 + 10 * n for n in range(-10, 11)])
+    young, old = (job(spec=Spec("Valuation"), submitted_at=NOW - age) for age in (0.0, 620.0))
+    ready = known.moment(young, NOW)
+    assert ready is not None and abs(ready - NOW - 600) < 10
+    later = known.moment(old, NOW)
+    assert later is not None and NOW < later < NOW + 120
+    assert known.moment(job(spec=Spec("Other")), NOW) is None
+
+
+def test_with_fewer_than_twenty_finished_jobs_nothing_is_guessed() -> None:
+    known = taught(*[600.0] * 19)
+    row = job(spec=Spec("Valuation"), submitted_at=NOW - 9000)
+    assert known.moment(row, NOW) is None and known.times_usual(row, NOW) == 0
+    assert known.of(row) is None
+
+
+def test_a_job_that_takes_three_times_as_long_as_usual_says_so() -> None:
+    known = taught(*[600.0] * 20)
+    ages = {1700.0: 0, 1830.0: 3, 2390.0: 3, 2500.0: 4}
+    rows = {age: job(spec=Spec("Valuation"), submitted_at=NOW - age) for age in ages}
+    assert {age: known.times_usual(row, NOW) for age, row in rows.items()} == ages
+    assert run(job(), times=3, eta=NOW + 60, usual=600.0) == ("3× usual", Role.WARN, False)
+    assert run(job(S.READY), times=3) is None
 
 
 def test_a_job_started_elsewhere_teaches_nothing() -> None:
-    assert not Estimates().learn(job(S.READY, settled_at=NOW, tracked=True))
+    started = job(S.READY, settled_at=NOW, tracked=True, spec=Spec("Valuation"), took=(1.0, 2.0))
+    assert not Estimates().learn(started)
+
+
+def test_a_silence_that_was_planned_is_no_matter_of_concern() -> None:
+    planned = job(seen_at=NOW - 3000, next_poll_at=NOW + 600)
+    assert run(planned) is None
+    assert run(job(seen_at=NOW - 3000, next_poll_at=NOW - 60)) == ("seen 50m", Role.WARN, False)
+    assert run(job(seen_at=NOW - 3000, next_poll_at=NOW + 600, attempts=2)) == ("seen 50m", Role.WARN, False)
 
 
 def test_a_failure_is_told_in_the_vendors_words_first() -> None:

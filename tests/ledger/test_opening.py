@@ -16,6 +16,8 @@ from reportdash.ledger import Ledger, Store, opening, schema
 from reportdash.ledger.problems import explain
 from tests.ledger.conftest import a_job, put
 
+_SPEC = '{"report": "Valuation", "params": {}, "format": null, "from": null, "to": null}'
+
 
 def test_the_folder_and_every_file_are_the_operators_alone_whatever_the_umask(path: Path) -> None:
     old = os.umask(0)
@@ -108,6 +110,39 @@ def test_an_older_ledger_is_brought_up_to_date_and_kept_as_it_was(
     with closing(sqlite3.connect(kept)) as copy:
         assert schema.version(copy) == old
         assert copy.execute("SELECT id FROM jobs").fetchall() == [(job.id,)]
+
+
+def test_a_ledger_of_the_first_schema_opens_with_its_jobs_and_what_they_took(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    tables = (Path(__file__).parent / "schema_1.sql").read_text()
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(tables)
+        db.execute("INSERT INTO meta (one, rev, created_at) VALUES (1, 2, 1000.0)")
+        db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        db.execute("PRAGMA user_version = 1")
+        rows = [
+            ("done22", "ready", 1500.0, 0),
+            ("works2", "running", None, 0),
+            ("track2", "ready", 1500.0, 1),
+        ]
+        for rev, (job_id, state, settled, tracked) in enumerate(rows):
+            db.execute(
+                "INSERT INTO jobs (id, account, vendor, name, reference, state, health, submitted_at, "
+                "settled_at, attempts, rev, spec, tracked, ordinal, checks, gone_count, deleted_by_us, "
+                "adopted, added_at) "
+                "VALUES (?, 'main', '7g', 'n', ?, ?, 'ok', 1000.0, ?, 0, ?, ?, ?, 0, 3, 0, 0, 0, 1000.0)",
+                (job_id, f"ref-{job_id}", state, settled, rev, _SPEC if not tracked else None, tracked),
+            )
+        db.execute("INSERT INTO accounts (name, vendor, rev) VALUES ('main', '7g', 2)")
+        db.commit()
+    with Store.open(path) as store:
+        assert schema.version(store.db) == schema.VERSION
+        took = {job.id: job.took for job in store.jobs()}
+        assert took == {"done22": (400.0, 500.0), "works2": None, "track2": None}
+        assert store.durations("main") == [("Valuation", (400.0, 500.0))]
+        assert store.account("main").only_there == ()
+        fresh = put(store)
+        assert fresh in store.jobs()
 
 
 def test_an_upgrade_that_fails_leaves_the_ledger_as_it_was(

@@ -104,12 +104,14 @@ jobs = st.builds(
     deleted_by_us=st.booleans(),
     forgotten_at=maybe_time,
     adopted=st.booleans(),
+    took=st.none() | st.tuples(times, times),
+    drift=maybe_word,
 )
 
 
 def test_every_field_of_a_job_has_its_column() -> None:
-    named = {field.name for field in fields(Job)} - {"artifact"}
-    assert named <= set(JOB_COLUMNS)
+    named = {field.name for field in fields(Job)} - {"artifact", "took"}
+    assert named | {"took_from", "took_to"} <= set(JOB_COLUMNS)
     assert {f"artifact_{field.name}" for field in fields(Artifact)} <= set(JOB_COLUMNS)
 
 
