@@ -1,6 +1,7 @@
 """7G on loopback: /User/Login, /User/RefreshToken, /Report, /Report/Status.
 
 Vendor pages: [S0] status, [S3] delete, A1 submit, A2 retrieve, A4-A6 sign-in, A8 envelope, A9 idempotency.
+What no page shows is refused: another writing of a path, a field more or less, a value that is no text.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
 from reportdash.simulator import catalog
@@ -81,35 +83,39 @@ class SevenG(Vendor):
     def handle(self, request: Request) -> Reply | Step:
         if request.header("version") != "2.0":
             return _envelope(False, "The Version header is missing or not supported.", status=400)
-        match request.method, request.path.rstrip("/").lower():
-            case "POST", "/user/login":
+        match request.method, request.path:
+            case "POST", "/User/Login":
                 return self._login(request)
-            case "POST", "/user/refreshtoken":
+            case "POST", "/User/RefreshToken":
                 return self._refresh(request)
-            case "GET", "/report/status":
+            case "GET", "/Report/Status":
                 return self._with_user(request, self._status)
-            case "GET", "/report":
+            case "GET", "/Report":
                 return self._with_user(request, self._retrieve)
-            case "POST", "/report":
+            case "POST", "/Report":
                 return self._with_user(request, self._once, self._submit)
-            case "DELETE", "/report":
+            case "DELETE", "/Report":
                 return self._with_user(request, self._once, self._delete)
         return json_reply({"message": "No HTTP resource was found that matches the request URI."}, 404)
 
     # sign-in
 
     def _login(self, request: Request) -> Reply:
-        body = request.json()
-        given = body if isinstance(body, dict) else {}
+        """A pair for exactly a user name and a password, sent without Authorization (A5)."""
+        given = _body(request)
+        if set(given) != {"username", "password"} or request.header("authorization"):
+            return _envelope(False, "A login is a username and a password.", status=400)
         for account in self.accounts.values():
-            if all(given.get(key) == account.secrets[key] for key in ("username", "password")):
+            if all(given[key] == account.secrets[key] for key in ("username", "password")):
                 return self._open(account.name)
         return json_reply({"message": "The username or password is incorrect."}, 401)
 
     def _refresh(self, request: Request) -> Reply:
         """A new pair for a pair: the refresh token in the body, its access token in Authorization (A6)."""
-        body = request.json()
-        token = body.get("refreshToken") if isinstance(body, dict) else None
+        body = _body(request)
+        if set(body) != {"refreshToken"}:
+            return _envelope(False, "The refreshToken field is required.", status=400)
+        token = body["refreshToken"]
         access = request.header("authorization").removeprefix("Bearer ")
         session = self._sessions.get(access)
         if session is None or session.refresh != token or not token:
@@ -155,7 +161,9 @@ class SevenG(Vendor):
 
     def _job(self, request: Request, account: Account) -> Job | None:
         """The user's job, unless deleted, lost, or purged (24 h after it was submitted)."""
-        job = self.world.find(self.name, request.query.get("reference", "").lower(), account.name)
+        if set(request.query) != {"reference"}:
+            return None
+        job = self.world.find(self.name, request.query["reference"].lower(), account.name)
         if job is None or job.deleted or self.now >= job.submitted_at + DAY:
             return None
         return job
@@ -173,13 +181,14 @@ class SevenG(Vendor):
         return _envelope(stage.word == "complete", message, stage.word)
 
     def _submit(self, request: Request, account: Account) -> Reply:
-        body = request.json()
-        if not isinstance(body, dict) or not isinstance(body.get("reportName"), str):
+        body = _body(request)
+        report = body.get("reportName")
+        if not isinstance(report, str) or not report.strip():
             return _envelope(False, "The reportName field is required.")
-        report = body["reportName"].strip()
-        if not report:
-            return _envelope(False, "The reportName field is required.")
-        params = body.get("parameters") or {}
+        strange = set(body) - {"reportName", "parameters"}
+        if strange:
+            return _envelope(False, f"The field {min(strange)} is not known.")
+        params = body.get("parameters", {})
         if not isinstance(params, dict):
             return _envelope(False, "The parameters field must be an object.")
         wrong = next((key for key, value in params.items() if not isinstance(value, str)), None)
@@ -187,6 +196,11 @@ class SevenG(Vendor):
             return _envelope(
                 False, f"The value of parameter '{wrong}' could not be converted to System.String."
             )
+        undated = next(
+            (key for key, value in params.items() if key.endswith("Date") and not _is_date(value)), None
+        )
+        if undated is not None:
+            return _envelope(False, f"The value of parameter '{undated}' is not a date (YYYY-MM-DD).")
         if self._taken(account) >= self.max_live:
             text = f"Maximum of {self.max_live} concurrent reports per user has been reached."
             return _envelope(False, text, status=self.full if isinstance(self.full, int) else 200)
@@ -252,6 +266,24 @@ class SevenG(Vendor):
 
 def _envelope(result: bool, message: str, data: Any = None, status: int = 200) -> Reply:
     return json_reply({"result": result, "message": message, "data": {} if data is None else data}, status)
+
+
+def _body(request: Request) -> dict[str, Any]:
+    """The JSON object that was sent, and not said to be something else; empty for the rest."""
+    if request.header("content-type").partition(";")[0].strip() not in ("", "application/json"):
+        return {}
+    body = request.json()
+    return body if isinstance(body, dict) else {}
+
+
+def _is_date(text: str) -> bool:
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _unknown() -> Reply:

@@ -1,7 +1,8 @@
 """Sigma on loopback: generate-token, generate and report-status under /sigma/rest/reports.
 
 Vendor pages: [S1] status, B2 tokens, B3 run report, B4 run group. A published file is really written, to a
-folder handed in; how it is fetched is documented nowhere, so no call serves it.
+folder handed in; how it is fetched is stated nowhere, so no call serves it. What no page shows is refused:
+a parameter more, parameters in two places, a filter of another shape.
 """
 
 from __future__ import annotations
@@ -22,6 +23,19 @@ from reportdash.simulator.world import Job, Stage, Step, World
 
 WITH_FILE = ("PUBLISHED", "NOTIFIED", "NOTIFICATION_FAILED")
 UNHAPPY = ("FAILED", "NOTIFICATION_FAILED")
+TOKEN = {
+    "APIKEY": {"action", "authType", "clientId", "clientToken"},
+    "BASIC": {"action", "authType", "username", "password"},
+}
+ACTIONS = {
+    ("generate", "RUN_REPORT"): {"action", "accessToken", "reportId", "reportFilter"},
+    ("generate", "EXEC_REPORT_GROUP"): {"action", "accessToken", "reportGroupId"},
+    ("report-status", "REPORT_INSTANCE_STATUS_CHECK"): {"action", "accessToken", "referenceNumber"},
+    ("report-status", "REPORT_GROUP_INSTANCE_STATUS_CHECK"): {"action", "accessToken", "referenceNumber"},
+}
+"""The parameters of each call (B2, B3, B4, [S1])."""
+FILTER = {"filterDef", "preHookParams", "procedureParams", "additionalParams", "bindParams"}
+ENTRY = {"columnId", "filterId", "filterDataType", "filterValues", "filterDescriptions"}
 SETTLING_S = 5.0
 """For so long after a submit (at pace 1) the answer is 204, and a group lists only half of its reports."""
 
@@ -82,23 +96,28 @@ class Sigma(Vendor):
         perform = calls.get((call, action))
         if perform is None:
             return self._failure(400, "Invalid action.")
+        if not set(params) <= ACTIONS[call, str(action)]:
+            return self._failure(400, "Invalid parameters.")
         user, expires = self._tokens.get(str(params.get("accessToken", "")), ("", 0.0))
         if user not in self.accounts or self.now >= expires:
             return self._failure(401, "Unauthorized API.")
         return perform(params, self.accounts[user])
 
     def _params(self, request: Request) -> dict[str, Any]:
-        """The call's parameters; the page says query, its prose payload (B3), so by default all are read."""
-        found: dict[str, Any] = {}
-        if self.params_in in (None, "query"):
-            found |= request.query
+        """The call's parameters, all in one place; the page says query, its prose payload (B3), so by default
+        any place will do. None from two places at once.
+        """
+        places: dict[str, dict[str, Any]] = {"query": dict(request.query)}
         kind = request.header("content-type").partition(";")[0].strip()
-        if self.params_in in (None, "json") and kind == "application/json":
+        if kind == "application/json":
             body = request.json()
-            found |= body if isinstance(body, dict) else {}
-        if self.params_in in (None, "form") and kind == "application/x-www-form-urlencoded":
-            found |= request.form
-        return found
+            places["json"] = body if isinstance(body, dict) else {}
+        if kind == "application/x-www-form-urlencoded":
+            places["form"] = dict(request.form)
+        given = [place for place, found in places.items() if found]
+        if len(given) != 1 or self.params_in not in (None, given[0]):
+            return {}
+        return places[given[0]]
 
     # sign-in
 
@@ -108,6 +127,8 @@ class Sigma(Vendor):
         way = ways.get(str(params.get("authType", "")))
         if params.get("action") != "GENERATE_TOKEN" or way is None:
             return self._failure(400, "Invalid action or authType.")
+        if set(params) != TOKEN[str(params["authType"])]:
+            return self._failure(400, "Invalid parameters.")
         for account in self.accounts.values():
             secrets = {**account.basic, **account.secrets}
             if all(params.get(sent) == secrets.get(field, "") != "" for sent, field in way.items()):
@@ -139,6 +160,8 @@ class Sigma(Vendor):
                 given = "not JSON"
         if given and not isinstance(given, dict):
             return self._failure(400, "reportFilter is not a valid JSON object.")
+        if given and not _is_filter(given):
+            return self._failure(400, "reportFilter is not of the documented shape.")
         reference = self._reference(account)
         name = catalog.SIGMA_REPORTS.get(report, report)
         self.create(account, reference, name, report, given or {})
@@ -292,3 +315,19 @@ class Sigma(Vendor):
             "errorMsg": message,
         }
         return json_reply({"headerMap": body}, code if self.http_errors else 200)
+
+
+def _is_filter(given: Mapping[str, Any]) -> bool:
+    """Whether this is a reportFilter as B3 shows it."""
+    entries = given.get("filterDef", [])
+    return (
+        set(given) <= FILTER
+        and all(isinstance(given[part], dict) for part in set(given) - {"filterDef"})
+        and isinstance(entries, list)
+        and all(
+            isinstance(entry, dict)
+            and set(entry) == ENTRY
+            and str(entry["filterId"]).startswith(("STR_", "TDT_", "NUM_LONG_"))
+            for entry in entries
+        )
+    )

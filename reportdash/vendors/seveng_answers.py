@@ -91,10 +91,12 @@ def parse_submit(reply: Reply) -> Submitted:
     envelope = reply.object()
     data = pick(envelope, "data")
     raw = (pick(data, "reference") or pick(data, "guid")) if isinstance(data, dict) else data
-    given = raw.strip() if isinstance(raw, str) and word(raw) not in STATES else ""
+    given = raw.strip() if isinstance(raw, str) else ""
     result = answers.truth(pick(envelope, "result"))
     message = answers.text(pick(envelope, "message"))
     guid = GUID.fullmatch(given)
+    if word(given) in STATES:  # it says how a report stands, but not which
+        raise BadPayload(f"no reference in the answer: {reply.unreadable()}", status=reply.status)
     if guid or (result is not False and _TOKEN.fullmatch(given)):
         reference = canonical(guid[1]) if guid else given
         return Submitted(reference, Seen(JobState.QUEUED, None, message, reference=reference))
