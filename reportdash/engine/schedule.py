@@ -31,8 +31,8 @@ more is known of the end, the more is asked of a look."""
 LEAST_WORTH, MOST_WORTH = 0.02, 0.1
 FADE = 1.5
 """The power with which the pause grows where a look finds too few."""
-LATE_SHARE = 0.1
-"""Long after the usual end a job is looked at each tenth of its age, at the most rarely."""
+LATE_SHARE = 0.07
+"""Long after the usual end a job is looked at this rarely, as a share of its age."""
 BREAKER_AT = 5
 """Transport errors in a row after which an account is only probed."""
 FIRST_PROBE = 5.0
@@ -108,8 +108,8 @@ def learnt_step(usual: Usual, policy: PollPolicy, age: float) -> float:
     """Seconds to the next look at a job of this age of which it is known how long it usually takes.
 
     None before the age at which one in twenty is done, even beyond `poll_max`. From then on at the pace, as
-    long as that finds enough of those still at work done; where it finds fewer the pause grows, to a tenth of
-    the age. A job that takes longer than nearly all others is no usual one: nothing says when it will end.
+    long as that finds enough of those still at work done; where it finds fewer the pause grows, to a
+    small share of the age. A job that takes longer than nearly all others is no usual one: nothing says when it will end.
     """
     if age < usual.early:
         return max(usual.early - age, policy.poll_min)

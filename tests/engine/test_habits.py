@@ -82,7 +82,7 @@ def test_the_pause_has_its_bounds_whatever_was_learnt(known: Usual, policy: Poll
     if age < known.early:
         assert step == max(known.early - age, policy.poll_min)
     else:
-        assert step <= max(policy.poll_max, min(0.1 * age, 600.0)) + 1e-9
+        assert step <= max(policy.poll_max, min(0.07 * age, 600.0)) + 1e-9
 
 
 def test_looks_come_close_around_the_usual_end_and_seldom_long_after() -> None:
@@ -109,7 +109,7 @@ def test_nothing_that_was_learnt_counts_as_a_jumped_clock(
 def test_learning_costs_fewer_looks_and_no_more_waiting() -> None:
     """The figures to reach; the virtual clock makes them the same on every machine."""
     reach = {0.15: 1 / 4, 0.3: 1 / 3, 0.6: 0.65, 1.0: 0.9}
-    for spread, share, _ in ratios(types=16, jobs=12, seed=7):
+    for spread, share, _ in ratios(types=80, jobs=10, seed=7):
         assert share.looks <= reach[spread], spread
         assert share.wait_p90 <= 1.0, spread
 
@@ -118,12 +118,12 @@ async def test_the_engine_learns_from_its_own_jobs_and_again_from_the_ledger(rig
     engine = await rig.start()
     engine.poll()
     for _ in range(FEWEST):
-        rig.sim.script("7g", None, ["incomplete"] * 12 + ["complete"])
+        rig.sim.script("7g", None, ["incomplete"] * 3 + ["complete"])
         done = (await rig.finish(engine.submit("main", Spec("Valuation")))).job
         await rig.state(done, JobState.READY)
     took = [job.took for job in await rig.ledger.jobs()]
-    assert all(span is not None and span[0] > 30 for span in took)
-    rig.sim.script("7g", None, ["incomplete"] * 12 + ["complete"])
+    assert all(span is not None and 10 < span[0] < span[1] for span in took)
+    rig.sim.script("7g", None, ["incomplete"] * 3 + ["complete"])
     later = (await rig.finish(engine.submit("main", Spec("Valuation")))).job
     known = engine.core.habits.of(later)
     assert known is not None
