@@ -67,6 +67,64 @@ async def test_every_call_demands_the_version_header(user: User) -> None:
     assert reply.status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/user/login"),
+        ("POST", "/User/refreshToken"),
+        ("GET", "/report/status"),
+        ("GET", "/Report/"),
+        ("PUT", "/Report"),
+    ],
+)
+async def test_a_path_in_another_writing_is_not_there(user: User, method: str, path: str) -> None:
+    assert (await user.call(method, path, params={"reference": "x"})).status_code == 404
+
+
+async def test_a_login_is_a_name_and_a_password_without_authorization(user: User) -> None:
+    url, version = user._url("/User/Login"), {"Version": "2.0"}
+    for body in ({**user.secrets, "grant": "x"}, {"username": "u"}, {"Username": "u", "Password": "p"}, []):
+        assert (await user.http.post(url, json=body, headers=version)).status_code == 400
+    assert (await user.http.post(url, data=user.secrets, headers=version)).status_code == 400
+    signed = {**version, "Authorization": user.pair["accessToken"]}
+    assert (await user.http.post(url, json=user.secrets, headers=signed)).status_code == 400
+
+
+async def test_a_refresh_is_one_field(user: User) -> None:
+    bodies: tuple[dict[str, str], ...] = (
+        {"refreshToken": user.pair["refreshToken"], "more": "x"},
+        {"RefreshToken": "x"},
+        {},
+    )
+    for body in bodies:
+        assert (await user.call("POST", "/User/RefreshToken", json=body)).status_code == 400
+
+
+async def test_a_reference_is_the_only_thing_asked_about(user: User) -> None:
+    reference = (await user.submit()).json()["data"]
+    for query in ({"Reference": reference}, {"guid": reference}, {"reference": reference, "x": "1"}, {}):
+        reply = await user.call("GET", "/Report/Status", params=query)
+        assert (reply.json()["result"], reply.json()["data"]) == (False, {})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"reportName": "R", "format": "csv"},
+        {"ReportName": "R"},
+        {"reportName": "R", "parameters": []},
+        {"reportName": "R", "parameters": None},
+        {"reportName": "R", "parameters": {"IncludeClosingBalances": True}},
+        {"reportName": "R", "parameters": {"FromDate": "01/11/2026"}},
+        {"reportName": "R", "parameters": {"FromDate": "2026-11-31"}},
+    ],
+)
+async def test_a_submit_of_another_shape_is_refused(user: User, body: dict[str, Any]) -> None:
+    reply = await user.call("POST", "/Report", json=body)
+    assert (reply.status_code, reply.json()["result"]) == (200, False)
+    assert not list(user.sim.world.of("7g", "main"))
+
+
 async def test_the_token_is_sent_bare(user: User) -> None:
     token = user.pair["accessToken"]
     assert (await user.submit(headers={"Authorization": f"Bearer {token}"})).status_code == 401

@@ -101,6 +101,48 @@ async def test_a_strict_installation_takes_them_from_one_place(client: Client) -
     assert "accessToken" in await client.sign_in()
 
 
+async def test_parameters_in_two_places_are_none(client: Client) -> None:
+    url = f"{client.sim.url('sigma')}/sigma/rest/reports/report-status"
+    query = {"action": "REPORT_INSTANCE_STATUS_CHECK", "referenceNumber": await client.run("PUBLISHED")}
+    token = {"accessToken": client.token}
+    for body in ({"json": token}, {"data": token}, {"headers": token}):
+        answer = (await client.http.post(url, params=query, **body)).json()  # type: ignore[arg-type]
+        assert answer["headerMap"]["replyType"] == "FAILURE"
+
+
+async def test_a_parameter_that_no_page_names_is_refused(client: Client) -> None:
+    secrets = client.account["secrets"]
+    key = {"action": "GENERATE_TOKEN", "authType": "APIKEY", "clientId": secrets["client_id"]}
+    for more in (
+        {"clitentToken": secrets["client_token"]},
+        {"clientToken": secrets["client_token"], "x": "1"},
+    ):
+        assert (await client.call("generate-token", **key, **more))["statusCode"] == "400"
+    run = {"action": "RUN_REPORT", "accessToken": client.token}
+    assert (await client.call("generate", **run, reportId="X", format="csv"))["statusCode"] == "400"
+    assert (await client.call("generate", **run, reportID="X"))["statusCode"] == "400"
+    swapped = {"action": "REPORT_INSTANCE_STATUS_CHECK", "accessToken": client.token, "referenceNumber": "R"}
+    assert (await client.call("generate", **swapped))["statusCode"] == "400"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        '{"filters": []}',
+        '{"bindParams": "12"}',
+        '{"filterDef": {"columnId": "a"}}',
+        '{"filterDef": [{"columnId": "a", "filterId": "STR_IN"}]}',
+        '{"filterDef": [{"columnId": "a", "filterId": "EQUALS", "filterDataType": "STRING",'
+        ' "filterValues": [], "filterDescriptions": []}]}',
+    ],
+)
+async def test_a_filter_of_another_shape_is_refused(client: Client, given: str) -> None:
+    head = await client.call(
+        "generate", action="RUN_REPORT", reportId="X", accessToken=client.token, reportFilter=given
+    )
+    assert head["statusCode"] == "400"
+
+
 async def test_an_unknown_or_expired_token_is_401_in_the_body(client: Client, clock: Clock) -> None:
     reference = await client.run("PUBLISHED")
     clock.advance(client.sim.sigma.token_life_s)

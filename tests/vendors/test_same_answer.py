@@ -1,4 +1,4 @@
-"""A documented answer in every writing that the pages allow, or show in samples, is one and the same answer."""
+"""A documented answer in every writing that the pages allow, or show in samples, is the same answer."""
 
 from __future__ import annotations
 
