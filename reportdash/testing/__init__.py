@@ -12,7 +12,7 @@ if "pytest" in sys.modules:
 
 from reportdash.testing.contract import VendorContract
 from reportdash.testing.desk import START, Desk, NoReport, content_of, desk
-from reportdash.testing.fake import HALF, LOST, RESET, Answer, FakeVendor, Fault, Received, Trouble
+from reportdash.testing.fake import HALF, LOST, RESET, STUCK, Answer, FakeVendor, Fault, Received, Trouble
 from reportdash.testing.play import fails
 from reportdash.testing.stage import FakeJob, FakeStage, Jobs, Stage
 
@@ -21,6 +21,7 @@ __all__ = [
     "LOST",
     "RESET",
     "START",
+    "STUCK",
     "Answer",
     "Desk",
     "FakeJob",

@@ -49,7 +49,7 @@ class Answer:
 
 @dataclass(slots=True, frozen=True)
 class Trouble:
-    """Something that goes wrong on the way: RESET, LOST or HALF."""
+    """Something that goes wrong on the way: RESET, LOST, HALF or STUCK."""
 
     name: str
 
@@ -60,6 +60,8 @@ LOST = Trouble("lost")
 """The vendor does what was asked; its answer is lost, the connection reset."""
 HALF = Trouble("half")
 """The vendor does what was asked; the first half of its body comes back as if it were whole."""
+STUCK = Trouble("stuck")
+"""Every one of these calls is answered as the first of them was."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,7 @@ class FakeVendor:
         self._count = origins
         self._scripts: list[_Script] = []
         self._faults: list[_Script] = []
+        self._first: dict[_Script, Answer | Trouble] = {}
         self._runners: list[web.ServerRunner] = []
 
     @property
@@ -213,6 +216,8 @@ class FakeVendor:
         self.requests.append(request)
         fault = next((script for script in self._faults if script.takes(request)), None)
         answer = self._scripted(request) if fault is None else self._made(fault.next(), request)
+        if fault is not None and answer is STUCK:
+            answer = self._first.setdefault(fault, self._scripted(request))
         if isinstance(answer, Trouble):
             done = None if answer is RESET else self._scripted(request)
             if answer is not HALF or not isinstance(done, Answer):

@@ -18,7 +18,7 @@ from reportdash.errors import (
 from reportdash.model import HAS_FILE, SETTLED, Credential, JobState, Signed
 from reportdash.net.http import Reply, Request, Session
 from reportdash.testing.desk import Desk
-from reportdash.testing.fake import RESET, Answer
+from reportdash.testing.fake import RESET, STUCK, Answer
 from reportdash.testing.house import broken_rules
 from reportdash.testing.play import HOSTILE_JOBS, UNREADABLE, WRONG, Play, fails, played, skip
 from reportdash.testing.stage import Stage
@@ -103,9 +103,9 @@ class Looks(Play):
         at.client.bind(spy)
         stage.know(self.reference, self.ready)
         await at.vendor.status(at.job(self.reference))
+        assert at.exchanges, "calls about a job name it: Request(job=job.id)"
         file = await at.vendor.artifact(at.job(self.reference, JobState.READY))
         recorded = json.dumps([[e.url, e.request, e.response, e.error] for e in at.exchanges])
-        assert at.exchanges, "calls about a job name it: Request(job=job.id)"
         for value in (*self.secrets.values(), *spy.tokens):
             assert value not in recorded
         if isinstance(file, Signed):
@@ -184,6 +184,7 @@ class Looks(Play):
             skip("this vendor looks at each job by itself")
         stage.know(self.reference, self.running)
         stage.know(self.other, self.ready)
+        stage.know(self.numbered(0) or self.reference, self.running)
         jobs = [at.job(self.reference), at.job(self.other, id="bcd345")]
         seen = await at.vendor.statuses(jobs)
         assert set(seen) <= {self.reference, self.other}, "by reference, and only what was asked for"
@@ -217,12 +218,26 @@ class Looks(Play):
         assert sorted(filter(None, found)) == sorted(many)
 
     @played
-    async def test_an_unreadable_list_is_no_empty_one(self, at: Desk, stage: Stage, unconfirmed: str) -> None:
+    async def test_a_list_that_does_not_move_on_ends(self, at: Desk, stage: Stage) -> None:
+        self._needs(at, Action.LIST)
+        many = [reference for number in range(250) if (reference := self.numbered(number)) is not None]
+        if not many:
+            skip("this vendor's list has no pages")
+        for reference in many:
+            stage.know(reference, self.running)
+        before = len(stage.requests())
+        stage.spoil("list", STUCK, times=None)
+        _ = [seen async for seen in at.vendor.list()]
+        pages = {request.path: 0 for request in stage.requests()[before:]}
+        for request in stage.requests()[before:]:
+            pages[request.path] += 1
+        assert max(pages.values()) <= 3, "the same page again and again: stop where the cursor stands still"
+
+    @played
+    async def test_an_unreadable_list_is_no_empty_one(self, at: Desk, stage: Stage, unlisted: str) -> None:
         self._needs(at, Action.LIST)
         stage.know(self.reference, self.ready)
-        if unconfirmed == "list":
-            skip("a list may come as one")
-        stage.spoil("list", UNREADABLE[unconfirmed], times=None)
+        stage.spoil("list", UNREADABLE[unlisted], times=None)
 
         async def read() -> None:
             async for _ in at.vendor.list():

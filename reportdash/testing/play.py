@@ -28,6 +28,7 @@ UNREADABLE: dict[str, Fault] = {
     "502": Answer(502, "Bad Gateway"),
     "half": HALF,
     "list": Answer(200, [{"status": "complete", "data": "complete"}]),
+    "object": Answer(200, {"ok": True}),
     "empty": Answer(200, b"", {"Content-Type": "application/json"}),
     "number": Answer(200, 7),
     "NaN": Answer(200, b'{"status": NaN}', {"Content-Type": "application/json"}),
@@ -36,6 +37,8 @@ UNREADABLE: dict[str, Fault] = {
 """Answers that say nothing of a job, whatever their status."""
 UNCONFIRMED = ("html", "500", "502", "half", "list")
 """Those that confirm no delete, either."""
+UNLISTED = ("html", "500", "502", "half", "object")
+"""Those that are no empty list."""
 HOSTILE = ("", " ", "../../x", "a b", "calls/../../oauth", "x\x1b[0m", "a/b/c", "%2e%2e/1", "calls/..")
 """References that would leave their place in a path."""
 HOSTILE_JOBS = ("../../User/Login", "x?y=1&z=2", "calls/..%2f..%2foauth", "86446/1/../../2")
@@ -152,7 +155,8 @@ class Play:
         given: dict[str, Sequence[Any]] = {
             "word": list(self.words),
             "unreadable": list(UNREADABLE),
-            "unconfirmed": list(UNCONFIRMED),
+            "unconfirmed": UNCONFIRMED,
+            "unlisted": UNLISTED,
             "hostile": HOSTILE,
             "busy": (429, 503),
             "refused": (400, 404, 422),

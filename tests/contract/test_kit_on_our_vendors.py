@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,13 +11,30 @@ from typing import Any, ClassVar
 
 from reportdash.model import JobState, Spec
 from reportdash.simulator import Half, Lost, Reply, Reset, Simulator
-from reportdash.testing import HALF, LOST, RESET, START, Answer, Fault, Received, Stage, VendorContract
+from reportdash.testing import HALF, LOST, RESET, START, STUCK, Answer, Fault, Received, Stage, VendorContract
 from reportdash.vendors.seveng import SevenG
 from reportdash.vendors.sigma import Sigma
 from reportdash.vendors.talkdesk import Talkdesk
 from reportdash.vendors.webadmit import WebAdmit
 
-TROUBLES: dict[Fault, Any] = {RESET: Reset(), LOST: Lost(), HALF: Half()}
+TROUBLES: dict[Fault, Callable[[], Any]] = {
+    RESET: Reset,
+    LOST: Lost,
+    HALF: Half,
+    STUCK: lambda: Stuck(),
+}
+
+
+class Stuck:
+    """A fault: every request is answered as the first was."""
+
+    def __init__(self) -> None:
+        self.first: Reply | None = None
+
+    async def __call__(self, request: Any, serve: Callable[[], Awaitable[Reply | None]]) -> Reply | None:
+        if self.first is None:
+            self.first = await serve()
+        return self.first
 
 
 class Simulated(Stage):
@@ -45,7 +62,7 @@ class Simulated(Stage):
         if isinstance(fault, Answer):
             made: Any = Reply(fault.status, fault.raw, {"Content-Type": fault.kind, **fault.headers})
         else:
-            made = TROUBLES[fault]
+            made = TROUBLES[fault]()
         self.sim.inject(self.vendor, made, method=method, path=path, times=times)
 
     def expire(self) -> None:
