@@ -18,12 +18,20 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never go back, for measuring durations within one process."""
+        """Seconds awake, which never go back: for how long this process has tried or waited."""
+        ...
+
+    def boottime(self) -> float:
+        """As `monotonic`, the machine's sleep included: for what goes on without us, as a token's life."""
         ...
 
     async def sleep(self, seconds: float) -> None:
         """Pause the task; negative means zero."""
         ...
+
+
+# Linux's CLOCK_MONOTONIC stops while the machine is suspended; elsewhere it goes on.
+_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class SystemClock:
@@ -34,6 +42,9 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    def boottime(self) -> float:
+        return time.clock_gettime(_BOOTTIME)
 
     async def sleep(self, seconds: float) -> None:
         import asyncio  # here, because commands that only read the ledger need no event loop
@@ -47,6 +58,7 @@ class ManualClock:
     def __init__(self, start: float = 1_767_225_600.0) -> None:
         self._now = start
         self._elapsed = 0.0
+        self._asleep = 0.0
         self._sleepers: list[tuple[float, int, asyncio.Event]] = []
         self._count = 0
 
@@ -55,6 +67,9 @@ class ManualClock:
 
     def monotonic(self) -> float:
         return self._elapsed
+
+    def boottime(self) -> float:
+        return self.monotonic() + self._asleep
 
     async def sleep(self, seconds: float) -> None:
         import asyncio
@@ -78,6 +93,11 @@ class ManualClock:
     def jump(self, seconds: float) -> None:
         """Move the wall clock alone, as an NTP step or a wrong battery clock does."""
         self._now += seconds
+
+    def suspend(self, seconds: float) -> None:
+        """The machine sleeps: sleepers still have their rest to go when it wakes."""
+        self._now += seconds
+        self._asleep += seconds
 
     async def advance(self, seconds: float) -> None:
         """Let time pass: wakes each sleeper at its own moment and lets the woken tasks run."""

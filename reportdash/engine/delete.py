@@ -186,7 +186,7 @@ class Deletes:
             at: float | None = None
             if await self._intents.held_elsewhere(job):
                 at = now + PATIENCE / 2
-            elif intent.not_before is not None and intent.not_before > now:
+            elif not schedule.passed(intent.not_before, intent.at, now):
                 at = intent.not_before
             elif self._intents.begin(job.id):
                 with self._intents.ending(job.id):

@@ -20,7 +20,7 @@ from reportdash.engine.reconcile import Reconcile
 from reportdash.engine.seat import Seat
 from reportdash.engine.submit import Submits
 from reportdash.errors import CallFailed, LeaseLost, Problem
-from reportdash.model import Fence, Health, Job, replace
+from reportdash.model import Account, Fence, Health, Job, replace
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,8 @@ class Worker:
         self._lost = False
         self._next_intents: float | None = None
         self._next_adopt = float("-inf")
-        self._drift: float | None = None
+        self._clocks: tuple[float, float] | None = None  # wall − boot time, boot time − time awake
+        self._closed_till: float | None = None  # the account's `until` as the last turn saw it
 
     @property
     def refusal(self) -> str | None:
@@ -170,9 +171,9 @@ class Worker:
         if row.paused:
             return False
         self._admission.notice(row)
-        await self._mind_the_clock()
+        row = await self._mind_the_clock(row)
         now = core.clock.now()
-        open_at = usable_at(row, now)
+        open_at = self._open_at(row, now)
         if open_at > now:
             await core.wait(self.wake, min(open_at - now, LONGEST_WAIT))
             return True
@@ -206,7 +207,7 @@ class Worker:
         """First looks spread over the interval; what a jumped clock put far away is due as well."""
         core, seat = self._core, self.seat
         policy, now = seat.policy, core.clock.now()
-        until = usable_at(await core.ledger.account(seat.name), now)
+        until = self._open_at(await core.ledger.account(seat.name), now)
         pause = 0.0 if jumped else schedule.BACKOFF_CAP
 
         def due(job: Job) -> bool:
@@ -224,16 +225,48 @@ class Worker:
 
         await asyncio.gather(*(core.ledger.change(job.id, move, fence=self.fence) for job in jobs))
 
-    async def _mind_the_clock(self) -> None:
-        """Look whether the wall clock was set, or the machine slept.
+    def _open_at(self, row: Account, now: float) -> float:
+        """When the account may be asked; a pause longer than any was meant on a clock that has jumped."""
+        at = usable_at(row, now)
+        longest = max(schedule.LONGEST_THROTTLE + 1.0, schedule.BACKOFF_CAP, self.seat.policy.poll_min)
+        return at if at - now <= longest else now
 
-        After a step back, what was due soon would be due in an hour; after a step ahead all is due at once.
+    async def _mind_the_clock(self, row: Account) -> Account:
+        """Look whether the wall clock was set, or the machine slept. The account's row after it.
+
+        After a step back, what was due soon would be due in an hour; after a step ahead, or a sleep, all is
+        due at once.
         """
-        drift = self._core.clock.now() - self._core.clock.monotonic()
-        before, self._drift = self._drift, drift
-        if before is not None and abs(drift - before) > schedule.JUMP:
-            log.info("%s: the clock moved by %.0f s", self.seat.name, drift - before)
+        clock = self._core.clock
+        boot = clock.boottime()
+        clocks = (clock.now() - boot, boot - clock.monotonic())
+        before, self._clocks = self._clocks or clocks, clocks
+        moved, slept = clocks[0] - before[0], clocks[1] - before[1]
+        if abs(moved) > schedule.JUMP:
+            log.info("%s: the clock was moved by %.0f s", self.seat.name, moved)
+            row = await self._move(row, moved)
             await self._spread(jumped=True)
+        elif slept > schedule.JUMP:
+            log.info("%s: the machine slept for %.0f s", self.seat.name, slept)
+            await self._spread()
+        self._closed_till = row.until
+        return row
+
+    async def _move(self, row: Account, moved: float) -> Account:
+        """Put on the new wall clock what was meant on the old one, but for the jobs' own times."""
+        now = self._core.clock.now()
+        self.intents_changed, self._next_intents = True, None
+        self._next_adopt = min(self._next_adopt, now + ADOPT_EVERY)
+        self._list_again = min(self._list_again, now + UNLISTED)
+        meant = self._closed_till  # any other time was written since the jump
+
+        def fold(row: Account) -> Account | None:
+            if row.until is None or row.until != meant:
+                return None
+            since = row.since + moved if row.since is not None else None
+            return replace(row, until=row.until + moved, since=since)
+
+        return await self._core.ledger.change_account(self.seat.name, fold, fence=self.fence)
 
     # work
 

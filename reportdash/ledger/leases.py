@@ -10,6 +10,9 @@ from reportdash.ledger.owner import lives_here
 from reportdash.ledger.verbs import Verbs
 from reportdash.model import Account, Fence, replace
 
+LONGEST = 120.0
+"""No lease is given for longer: one that ends later was given on a clock that has gone back since."""
+
 
 class Leases:
     """Leases and heartbeats of one owner."""
@@ -38,7 +41,7 @@ class Leases:
         return self._held(self.reads.account(account), self.clock.now())
 
     def _held(self, row: Account, now: float) -> bool:
-        if row.owner is None or row.owner == self.owner or (row.lease_until or 0.0) <= now:
+        if row.owner is None or row.owner == self.owner or not 0 < (row.lease_until or 0.0) - now <= LONGEST:
             return False
         # A process that was killed gave nothing back: whoever sees that need not wait for the lease's end.
         return lives_here(row.owner) is not False

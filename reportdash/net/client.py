@@ -71,7 +71,7 @@ class Client:
         self.last_error: str | None = None
         self.last_date: str | None = None
         self._known = tracing.Known()
-        self._wire = Wire(base_url, extra_origins, ca_file, allow_insecure, user_agent, self.hide)
+        self._wire = Wire(base_url, extra_origins, ca_file, allow_insecure, user_agent, self.hide, clock)
         self._credential = credential
         self._trace = trace
         self._clock = clock
@@ -274,7 +274,7 @@ class _Minute:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._counts = [0] * 60
-        self._second = int(clock.monotonic())
+        self._second = int(clock.boottime())
 
     def add(self) -> None:
         self._move()
@@ -285,7 +285,7 @@ class _Minute:
         return sum(self._counts)
 
     def _move(self) -> None:
-        second = int(self._clock.monotonic())
+        second = int(self._clock.boottime())
         for passed in range(max(self._second, second - 60) + 1, second + 1):
             self._counts[passed % 60] = 0
         self._second = max(second, self._second)

@@ -46,7 +46,7 @@ class Sessions:
             if self._refusal is not None:
                 raise fresh(self._refusal)
             session = self._session
-            if session is not None and (self._renew_at is None or self._clock.monotonic() < self._renew_at):
+            if session is not None and (self._renew_at is None or self._clock.boottime() < self._renew_at):
                 return session
             generation = self._generation
             if self._task is None:
@@ -123,13 +123,13 @@ class Sessions:
         return session
 
     def _renewal(self, session: Session) -> float | None:
-        """When to renew, on the clock that does not jump; None: when the vendor refuses it."""
+        """When to renew, on the clock that neither jumps nor sleeps; None: when the vendor refuses it."""
         life = session.lifetime
         if life is None and session.expires_at is not None:
             life = session.expires_at - self._clock.now()
         if life is None or life <= 0:
             return None  # "expired" at birth: the vendor's clock and ours disagree
-        return self._clock.monotonic() + life - min(MARGIN, life / 2)
+        return self._clock.boottime() + life - min(MARGIN, life / 2)
 
 
 def _still_good(error: CallFailed) -> bool:

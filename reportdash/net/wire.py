@@ -21,6 +21,7 @@ import httpx
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from httpx_aiohttp import AiohttpTransport
 
+from reportdash.clock import Clock, SystemClock
 from reportdash.errors import BadPayload, CallFailed, Unreachable
 from reportdash.net import tls
 from reportdash.net.failures import Dropped, explain
@@ -33,6 +34,8 @@ CONNECT = 10.0
 """Seconds for name lookup, connection and TLS; always less than the call's whole deadline."""
 IDLE = 30.0
 """Seconds without a byte after which an answer that has begun is given up."""
+KEEP = 15.0
+"""Seconds an idle connection is kept for the next call."""
 _MAX_HEADER = 32 * 1024  # a Location with a signed address is longer than aiohttp's 8 KiB now and then
 _DOTS = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 _UNFIT = re.compile(r"[\x00-\x20\x7f-\uffff#\\]|[\U00010000-\U0010ffff]")
@@ -49,6 +52,7 @@ class Wire:
         allow_insecure: bool,
         agent: str,
         hide: Callable[[str], str] = str,
+        clock: Clock | None = None,
     ) -> None:
         self._base = base_url.rstrip("/")
         self._home = origin(self._base)
@@ -57,7 +61,10 @@ class Wire:
         self._allow_insecure = allow_insecure
         self._defaults = {"user-agent": agent, "accept": "application/json, */*;q=0.1"}
         self._hide = hide
+        self._clock: Clock = clock if clock is not None else SystemClock()
+        self._asleep = self._sleep_so_far()
         self._session: aiohttp.ClientSession | None = None
+        self._retired: aiohttp.ClientSession | None = None
         self._routes: dict[str, AiohttpTransport] = {}
         self._to_proxy: dict[str, Mapping[str, str]] = {}
         self._opening = asyncio.Lock()
@@ -91,6 +98,8 @@ class Wire:
         now = asyncio.get_running_loop().time
         end = now() + request.timeout
         try:
+            if self._sleep_so_far() - self._asleep > KEEP:
+                await self._start_over()
             transport = self._routes.get(where) or await self._open(where)
             outgoing = self._outgoing(request, url, connect, self._to_proxy.get(where))
             end = now() + request.timeout
@@ -120,10 +129,30 @@ class Wire:
         """Close all connections; later calls fail."""
         self._closed = True
         async with self._opening:
-            session, self._session = self._session, None
+            sessions = (self._session, self._retired)
+            self._session = self._retired = None
             self._routes = {}
-        if session is not None:
-            await session.close()
+        for session in sessions:
+            if session is not None:
+                await session.close()
+
+    def _sleep_so_far(self) -> float:
+        """Seconds the machine has slept since it was started."""
+        return self._clock.boottime() - self._clock.monotonic()
+
+    async def _start_over(self) -> None:
+        """After a sleep use no connection of before: the other side has long forgotten it without our hearing
+        of it, and what acts would be lost on it, unsure whether it arrived. Calls under way go on.
+        """
+        async with self._opening:
+            asleep = self._sleep_so_far()
+            if asleep - self._asleep <= KEEP:
+                return  # another call was first
+            self._asleep = asleep
+            ended, self._retired, self._session = self._retired, self._session, None
+            self._routes = {}
+        if ended is not None:
+            await ended.close()
 
     def _outgoing(
         self, request: Request, url: str, connect: float, to_proxy: Mapping[str, str] | None
@@ -160,6 +189,7 @@ class Wire:
                         limit=0,  # callers are bounded above; waiting here would look like a slow vendor
                         ssl=context if context is not None else True,
                         resolver=Resolver(),
+                        keepalive_timeout=KEEP,
                         ttl_dns_cache=60,
                     ),
                     cookie_jar=aiohttp.DummyCookieJar(),

@@ -195,7 +195,7 @@ def next_holder(store: Store, pollers: list[subprocess.Popen[str]]) -> subproces
 async def test_a_killed_pollers_account_is_free_for_this_process_at_once(
     store: Store, path: Path, job: Job, spawned: list[subprocess.Popen[str]]
 ) -> None:
-    poller = spawn(POLLER.replace("0.6", "3600"), str(path), job.id)
+    poller = spawn(POLLER.replace("0.6", "100"), str(path), job.id)
     spawned.append(poller)
     await asyncio.to_thread(line, poller)
     ledger = await Ledger.open(path, clock=SystemClock())
