@@ -333,8 +333,6 @@ def repeat_is_safe(seat: Seat, intent: Intent, now: float) -> bool:
     vendor, age = seat.vendor, now - intent.at
     if age < -schedule.JUMP:
         return False  # the clock has gone back: how long ago it was sent, nobody knows
-    if age < -schedule.JUMP:
-        return False  # the clock has gone back: how long ago it was sent, nobody knows
     if vendor.resubmit_is_safe:
         return age <= RUNNING_WINDOW
     return vendor.replays_safely and (vendor.replay_window is None or age < vendor.replay_window)

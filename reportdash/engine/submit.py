@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 
+from reportdash.engine import schedule
 from reportdash.engine.core import Core
 from reportdash.engine.intents import PATIENCE, REPEATS, Intents, pause_before
 from reportdash.engine.outcome import Outcome
@@ -148,7 +149,7 @@ class Submits:
             else:
                 place += 1
             now = core.clock.now()
-            if intent.not_before is not None and intent.not_before > now:
+            if not schedule.passed(intent.not_before, intent.at, now):
                 next_at = _sooner(next_at, intent.not_before)
                 blocked = blocked or intent.stage is Stage.WAITING
                 continue

@@ -203,8 +203,11 @@ class Worker:
         self._lost = True
         self.wake.set()
 
-    async def _spread(self, *, jumped: bool = False) -> None:
-        """First looks spread over the interval; what a jumped clock put far away is due as well."""
+    async def _spread(self, *, jumped: bool = False, slept: bool = False) -> None:
+        """First looks spread over the interval; what a jumped clock put far away is due as well.
+
+        After a mere sleep (`slept`) every time is still meant as it stands.
+        """
         core, seat = self._core, self.seat
         policy, now = seat.policy, core.clock.now()
         until = self._open_at(await core.ledger.account(seat.name), now)
@@ -212,7 +215,10 @@ class Worker:
 
         def due(job: Job) -> bool:
             at = job.next_poll_at
-            return at is not None and (at <= now or schedule.too_far(job, policy, now, until, pause=pause))
+            if at is None or slept:
+                return at is not None and at <= now
+            known = None if jumped else core.habits.of(job)
+            return at <= now or schedule.too_far(job, policy, now, until, pause=pause, usual=known)
 
         ahead = await core.ledger.due(seat.name, float("inf"), limit=MOST_SPREAD)
         jobs = [job for job in ahead if due(job)]
@@ -248,7 +254,7 @@ class Worker:
             await self._spread(jumped=True)
         elif slept > schedule.JUMP:
             log.info("%s: the machine slept for %.0f s", self.seat.name, slept)
-            await self._spread()
+            await self._spread(slept=True)
         self._closed_till = row.until
         return row
 
