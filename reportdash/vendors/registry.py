@@ -6,7 +6,9 @@ Only the vendor asked for is imported. Whatever a plug-in does wrong ends as `Pl
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -115,7 +117,8 @@ def _plugin(name: str, entries: list[EntryPoint]) -> type[Vendor]:
             remedy="uninstall all but one",
         )
     try:
-        found = entries[0].load()
+        with redirect_stdout(sys.stderr):  # stdout is for our data alone
+            found = entries[0].load()
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a plug-in may end in any way, SystemExit included

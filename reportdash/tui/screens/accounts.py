@@ -194,6 +194,10 @@ class Roster(Form[None]):
         facts.append(("Polled", self.polled(name)))
         if row is not None and row.accepted_at is not None:
             facts.append(("Last new key", f"accepted {clock_text(row.accepted_at, now)}"))
+        if row is not None and row.listed_at is not None:
+            at, count = clock_text(row.listed_at, now), row.only_there_count
+            there = f"{plural(count, 'job')} more than here, t adopts" if count else "nothing that is not here"
+            facts.append(("Its list", f"{there} ({at})"))
         if seat.settings.read_only or self.engine.read_only:
             facts.append(("Read-only", "submit, delete, adopt, pause and forget are off"))
         if seat.settings.careful:
@@ -236,7 +240,7 @@ class Roster(Form[None]):
         """Whether the chosen account has no vendor to do anything with; then it is said."""
         if self.chosen not in self.left_out:
             return False
-        self.tell(f"{self.chosen} is left out until its plug-in works.")
+        self.tell(f"The account {self.chosen} is left out until its plug-in works.")
         return True
 
     def log_in(self) -> None:
