@@ -91,6 +91,7 @@ def show(args: argparse.Namespace) -> int:
         line_json(
             {
                 **job.as_json(health),
+                "drift": job.drift,
                 "children": [child.id for child in children],
                 "history": [_event(event) for event in history],
                 "last_error": _error(error) if error else None,
@@ -112,6 +113,8 @@ def _show_text(
             value = "  ".join(f"{k} {v}" for k, v in value.items() if v is not None)
         if value is not None:
             data(f"{key:14} {value}")
+    if job.drift:
+        data(f"{'drift':14} {job.drift}")
     if error:
         status = f" (HTTP {error.status})" if error.status else ""
         data(f"{'last error':14} {rfc3339(error.at)} {error.kind}{status}: {error.text}")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from reportdash import lifecycle
-from reportdash.engine import schedule
+from reportdash.engine.compare import Compare
 from reportdash.engine.core import Core
-from reportdash.engine.health import HealthDesk
 from reportdash.engine.intents import PATIENCE, Intents, pause_before
 from reportdash.engine.seat import Seat
 from reportdash.errors import (
@@ -22,19 +21,18 @@ from reportdash.errors import (
     UsageProblem,
     VendorRefused,
 )
-from reportdash.model import IntentKind, Job, JobState, Seen, Stage, new_id, replace
+from reportdash.model import IntentKind, Job, JobState, Stage, new_id, replace
 from reportdash.plain import clean
-from reportdash.vendors.contract import Action, No
 
 
 class Reconcile:
     """Rows for jobs that were started elsewhere, and tombstones for those nobody wants to see."""
 
     def __init__(
-        self, core: Core, health: HealthDesk, intents: Intents, unsaved: Callable[[Job], Awaitable[bool]]
+        self, core: Core, compare: Compare, intents: Intents, unsaved: Callable[[Job], Awaitable[bool]]
     ) -> None:
         self._core = core
-        self._health = health
+        self._compare = compare
         self._intents = intents
         self._unsaved = unsaved
 
@@ -93,36 +91,16 @@ class Reconcile:
             raise UsageProblem(f"{job_id} has changed meanwhile; look at it again")
         return row
 
-    async def adopt(self, seat: Seat) -> list[Job]:
-        """Rows for what the vendor lists and nobody knows; tombstones stay forgotten.
-
-        Raises SafetyProblem where the vendor lists nothing, and what its calls raise.
-        """
-        can = seat.vendor.can(Action.LIST)
-        if isinstance(can, No):
-            raise SafetyProblem(can.reason)
-        core, adopted = self._core, list[Job]()
-        asked = core.clock.now()
-        try:
-            async for seen in seat.vendor.list():
-                if seen.reference is None or await core.ledger.known_reference(seat.name, seen.reference):
-                    continue
-                row, new = await core.ledger.add(self._adopted(seat, seen), who="vendor", what="adopted")
-                if new:
-                    adopted.append(row)
-        except CallFailed as error:
-            await self._health.failed(seat, error, asked=asked)
-            raise
-        await self._health.answered(seat.name, asked=asked)
-        return adopted
-
     async def adopt_patiently(self, seat: Seat) -> list[Job]:
-        """`adopt` for a command: a list call is safe to repeat, for a minute. Raises Problem at the end."""
+        """Rows for what the vendor lists and nobody knows. A list call is safe to repeat, for a minute.
+
+        Raises SafetyProblem where the vendor lists nothing, and Problem at the end.
+        """
         clock = self._core.clock
         started, tries = clock.monotonic(), 0
         while True:
             try:
-                return await self.adopt(seat)
+                return (await self._compare.run(seat, adopt=True)).adopted
             except (NoCredential, AuthFailed) as error:
                 raise CredentialProblem(f"{seat.name}: {clean(error.text)}") from error
             except CallFailed as error:
@@ -137,24 +115,6 @@ class Reconcile:
                         exit_code=Exit.FAILED if refused else Exit.UNREACHABLE,
                     ) from error
                 await clock.sleep(pause)
-
-    def _adopted(self, seat: Seat, seen: Seen) -> Job:
-        now, policy = self._core.clock.now(), seat.policy
-        assert seen.reference is not None
-        bare = Job(
-            id=new_id(),
-            account=seat.name,
-            vendor=seat.vendor.name,
-            name=seen.reference,
-            reference=seen.reference,
-            state=JobState.QUEUED,
-            submitted_at=seen.submitted_at or now,
-            updated_at=now,
-            tracked=seen.submitted_at is None,
-            adopted=True,
-        )
-        job = lifecycle.fold(bare, seen, now, policy.ttl)
-        return replace(job, next_poll_at=schedule.after_look(job, policy, now, self._core.chance))
 
     async def forget(self, job: Job, *, unsaved: bool = False) -> Job:
         """Take the job, and its children, from the table; a tombstone stays. The vendor hears nothing.

@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from reportdash.clock import Clock
 from reportdash.credentials import Chain
 from reportdash.engine import schedule
+from reportdash.engine.compare import Compare
 from reportdash.engine.core import Core, Tracing
 from reportdash.engine.delete import Deletes
 from reportdash.engine.download import Downloads, Progress
@@ -77,7 +78,8 @@ class Engine:
         self._looker = Looker(self.core, self._health)
         self._submits = Submits(self.core, Sender(self.core, self._health, self._intents), self._intents)
         self._deletes = Deletes(self.core, self._health, self._intents, self.downloads.is_intact)
-        self._reconcile = Reconcile(self.core, self._health, self._intents, self._deletes.unsaved)
+        self._compare = Compare(self.core, self._health, self._looker)
+        self._reconcile = Reconcile(self.core, self._compare, self._intents, self._deletes.unsaved)
         wanted = download_ready if callable(download_ready) else (lambda _: True) if download_ready else None
         self._poller = Poller(
             self.core,
@@ -152,7 +154,7 @@ class Engine:
             looker=self._looker,
             submits=self._submits,
             deletes=self._deletes,
-            reconcile=self._reconcile,
+            compare=self._compare,
             read_only=self._blocked(seat) is not None,
         )
 

@@ -12,15 +12,16 @@ from collections.abc import Callable
 from reportdash import lifecycle
 from reportdash.engine import schedule
 from reportdash.engine.admission import Admission
+from reportdash.engine.compare import Compare
 from reportdash.engine.core import Core
 from reportdash.engine.delete import Deletes
 from reportdash.engine.health import HealthDesk, probing, usable_at
 from reportdash.engine.look import Looker
-from reportdash.engine.reconcile import Reconcile
 from reportdash.engine.seat import Seat
 from reportdash.engine.submit import Submits
 from reportdash.errors import CallFailed, LeaseLost, Problem
 from reportdash.model import Account, Fence, Health, Job, replace
+from reportdash.vendors.contract import Action
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,10 @@ MOST_LISTED = 1_000
 UNLISTED = 600.0
 """After a list that told nothing: how long jobs are looked at one by one."""
 ADOPT_EVERY = 600.0
+COMPARE_EVERY = 3600.0
+COMPARE_FIRST = 300.0
+"""Between two whole readings of the vendor's list, where it is to adopt and where it only shows what has
+drifted; the latter does not add to what a start asks for."""
 STUMBLE = 5.0
 """Pause after something unexpected, so that it cannot become a busy loop."""
 
@@ -56,7 +61,7 @@ class Worker:
         looker: Looker,
         submits: Submits,
         deletes: Deletes,
-        reconcile: Reconcile,
+        compare: Compare,
         read_only: bool = False,
     ) -> None:
         self._core = core
@@ -64,7 +69,7 @@ class Worker:
         self._looker = looker
         self._submits = submits
         self._deletes = deletes
-        self._reconcile = reconcile
+        self._compare = compare
         self._read_only = read_only
         self.wake = asyncio.Event()
         self.intents_changed = True
@@ -77,7 +82,8 @@ class Worker:
         self._list_again = float("-inf")
         self._lost = False
         self._next_intents: float | None = None
-        self._next_adopt = float("-inf")
+        self._next_compare = float("-inf")
+        self._comparing = False
         self._clocks: tuple[float, float] | None = None  # wall − boot time, boot time − time awake
         self._closed_till: float | None = None  # the account's `until` as the last turn saw it
 
@@ -139,7 +145,7 @@ class Worker:
     async def _lead(self, fence: Fence) -> None:
         """Poll until the lease is lost, the account is paused or its credential is refused."""
         self.fence, self._lost, self.intents_changed = fence, False, True
-        self._next_intents, self._next_adopt = None, float("-inf")
+        self._next_intents, self._next_compare = None, float("-inf")
         self._admission.notice(await self._core.ledger.account(self.seat.name), first=True)
         keeper = asyncio.ensure_future(self._keep(fence))
         try:
@@ -178,9 +184,8 @@ class Worker:
             await core.wait(self.wake, min(open_at - now, LONGEST_WAIT))
             return True
         self._start_intents(fence)
-        if seat.settings.adopt and not self._read_only and now >= self._next_adopt:
-            self._next_adopt = now + ADOPT_EVERY
-            core.spawn(self._adopt())
+        if now >= self._next_compare and not self._comparing:
+            self._start_comparison(row, fence, now)
         next_at = await self._start_looks(fence, 1 if probing(row) else seat.policy.max_inflight)
         times = [at for at in (next_at, self._next_intents) if at is not None]
         pause = max(min(times) - core.clock.now(), 0.0) if times else LONGEST_WAIT
@@ -262,7 +267,7 @@ class Worker:
         """Put on the new wall clock what was meant on the old one, but for the jobs' own times."""
         now = self._core.clock.now()
         self.intents_changed, self._next_intents = True, None
-        self._next_adopt = min(self._next_adopt, now + ADOPT_EVERY)
+        self._next_compare = min(self._next_compare, now + COMPARE_EVERY)
         self._list_again = min(self._list_again, now + UNLISTED)
         meant = self._closed_till  # any other time was written since the jump
 
@@ -406,11 +411,33 @@ class Worker:
         now = self._core.clock.now()
         await self._core.ledger.change(job.id, lambda row: lifecycle.fold_expiry(row, now), fence=fence)
 
-    async def _adopt(self) -> None:
+    def _start_comparison(self, row: Account, fence: Fence, now: float) -> None:
+        """The vendor's whole list against the ledger, now and then: it adopts, or shows what has drifted."""
+        adopt = self.seat.settings.adopt and not self._read_only
+        pause = ADOPT_EVERY if adopt else COMPARE_EVERY
+        if not self.seat.vendor.can(Action.LIST):
+            self._next_compare = float("inf")
+        elif not adopt and self._next_compare == float("-inf"):
+            self._next_compare = now + COMPARE_FIRST
+        elif row.listed_at is not None and now - pause < row.listed_at <= now:
+            self._next_compare = (
+                row.listed_at + pause
+            )  # a restart, or another process, is no reason to ask anew
+        else:
+            self._next_compare, self._comparing = now + pause, True
+            self._core.spawn(self._run_comparison(fence, adopt))
+
+    async def _run_comparison(self, fence: Fence, adopt: bool) -> None:
         try:
-            await self._reconcile.adopt(self.seat)
+            await self._compare.run(self.seat, adopt=adopt, fence=fence)
+        except LeaseLost:
+            pass  # who polls now compares
+        except KeyError:
+            pass  # pruned meanwhile
         except (CallFailed, Problem) as error:
-            log.info("%s: nothing adopted: %s", self.seat.name, error)
+            log.info("%s: its list could not be read whole: %s", self.seat.name, error)
+        finally:
+            self._comparing = False
 
     async def _drop(self, tasks: list[asyncio.Task[None]]) -> None:
         for task in tasks:

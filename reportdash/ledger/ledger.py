@@ -12,7 +12,7 @@ from reportdash.clock import Clock
 from reportdash.errors import Problem
 from reportdash.ledger.owner import this_process
 from reportdash.ledger.problems import DamagedLedger
-from reportdash.ledger.reads import Changes
+from reportdash.ledger.reads import Changes, Known
 from reportdash.ledger.store import Store
 from reportdash.ledger.thread import LedgerThread
 from reportdash.model import Account, Event, Exchange, Fence, Job, LastError
@@ -136,6 +136,10 @@ class Ledger:
 
     async def next_due(self, account: str) -> float | None:
         return await self._thread.read(lambda: self.store.next_due(account))
+
+    async def known(self, account: str) -> dict[str, Known | None]:
+        """Reference → what is known of it here, of every row but children; None for a forgotten one."""
+        return await self._thread.read(lambda: self.store.known(account))
 
     async def durations(self, account: str, each: int = 50) -> list[tuple[str, tuple[float, float]]]:
         """(report, span of seconds from the submit in which it ended) of our own jobs, newest first."""

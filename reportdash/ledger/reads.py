@@ -61,6 +61,18 @@ class Changes:
     accounts: list[Account]
 
 
+@dataclass(slots=True, frozen=True)
+class Known:
+    """As much of a row as holding a vendor's list against it takes. `busy`: an act is open."""
+
+    id: str
+    state: JobState
+    vendor_status: str | None
+    drift: str | None
+    submitted_at: float | None
+    busy: bool
+
+
 class Reads:
     """The ledger's reading side, over one connection. Each method is one moment of the ledger."""
 
@@ -242,6 +254,18 @@ class Reads:
         )
         found: float | None = self.db.execute(query, (account,)).fetchone()[0]
         return found
+
+    def known(self, account: str) -> dict[str, Known | None]:
+        """Reference → what is known of it here, of every row but children; None for a forgotten one."""
+        query = (
+            "SELECT reference, forgotten_at IS NULL, id, state, vendor_status, drift, submitted_at, "
+            "intent IS NOT NULL FROM jobs "
+            "WHERE account = ? AND reference IS NOT NULL AND parent IS NULL ORDER BY forgotten_at IS NULL"
+        )
+        return {
+            reference: Known(row[0], JobState(row[1]), row[2], row[3], row[4], row[5] == 1) if live else None
+            for reference, live, *row in self.db.execute(query, (account,))
+        }
 
     def durations(self, account: str, each: int = 50) -> list[tuple[str, tuple[float, float]]]:
         """(report, span in which it ended) of jobs submitted here; newest first, at most `each` a report.

@@ -14,6 +14,7 @@ from reportdash.board.states import HEALTH, Face, Role
 from reportdash.board.units import clock_text, digits, plural, size, span
 from reportdash.model import (
     HAS_FILE,
+    UNLISTED,
     ArtifactState,
     Event,
     Exchange,
@@ -96,7 +97,7 @@ def lines(name: str, subject: Subject, cells: int, keymap: Keymap) -> list[Piece
         return exchange_lines(subject, cells)
     if name == "file":
         return file_lines(subject, cells, keymap)
-    return overview_lines(subject, cells)
+    return overview_lines(subject, cells, keymap)
 
 
 def _beside(left: list[Pieces], right: list[tuple[str, str]], cells: int) -> list[Pieces]:
@@ -160,7 +161,7 @@ def error_lines(subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]:
     """The vendor's words, what they mean, what to do."""
     told = subject.explanation()
     if told is None:
-        return overview_lines(subject, cells)
+        return overview_lines(subject, cells, keymap)
     role = Role.WARN if told.check or subject.job.state is not JobState.FAILED else Role.BAD
     bar = (2, (Run("▌", role),))
     room = (_facts_at(cells) if cells >= 100 else cells) - 6
@@ -230,7 +231,29 @@ def _next_look(subject: Subject) -> str:
     return "none" if at is None else clock_text(max(at, now), now)
 
 
-def overview_lines(subject: Subject, cells: int) -> list[Pieces]:
+def _drift(subject: Subject, keymap: Keymap) -> list[tuple[str, Sequence[Run]]]:
+    """Where the vendor's last list and the ledger part: only here, different, only there."""
+    job, account, now = subject.job, subject.sight.account, subject.sight.now
+    if account is None or account.listed_at is None:
+        return []
+    at = clock_text(account.listed_at, now)
+    found: list[tuple[str, Sequence[Run]]] = []
+    if job.drift == UNLISTED:
+        said = muted(f"  {subject.title}'s list of {at} does not have it")
+        found.append(("Vendor's list", (Run("in the ledger only", Role.WARN), said)))
+    elif job.drift is not None:
+        said = text_run(f"  {job.drift} at {at}, {subject.face.word} here")
+        found.append(("Vendor's list", (Run("different", Role.WARN), said)))
+    if account.only_there_count:
+        count = plural(account.only_there_count, "job")
+        key = key_run(keymap.shown("track") or keymap.shown("palette"))
+        some = ", ".join(account.only_there[:3]) + (", …" if account.only_there_count > 3 else "")
+        said = muted(f" adopts, by its list of {at}: {some}")
+        found.append(("At vendor only", (text_run(f"{count}, "), key, said)))
+    return found
+
+
+def overview_lines(subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]:
     """What the job is and where it stands."""
     job, face = subject.job, subject.face
     account = subject.sight.account
@@ -254,6 +277,7 @@ def overview_lines(subject: Subject, cells: int) -> list[Pieces]:
         health = HEALTH[Health.BAD_PAYLOAD]
         said.append(Run(f"  {health.glyph} {health.word}", health.role))
     rows.append(("Account", said))
+    rows += _drift(subject, keymap)
     if job.spec is not None:
         asked = "  ".join(f"{name}={value}" for name, value in job.spec.params.items())
         span_ = " to ".join(text for text in (job.spec.time_from, job.spec.time_to) if text)

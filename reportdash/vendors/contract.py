@@ -55,13 +55,17 @@ File: TypeAlias = Signed | Body | LocalFile
 
 @dataclass(slots=True, frozen=True)
 class PollPolicy:
-    """How often to look, seconds; `ttl` life of a result from its submit; `slots` jobs at once per user."""
+    """How often to look, seconds; `ttl` life of a result from its submit; `slots` jobs at once per user.
+
+    `limit_window`: for how many seconds the number in X-RateLimit-Limit counts, where the vendor says so.
+    """
 
     poll_min: float
     poll_max: float
     ttl: float | None = None
     slots: int | None = None
     max_inflight: int = 4
+    limit_window: float | None = None
 
 
 def _check_url(value: str) -> str:
@@ -92,6 +96,7 @@ class AccountSettings(BaseModel):
     poll_min: Seconds | None = None
     poll_max: Seconds | None = None
     max_inflight: Annotated[int, Field(ge=1, le=256)] | None = None
+    requests_per_minute: Annotated[float, Field(gt=0, le=60_000)] | None = None
     auto_download: bool = False
     adopt: bool = False
     careful: bool = False
@@ -233,6 +238,10 @@ class Vendor(ABC):
     def list(self) -> AsyncIterator[Seen]:
         """What the vendor has, page by page; each Seen carries its reference."""
         raise NotImplementedError
+
+    def listed(self, reference: str) -> bool:
+        """Whether `list` would have a job with this reference, if the vendor still has the job."""
+        return True
 
 
 _WORD = re.compile(r"[\s-]+")

@@ -300,6 +300,9 @@ class Talkdesk(Vendor):
             return
         raise answers.failure(reply)
 
+    def listed(self, reference: str) -> bool:
+        return reference.partition("/")[0] in TYPES
+
     async def list(self) -> AsyncIterator[Seen]:
         """Every job of the types that this account knows, type by type: there is no list of all (E3)."""
         refused: CallFailed | None = None

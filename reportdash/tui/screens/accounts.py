@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reportdash.board.facts import Run
 from reportdash.board.states import HEALTH, Role
-from reportdash.board.units import clock_text
+from reportdash.board.units import clock_text, plural
 from reportdash.errors import Problem
 from reportdash.model import Account, Health, Job
 from reportdash.tui.screens.dialog import BLANK, Button, Dialog, Row, Words, words
@@ -196,7 +196,9 @@ class Roster(Form[None]):
             facts.append(("Last new key", f"accepted {clock_text(row.accepted_at, now)}"))
         if row is not None and row.listed_at is not None:
             at, count = clock_text(row.listed_at, now), row.only_there_count
-            there = f"{plural(count, 'job')} more than here, t adopts" if count else "nothing that is not here"
+            there = (
+                f"{plural(count, 'job')} more than here, t adopts" if count else "nothing that is not here"
+            )
             facts.append(("Its list", f"{there} ({at})"))
         if seat.settings.read_only or self.engine.read_only:
             facts.append(("Read-only", "submit, delete, adopt, pause and forget are off"))

@@ -1,0 +1,174 @@
+"""The vendor's whole list held against the ledger: what is only there, only here, or told differently.
+
+A list is no look that failed: what it leaves out keeps its state, and only its drift says so. What it tells
+differently of a live row is the vendor's newest word, and is taken for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from reportdash import lifecycle
+from reportdash.engine import schedule
+from reportdash.engine.core import Core
+from reportdash.engine.health import HealthDesk
+from reportdash.engine.look import Looker
+from reportdash.engine.seat import Seat
+from reportdash.errors import CallFailed, SafetyProblem
+from reportdash.model import (
+    FINAL,
+    UNLISTED,
+    Account,
+    Fence,
+    Job,
+    JobState,
+    Seen,
+    new_id,
+    replace,
+)
+from reportdash.plain import clean
+from reportdash.vendors.contract import Action, No
+
+if TYPE_CHECKING:
+    from reportdash.ledger.reads import Known
+
+MOST_TOLD = 10
+"""References of jobs at the vendor only that are named; the others are counted."""
+_CONSISTENT = FINAL | {JobState.LOST}
+"""States that say themselves that the vendor has the job no longer: nothing drifts when its list agrees."""
+
+
+@dataclass(slots=True)
+class Compared:
+    """What one comparison found. `adopted`: new rows; the others are references."""
+
+    adopted: list[Job] = field(default_factory=list)
+    only_there: list[str] = field(default_factory=list)
+    only_here: list[str] = field(default_factory=list)
+    different: list[str] = field(default_factory=list)
+
+
+class Compare:
+    """Reads a vendor's list to its end and writes where it and the ledger part."""
+
+    def __init__(self, core: Core, health: HealthDesk, looker: Looker) -> None:
+        self._core = core
+        self._health = health
+        self._looker = looker
+
+    async def run(self, seat: Seat, *, adopt: bool, fence: Fence | None = None) -> Compared:
+        """Compare; with `adopt`, what nobody knows here becomes a row. What was forgotten stays forgotten.
+
+        Raises SafetyProblem where the vendor lists nothing, LeaseLost, and what its calls raise; nothing is
+        written of a list that breaks off, but for what was adopted until then.
+        """
+        can = seat.vendor.can(Action.LIST)
+        if isinstance(can, No):
+            raise SafetyProblem(can.reason)
+        core, found = self._core, Compared()
+        listed: dict[str, Seen] = {}
+        asked = core.clock.now()
+        known = await core.ledger.known(seat.name)
+        try:
+            async for seen in seat.vendor.list():
+                if seen.reference is None:
+                    continue
+                listed[seen.reference] = seen
+                if seen.reference in known:
+                    continue
+                if not adopt:
+                    found.only_there.append(seen.reference)
+                    continue
+                row, new = await core.ledger.add(_adopted(core, seat, seen), who="vendor", what="adopted")
+                if new:
+                    found.adopted.append(row)
+        except CallFailed as error:
+            await self._health.failed(seat, error, asked=asked, fence=fence)
+            raise
+        await self._health.answered(seat.name, asked=asked, fence=fence)
+        writes = [
+            write
+            for reference, row in known.items()
+            if row is not None and (write := self._held(seat, reference, row, listed, asked, found, fence))
+        ]
+        await asyncio.gather(*writes)
+        await self._tell(seat, found, asked, fence)
+        return found
+
+    def _held(
+        self,
+        seat: Seat,
+        reference: str,
+        row: Known,
+        listed: Mapping[str, Seen],
+        asked: float,
+        found: Compared,
+        fence: Fence | None,
+    ) -> Coroutine[Any, Any, None] | None:
+        """Hold one row against the list; what has to be written of it, if anything."""
+        seen = listed.get(reference)
+        if row.busy or (row.submitted_at is not None and row.submitted_at > asked):
+            return None  # an act decides, or the list is older than the job
+        drift: str | None = None
+        if seen is None:
+            if row.state not in _CONSISTENT and seat.vendor.listed(reference):
+                drift = UNLISTED
+                found.only_here.append(reference)
+        elif row.state in FINAL:
+            if seen.state is not JobState.DELETED:
+                drift = f"listed as {clean(seen.vendor_status or seen.state, 80)}"
+                found.different.append(reference)
+        elif (seen.state, seen.vendor_status) != (row.state, row.vendor_status):
+            found.different.append(reference)
+            return self._take(seat, row, seen, asked, fence)
+        return self._drift(row, drift, fence) if drift != row.drift else None
+
+    async def _take(self, seat: Seat, row: Known, seen: Seen, asked: float, fence: Fence | None) -> None:
+        """The list knows better, unless the job was looked at since: the row becomes what it says."""
+        job = await self._core.ledger.job(row.id)
+        if job is None or job.intent is not None or (job.seen_at is not None and job.seen_at > asked):
+            return
+        job = await self._looker.told(seat, job, seen, fence)
+        if job.drift is not None:
+            await self._drift(row, None, fence)
+
+    async def _drift(self, row: Known, drift: str | None, fence: Fence | None) -> None:
+        now = self._core.clock.now()
+
+        def fold(job: Job) -> Job | None:
+            if job.forgotten_at is not None or (drift is not None and job.state is not row.state):
+                return None  # something has happened since: the next comparison tells
+            return replace(job, drift=drift, updated_at=now)
+
+        await self._core.ledger.change(row.id, fold, fence=fence)
+
+    async def _tell(self, seat: Seat, found: Compared, asked: float, fence: Fence | None) -> None:
+        """The account's row: when, and what is at the vendor only."""
+        told, count = tuple(found.only_there[:MOST_TOLD]), len(found.only_there)
+
+        def fold(row: Account) -> Account:
+            return replace(row, listed_at=asked, only_there=told, only_there_count=count)
+
+        await self._core.ledger.change_account(seat.name, fold, fence=fence)
+
+
+def _adopted(core: Core, seat: Seat, seen: Seen) -> Job:
+    now, policy = core.clock.now(), seat.policy
+    assert seen.reference is not None
+    bare = Job(
+        id=new_id(),
+        account=seat.name,
+        vendor=seat.vendor.name,
+        name=seen.reference,
+        reference=seen.reference,
+        state=JobState.QUEUED,
+        submitted_at=seen.submitted_at or now,
+        updated_at=now,
+        tracked=seen.submitted_at is None,
+        adopted=True,
+    )
+    job = lifecycle.fold(bare, seen, now, policy.ttl)
+    return replace(job, next_poll_at=schedule.after_look(job, policy, now, core.chance))

@@ -1,0 +1,177 @@
+"""The vendor's whole list held against the ledger: only there, only here, told differently."""
+
+from __future__ import annotations
+
+from reportdash.model import UNLISTED, Job, JobState, replace
+from reportdash.simulator import Reply, Stage
+from tests.engine.rig import Rig
+
+HOUR = 3600.0
+
+
+def there(rig: Rig, number: int, stage: str = "running") -> str:
+    reference = f"86446/{number}"
+    rig.sim.add("webadmit", reference, "admissions", stage=stage)
+    return reference
+
+
+def lists(rig: Rig) -> int:
+    return len(rig.sim.calls("webadmit", "GET", "*/user_identities/*/export_files"))
+
+
+async def compared(rig: Rig) -> None:
+    """One comparison, as the poller makes it."""
+    engine = rig.engine
+    await rig.finish(engine._compare.run(engine.seat("admissions"), adopt=False))
+
+
+async def tracked(rig: Rig, number: int, state: JobState, word: str) -> Job:
+    job = await rig.engine.track("admissions", f"86446/{number}")
+    return await rig.seen(job, state, vendor_status=word)
+
+
+async def test_what_only_the_vendor_has_is_counted_and_named_and_becomes_no_row(rig: Rig) -> None:
+    rig.account("admissions")
+    await rig.start()
+    for number in range(1, 15):
+        there(rig, number)
+    known = await tracked(rig, 1, JobState.RUNNING, "In Progress")
+    await compared(rig)
+    row = await rig.row("admissions")
+    assert row.only_there_count == 13
+    assert row.only_there == tuple(f"86446/{n}" for n in range(2, 12))
+    assert row.listed_at is not None and 0 <= rig.clock.now() - row.listed_at < 60
+    assert [job.id for job in await rig.ledger.jobs()] == [known.id]
+
+
+async def test_adopting_leaves_nothing_at_the_vendor_only(rig: Rig) -> None:
+    rig.account("admissions")
+    engine = await rig.start()
+    there(rig, 1)
+    await compared(rig)
+    assert (await rig.row("admissions")).only_there_count == 1
+    assert len(await rig.finish(engine.adopt("admissions"))) == 1
+    row = await rig.row("admissions")
+    assert (row.only_there_count, row.only_there) == (0, ())
+
+
+async def test_what_was_forgotten_here_is_not_at_the_vendor_only(rig: Rig) -> None:
+    rig.account("admissions")
+    engine = await rig.start()
+    there(rig, 1, "failed")
+    job = await tracked(rig, 1, JobState.FAILED, "Failed")
+    await engine.forget(job.id)
+    await compared(rig)
+    assert (await rig.row("admissions")).only_there_count == 0
+
+
+async def test_a_row_the_list_does_not_have_keeps_its_state_and_says_so(rig: Rig) -> None:
+    rig.account("admissions")
+    await rig.start()
+    job = await tracked(rig, 1, JobState.READY, "Available")
+    await compared(rig)
+    after = await rig.job(job)
+    assert (after.state, after.drift) == (JobState.READY, UNLISTED)
+    rig.sim.add("webadmit", "86446/1", "admissions", stage="ready")
+    await compared(rig)
+    assert (await rig.job(job)).drift is None
+
+
+async def test_a_row_that_says_itself_that_it_is_gone_does_not_drift(rig: Rig) -> None:
+    rig.account("admissions")
+    await rig.start()
+    jobs = [await tracked(rig, n, state, "") for n, state in enumerate((JobState.LOST, JobState.DELETED), 1)]
+    await compared(rig)
+    assert [(await rig.job(job)).drift for job in jobs] == [None, None]
+
+
+async def test_a_deleted_row_the_vendor_still_lists_is_different_and_stays_deleted(rig: Rig) -> None:
+    rig.account("admissions")
+    await rig.start()
+    there(rig, 1, "ready")
+    job = await tracked(rig, 1, JobState.DELETED, "Available")
+    await compared(rig)
+    after = await rig.job(job)
+    assert (after.state, after.drift) == (JobState.DELETED, "listed as Available")
+
+
+async def test_what_the_list_tells_differently_is_taken_for_the_newest_word(rig: Rig) -> None:
+    rig.account("admissions")
+    await rig.start()
+    for number, stage in ((1, "ready"), (2, "failed"), (3, "running")):
+        there(rig, number, stage)
+    running = await tracked(rig, 1, JobState.RUNNING, "In Progress")
+    lost = await tracked(rig, 2, JobState.LOST, "")
+    odd = await tracked(rig, 3, JobState.UNKNOWN, "On Hold")
+    await rig.clock.advance(60)
+    await compared(rig)
+    assert (await rig.job(running)).state is JobState.READY
+    assert (await rig.job(lost)).state is JobState.FAILED
+    assert (await rig.job(odd)).state is not JobState.UNKNOWN
+    assert {(await rig.job(job)).drift for job in (running, lost, odd)} == {None}
+
+
+async def test_a_job_looked_at_since_the_list_was_asked_for_is_not_set_back(rig: Rig) -> None:
+    rig.account("admissions")
+    await rig.start()
+    there(rig, 1, "running")
+    job = await tracked(rig, 1, JobState.READY, "Available")
+    await rig.ledger.change(job.id, lambda row: replace(row, seen_at=rig.clock.now() + 1))
+    await compared(rig)
+    assert (await rig.job(job)).state is JobState.READY
+
+
+async def test_a_list_that_breaks_off_tells_nothing_of_what_is_missing(rig: Rig) -> None:
+    rig.account("calls")
+    engine = await rig.start()
+    job = await engine.track("calls", "calls/6f1b2a90c3d4")
+    await rig.seen(job, JobState.READY, vendor_status="done")
+    rig.sim.inject("talkdesk", Reply(500, b"oops"), path="/data/reports/csat/jobs", times=None)
+    seat = engine.seat("calls")
+    task = rig.begin(engine._compare.run(seat, adopt=False))
+    await rig.until(task.done)
+    assert task.exception() is not None
+    assert (await rig.job(job)).drift is None
+    assert (await rig.row("calls")).listed_at is None
+
+
+async def test_a_report_type_that_is_not_listed_does_not_drift(rig: Rig) -> None:
+    rig.account("calls")
+    engine = await rig.start()
+    job = await engine.track("calls", "own_type/6f1b2a90c3d4")
+    await rig.seen(job, JobState.READY, vendor_status="done")
+    await rig.finish(engine._compare.run(engine.seat("calls"), adopt=False))
+    assert (await rig.job(job)).drift is None
+
+
+async def test_the_poller_compares_by_itself_but_not_while_it_starts_and_at_most_hourly(rig: Rig) -> None:
+    rig.account("admissions")
+    engine = await rig.start()
+    there(rig, 1, "failed")
+    engine.poll()
+    await rig.passes(240)
+    assert lists(rig) == 0
+    await rig.passes(120)
+    assert (await rig.row("admissions")).only_there == ("86446/1",)
+    assert lists(rig) == 1
+    await rig.passes(HOUR - 120)
+    assert lists(rig) == 1
+    await rig.passes(240)
+    assert lists(rig) == 2
+    await engine.stop()
+    again = await rig.another(owner="elsewhere:2")
+    again.poll()
+    await rig.passes(600)
+    assert lists(rig) == 2, "a restart is no reason to ask anew"
+
+
+async def test_a_script_of_the_vendor_is_taken_as_the_list_gives_it(rig: Rig) -> None:
+    rig.account("admissions")
+    engine = await rig.start()
+    there(rig, 1, "running")
+    rig.sim.script("webadmit", "86446/1", [Stage("Success With Errors")])
+    job = await engine.track("admissions", "86446/1")
+    await rig.seen(job, JobState.RUNNING, vendor_status="In Progress")
+    await rig.clock.advance(1)
+    await compared(rig)
+    assert (await rig.job(job)).state is JobState.READY_WITH_WARNINGS
