@@ -6,9 +6,9 @@ imports this package.
 
 import sys
 
-if "pytest" in sys.modules:
+if (pytest := sys.modules.get("pytest")) is not None:
     # Then a failed assert of the suite shows the values it compared, as in a test module.
-    sys.modules["pytest"].register_assert_rewrite("reportdash.testing.looks", "reportdash.testing.acts")
+    pytest.register_assert_rewrite("reportdash.testing.looks", "reportdash.testing.acts")
 
 from reportdash.testing.contract import VendorContract
 from reportdash.testing.desk import START, Desk, NoReport, content_of, desk
