@@ -83,6 +83,7 @@ class FakeStage(Stage):
         return made
 
     def spoil(self, call: str, fault: Fault, *, times: int | None = 1) -> None:
+        assert call in self.calls, f"the vendor has a call to {call}: name it in `calls`"
         self.fake.once(self.calls[call], fault, times)
 
     def expire(self) -> None:
