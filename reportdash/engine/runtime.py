@@ -137,8 +137,14 @@ class Engine:
             credential=credential,
             trace=self.core.exchanges.trace,
             clock=self.clock,
-            pacer=Pacer(self.clock) if self._paced else Pacer(self.clock, rate=math.inf),
+            pacer=self._pacer(settings),
         )
+
+    def _pacer(self, settings: AccountSettings) -> Pacer:
+        if not self._paced:
+            return Pacer(self.clock, rate=math.inf)
+        policy = registry.load(settings.vendor).policy
+        return Pacer.of_account(self.clock, settings.requests_per_minute, policy.limit_window)
 
     def _finder(self, name: str, settings: AccountSettings) -> Callable[[], Awaitable[Credential | None]]:
         async def find() -> Credential | None:

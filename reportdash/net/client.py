@@ -19,7 +19,7 @@ from reportdash.errors import (
 from reportdash.model import Credential, Exchange
 from reportdash.net import trace as tracing
 from reportdash.net.http import Reply, Request, Session
-from reportdash.net.pacing import Pacer, parse_retry_after
+from reportdash.net.pacing import Hold, Pacer
 from reportdash.net.sessions import Sessions
 from reportdash.net.wire import Wire, with_query
 from reportdash.net.words import words
@@ -139,6 +139,11 @@ class Client:
         """Wall time until which the vendor asked to be left alone; None when it did not."""
         return self.pacer.until
 
+    @property
+    def hold(self) -> Hold | None:
+        """The pause the vendor imposes at the moment, and why; None when it may be asked."""
+        return self.pacer.hold
+
     def hide(self, text: str) -> str:
         """`text` without this account's secrets, tokens or signed addresses."""
         return tracing.redact_body(text, self._known)
@@ -212,12 +217,12 @@ class Client:
             reply = await self._wire.call(signed, url, where, told)
         except CallFailed as error:
             failure = error
+        finally:
+            self.pacer.over()
         if reply is not None:
-            self.pacer.learn(reply.headers)
+            wait = self.pacer.answered(reply.status, reply.headers)
             self.last_date = reply.headers.get("date", self.last_date)
             if reply.status in (429, 503):
-                wait = parse_retry_after(reply.headers.get("retry-after"), clock.now())
-                self.pacer.throttled(wait)
                 failure = Throttled(self._words(reply), status=reply.status, retry_after=wait)
         if asked.job is not None or log.on():
             exchange = tracing.exchange(

@@ -49,8 +49,9 @@ keep_days = 90                 # settled rows stay this long
 # account = "acme"
 # region = "eu"                # us | eu | ca
 
-# Any account also takes: base_url, poll_min and poll_max (seconds), max_inflight, auto_download, adopt,
-# careful, read_only, download_hosts, allow_insecure, allow_private_hosts, ca_file, credential_command.
+# Any account also takes: base_url, poll_min and poll_max (seconds), max_inflight, requests_per_minute,
+# auto_download, adopt, careful, read_only, download_hosts, allow_insecure, allow_private_hosts, ca_file,
+# credential_command.
 """
 
 

@@ -78,7 +78,7 @@ class WebAdmit(Vendor):
     name = "webadmit"
     title = "WebAdMIT"
     Account = WebAdmitAccount
-    policy = PollPolicy(poll_min=5.0, poll_max=60.0)
+    policy = PollPolicy(poll_min=5.0, poll_max=60.0, limit_window=3600.0)
     report_word = "export id"
     reference_word = "EXPORT_ID/FILE_ID"
     params_hint = "none: the export template says everything"

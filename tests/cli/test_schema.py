@@ -19,6 +19,7 @@ async def test_the_schema_names_every_vendor_and_no_secret(bare: Shell) -> None:
         "talkdesk",
     ]
     assert "download_dir" in whole["properties"]
+    assert all("requests_per_minute" in part["properties"] for part in accounts)
     assert not {"password", "client_token", "api_key", "client_secret"} & {
         key for part in accounts for key in part["properties"]
     }

@@ -63,6 +63,21 @@ MAIN = '[accounts.main]\nvendor = "7g"\n'
         ),
         (MAIN + "poll_min = -1", "config.toml, line 3: accounts.main.poll_min", "more than 0"),
         (
+            MAIN + "requests_per_minute = 0",
+            "config.toml, line 3: accounts.main.requests_per_minute",
+            "more than 0",
+        ),
+        (
+            MAIN + 'requests_per_minute = "many"',
+            "config.toml, line 3: accounts.main.requests_per_minute",
+            "number",
+        ),
+        (
+            MAIN + "requests_per_minutes = 5",
+            "config.toml, line 3: accounts.main.requests_per_minutes",
+            "the nearest is requests_per_minute",
+        ),
+        (
             MAIN + "poll_min = 9\npoll_max = 3",
             "config.toml, line 3: accounts.main.poll_min is more than",
             "3 or",
