@@ -13,6 +13,7 @@ from reportdash.engine.core import Core
 from reportdash.engine.seat import Seat
 from reportdash.errors import AuthFailed, CallFailed, NoCredential, Throttled, Unreachable
 from reportdash.model import Account, Fence, Health, replace
+from reportdash.net.pacing import Hold
 from reportdash.plain import clean
 
 NO_KEY = "no key yet"
@@ -55,10 +56,18 @@ class HealthDesk:
         self._refused.discard(account)
         return found
 
-    async def answered(self, account: str, *, asked: float, fence: Fence | None = None) -> None:
-        """A readable answer came to a request sent at `asked`: trouble older than the request is over."""
+    async def answered(
+        self, account: str, *, asked: float, fence: Fence | None = None, hold: Hold | None = None
+    ) -> None:
+        """A readable answer came to a request sent at `asked`: trouble older than the request is over.
+
+        `hold`: by its headers the vendor is to be left alone now, so the account is throttled, not well.
+        """
         now = self._core.clock.now()
         row = await self._core.ledger.account(account)
+        if hold is not None:
+            await self.held(row, hold, fence=fence)
+            return
         if row.health is Health.OK and row.failures == 0 and row.accepted_at is not None:
             self._streaks.pop(account, None)
             return
@@ -75,6 +84,19 @@ class HealthDesk:
         if row.health is Health.OK:
             self._streaks.pop(account, None)
 
+    async def held(self, row: Account, hold: Hold, *, fence: Fence | None = None) -> Account:
+        """The vendor's headers ask for a pause although nothing failed: the account's row after it."""
+        now = self._core.clock.now()
+
+        def fold(row: Account) -> Account | None:
+            if row.health is Health.AUTH_FAILED or _throttled_until(row, hold.until):
+                return None
+            return trouble(row, Health.THROTTLED, hold.words, now, until=hold.until)
+
+        if fold(row) is None:
+            return row
+        return await self._core.ledger.change_account(row.name, fold, fence=fence)
+
     async def failed(
         self, seat: Seat, error: CallFailed, *, asked: float, fence: Fence | None = None
     ) -> Account | None:
@@ -86,14 +108,14 @@ class HealthDesk:
             first = asked >= streak.throttled_at
             if first:
                 streak.throttles, streak.throttled_at = streak.throttles + 1, now
-            wait = schedule.throttle_delay(
-                error.retry_after, streak.throttles, seat.policy, self._core.chance
-            )
+            # A wait of nothing, or until a moment that has passed, says nothing of when to come again.
+            asked_for = error.retry_after or None
+            wait = schedule.throttle_delay(asked_for, streak.throttles, seat.policy, self._core.chance)
             words = clean(error.text)
 
             def fold(row: Account) -> Account:
                 kept = row.until if row.health is Health.THROTTLED and not first else None
-                until = now + wait if first or error.retry_after is not None else kept
+                until = now + wait if first or asked_for is not None else kept
                 # Without a status it is our own pacing that holds back: the vendor's words stay.
                 said = row.message if error.status is None and row.health is Health.THROTTLED else None
                 until = max(until or now, kept or now)
@@ -139,6 +161,11 @@ class HealthDesk:
         return await self._core.ledger.change_account(
             account, lambda row: trouble(row, Health.AUTH_FAILED, clean(words), now)
         )
+
+
+def _throttled_until(row: Account, until: float) -> bool:
+    """Whether the row says so already, but for a blink: two clocks are read one after the other."""
+    return row.health is Health.THROTTLED and row.until is not None and row.until > until - 0.5
 
 
 def healthy(row: Account, now: float, *, accepted: bool = False) -> Account:

@@ -62,7 +62,7 @@ class Looker:
             account = await self._health.failed(seat, result, asked=asked, fence=fence)
             answered()
             return await self._account_failed(seat, job, result, account, exchanges, fence)
-        await self._health.answered(seat.name, asked=asked, fence=fence)
+        await self._health.answered(seat.name, asked=asked, fence=fence, hold=seat.client.hold)
         answered()
         if isinstance(result, Seen):
             return await self._seen(seat, job, result, exchanges, fence)
@@ -95,7 +95,7 @@ class Looker:
                 found = {}
             exchanges, kept[:] = list(kept), []
         if found:
-            await self._health.answered(seat.name, asked=asked, fence=fence)
+            await self._health.answered(seat.name, asked=asked, fence=fence, hold=seat.client.hold)
         answered()
         told = [(job, found[job.reference or ""]) for job in jobs if job.reference in found]
         # The answer is kept whole once; the others' rows say where they were seen.
@@ -174,6 +174,13 @@ class Looker:
         now, policy, chance = self._core.clock.now(), seat.policy, self._core.chance
         until = usable_at(account, now) if account is not None else now
         refused = account is not None and account.health is Health.AUTH_FAILED
+        if fence is not None and isinstance(error, Throttled) and error.status is None:
+            # Our own pacing held it back: nothing was asked, so nothing failed.
+            return await self._core.ledger.change(
+                job.id,
+                lambda row: replace(row, next_poll_at=until) if row.next_poll_at is not None else None,
+                fence=fence,
+            )
 
         def fold(row: Job) -> Job:
             folded = lifecycle.fold_error(row, now)

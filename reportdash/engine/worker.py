@@ -74,6 +74,7 @@ class Worker:
         self.wake = asyncio.Event()
         self.intents_changed = True
         self.fence: Fence | None = None
+        self._health = health
         self._admission = Admission(core, seat, health)
         self._in_hand: dict[str, asyncio.Task[None]] = {}  # looks under way, until they are written
         self._asking = 0  # of those, the ones whose request is under way
@@ -84,6 +85,7 @@ class Worker:
         self._next_intents: float | None = None
         self._next_compare = float("-inf")
         self._comparing = False
+        self._was_shut = False  # throttled or its breaker open, as the last turn saw the account
         self._clocks: tuple[float, float] | None = None  # wall − boot time, boot time − time awake
         self._closed_till: float | None = None  # the account's `until` as the last turn saw it
 
@@ -145,7 +147,7 @@ class Worker:
     async def _lead(self, fence: Fence) -> None:
         """Poll until the lease is lost, the account is paused or its credential is refused."""
         self.fence, self._lost, self.intents_changed = fence, False, True
-        self._next_intents, self._next_compare = None, float("-inf")
+        self._next_intents, self._next_compare, self._was_shut = None, float("-inf"), False
         self._admission.notice(await self._core.ledger.account(self.seat.name), first=True)
         keeper = asyncio.ensure_future(self._keep(fence))
         try:
@@ -178,15 +180,26 @@ class Worker:
             return False
         self._admission.notice(row)
         row = await self._mind_the_clock(row)
+        if (hold := seat.client.hold) is not None:
+            row = await self._health.held(row, hold, fence=fence)
         now = core.clock.now()
         open_at = self._open_at(row, now)
         if open_at > now:
+            self._was_shut = True
             await core.wait(self.wake, min(open_at - now, LONGEST_WAIT))
             return True
-        self._start_intents(fence)
-        if now >= self._next_compare and not self._comparing:
-            self._start_comparison(row, fence, now)
-        next_at = await self._start_looks(fence, 1 if probing(row) else seat.policy.max_inflight)
+        if self._was_shut and row.health is Health.OK:
+            self._was_shut = False
+            await self._spread()
+        if probing(row):  # one request at a time: what waits otherwise goes first only if no job can tell
+            next_at = await self._start_looks(fence, 0 if self._acting is not None else 1, probe=True)
+            if not self._asking:
+                self._start_intents(fence)
+        else:
+            self._start_intents(fence)
+            if now >= self._next_compare and not self._comparing:
+                self._start_comparison(row, fence, now)
+            next_at = await self._start_looks(fence, seat.policy.max_inflight)
         times = [at for at in (next_at, self._next_intents) if at is not None]
         pause = max(min(times) - core.clock.now(), 0.0) if times else LONGEST_WAIT
         await core.wait(self.wake, min(pause, LONGEST_WAIT))
@@ -211,11 +224,13 @@ class Worker:
     async def _spread(self, *, jumped: bool = False, slept: bool = False) -> None:
         """First looks spread over the interval; what a jumped clock put far away is due as well.
 
-        After a mere sleep (`slept`) every time is still meant as it stands.
+        So is what trouble of the account has pushed out, now that the account is well. After a mere sleep
+        (`slept`) every time is still meant as it stands.
         """
         core, seat = self._core, self.seat
         policy, now = seat.policy, core.clock.now()
-        until = self._open_at(await core.ledger.account(seat.name), now)
+        row = await core.ledger.account(seat.name)
+        until, well = self._open_at(row, now), row.health is Health.OK
         pause = 0.0 if jumped else schedule.BACKOFF_CAP
 
         def due(job: Job) -> bool:
@@ -223,10 +238,12 @@ class Worker:
             if at is None or slept:
                 return at is not None and at <= now
             known = None if jumped else core.habits.of(job)
+            if well and job.attempts and job.health is Health.OK:
+                return at <= now or at > now + schedule.interval(job, policy, now) * (1 + schedule.JITTER)
             return at <= now or schedule.too_far(job, policy, now, until, pause=pause, usual=known)
 
         ahead = await core.ledger.due(seat.name, float("inf"), limit=MOST_SPREAD)
-        jobs = [job for job in ahead if due(job)]
+        jobs = [job for job in ahead if job.id not in self._in_hand and due(job)]
         if len(jobs) <= 1 and all((job.next_poll_at or now) <= now for job in jobs):
             return
         places = schedule.stagger(jobs, policy, now, core.chance)
@@ -307,21 +324,29 @@ class Worker:
             self._acting = None
             self.wake.set()
 
-    async def _start_looks(self, fence: Fence, most: int) -> float | None:
-        """Start looks at what is due, at most `most` requests at a time. When the next one is due."""
+    async def _start_looks(self, fence: Fence, most: int, *, probe: bool = False) -> float | None:
+        """Start looks at what is due, at most `most` requests at a time. When the next one is due.
+
+        No more than the pace lets through soon. `probe`: if nothing is due, the job that will be next.
+        """
         room = most - self._asking
         if room <= 0:
             return None  # the end of a look wakes
         now = self._core.clock.now()
+        turns, pause = self.seat.client.pacer.soon()
+        if not turns:
+            return now + pause
+        room = min(room, turns)
         if self.seat.vendor.lists_from and now >= self._list_again:
             room -= await self._start_list(fence, now)
             if room <= 0:
                 return None
         wanted = len(self._in_hand) + room + 1
-        for job in await self._core.ledger.due(self.seat.name, now + LONGEST_WAIT, limit=wanted):
+        ahead = float("inf") if probe else now + LONGEST_WAIT
+        for job in await self._core.ledger.due(self.seat.name, ahead, limit=wanted):
             if job.id in self._in_hand:
                 continue
-            if job.next_poll_at is None or job.next_poll_at > now:
+            if job.next_poll_at is None or (job.next_poll_at > now and not probe):
                 return job.next_poll_at
             if room <= 0:
                 return None
