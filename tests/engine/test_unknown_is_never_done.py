@@ -1,4 +1,4 @@
-"""A status word nobody knows: shown as it is, looked at each `poll_max`; nothing follows from it by itself."""
+"""A status word nobody knows: shown as it is, looked at each `poll_max`; nothing else follows from it."""
 
 from __future__ import annotations
 
