@@ -38,7 +38,7 @@ API = {
     "expired": 6,
 }
 REPORT = {**API, "cut": 80, "half": 30, "stalled": 30}
-STORAGE = {"dead link": 40, "cut": 120, "reset": 30, "slow": 20, "stalled": 20, "bad gateway": 20}
+STORAGE = {"dead link": 80, "cut": 140, "reset": 40, "slow": 20, "stalled": 20, "bad gateway": 20}
 """Chances in a thousand requests: an API's, one that is answered with a whole report, the storage's."""
 NEW = 3
 """For so many requests after a refused token the next one counts as new."""

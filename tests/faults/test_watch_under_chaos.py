@@ -49,7 +49,7 @@ GROUPS = ("MonthEndPack", "TreasuryDaily")
 FOR_EVER = 10 * DAY
 PATIENCE = 2400.0
 """Simulated seconds of one watch: a report that Sigma does not find is believed lost after ten minutes."""
-KINDS = CALLS | {"dead link", "expired"}
+KINDS = CALLS | {"expired", "storage"}
 GROUP_WORDS = (
     (("PUBLISHED", "NOTIFIED", "PUBLISHED"), JobState.READY),
     (("PUBLISHED", "FAILED"), JobState.READY_WITH_WARNINGS),
@@ -111,7 +111,7 @@ class Scene:
     odd_for_ever: list[Made] = field(default_factory=list)
     """Jobs whose vendor says an unknown word until it comes to its senses."""
     befallen: Counter[str] = field(default_factory=Counter)
-    """How many requests met each kind of trouble; "" none."""
+    """How many requests met each kind of trouble; "storage": any kind there, "": none."""
 
     def args(self, *words: str) -> Any:
         place = ["--config", str(self.folder / "config.toml"), "--data-dir", str(self.folder / "data")]
@@ -296,7 +296,7 @@ async def scene(folder: Path, seed: int, patch: pytest.MonkeyPatch) -> AsyncIter
 
         def weather(request: Request) -> Fault | None:
             fault = chaos(request)
-            made.befallen[kind(fault)] += 1
+            made.befallen["storage" if fault and request.vendor == "storage" else kind(fault)] += 1
             return fault
 
         sim.weather = weather
