@@ -46,6 +46,8 @@ class Records:
         self.savable: Savable | None = None
         self._tally = [0] * len(Kind)
         self._alarms: list[tuple[float, int]] = []
+        self._alarmed: set[str] = set()
+        self._warnings: list[int] = []
         self._orphans: dict[str, list[int]] = {}
         self._soon: tuple[int, float | None] | None = None
         self.forgotten = 0
@@ -189,6 +191,9 @@ class Records:
         if self.kinds[slot] != _GONE:
             self._count(slot, -1)
         self.kinds[slot] = kind
+        if soon and job.state in HAS_FILE and job.id not in self._alarmed:
+            self._alarmed.add(job.id)
+            self._warnings.append(slot)
         (self.expiring.add if soon else self.expiring.discard)(slot)
         self._count(slot, 1)
 
@@ -210,6 +215,11 @@ class Records:
                 if slot in self.expiring:
                     rang.append(slot)
         return rang
+
+    def warnings(self) -> list[int]:
+        """Slots of reports not saved whose expiry has become urgent since the last call; each is told once."""
+        told, self._warnings = self._warnings, []
+        return [slot for slot in told if slot in self.expiring]
 
     def counts(self, shown: int) -> Counts:
         """The header's numbers; `shown` is for the view to say."""

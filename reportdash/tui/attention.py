@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from reportdash.board.counts import Counts
+from reportdash.board.facts import Run
 from reportdash.board.records import Records
-from reportdash.board.units import digits
+from reportdash.board.states import Role
+from reportdash.board.units import digits, left
 from reportdash.model import HAS_FILE, Job
+from reportdash.tui.text import key_run, text_run
 
 PUSH_TITLE = "\x1b[22;2t"
 POP_TITLE = "\x1b[23;2t"
@@ -48,6 +51,25 @@ class Attention:
             if slot is not None and records.job(slot).state not in HAS_FILE:
                 return True
         return False
+
+    def expiring(self, now: float, key: str) -> tuple[Run, ...]:
+        """A notice for reports that are not saved and whose time runs out, once for each; rings with it.
+
+        Empty when there is nothing new to say. `key` saves a report.
+        """
+        records = self._records
+        jobs = [records.job(slot) for slot in records.warnings()]
+        if not jobs:
+            return ()
+        if self._bell:
+            self._write("\x07")
+        first = min(jobs, key=lambda job: job.expires_at or now)
+        time = left((first.expires_at or now) - now)
+        if len(jobs) == 1:
+            said = Run(f" is not saved and expires in {time}: ", Role.WARN)
+            return text_run(first.name), said, key_run(key), text_run(" saves it")
+        text = f"{len(jobs)} reports are not saved and expire soon, the first in {time}"
+        return (Run(text, Role.WARN),)
 
     def tell(self, arrived: bool, counts: Counts) -> None:
         """Ring, and write the title if it says something new."""

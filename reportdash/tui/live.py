@@ -122,6 +122,7 @@ class Live:
         ready = [records.job(slot) for slot, kind in enumerate(records.kinds) if kind == Kind.SAVE]
         self.board.take([job for job in ready if not self._savable(job)], ())
         self.app.attention.tell(False, self.board.view.counts())
+        self._warn()
         self._mode(engine)
         self.board.rearrange()
         self.board.show_all()
@@ -154,6 +155,7 @@ class Live:
             if len(changes.jobs) > MANY:
                 await self.board.flood(changes.jobs, changes.accounts)
                 await self._count_slots(engine, changes)
+                self._warn()
             elif changes.jobs or changes.accounts:
                 self.take(changes)
                 await self._count_slots(engine, changes)
@@ -167,11 +169,18 @@ class Live:
         ready = self.app.attention.arrivals(changes.jobs)
         self.board.take(changes.jobs, changes.accounts)
         self.app.attention.tell(ready, self.board.view.counts())
+        self._warn()
         job = self.board.view.cursor_job
         if job is not None and any(changed.id == job.id for changed in changes.jobs):
             self.read_details(job)
         if any(job.artifact is not None for job in changes.jobs):
             self._downloads.set()
+
+    def _warn(self) -> None:
+        """Say once of each report that it is not saved and its time runs out."""
+        notice = self.app.attention.expiring(self.clock.now(), self.board.look.keymap.shown("download"))
+        if notice:
+            self.board.say(*notice)
 
     def _mode(self, engine: EnginePort) -> None:
         full = engine.downloads.notice
@@ -210,6 +219,7 @@ class Live:
             now = self.clock.now()
             await self.clock.sleep(60.0 - now % 60.0 + 0.05)
             self.board.tick()
+            self._warn()
 
     async def _learn(self) -> None:
         """How long reports usually take, from those that are finished; beside the keys."""

@@ -302,3 +302,27 @@ async def test_a_fault_in_a_key_ends_with_code_70_and_no_values(
     assert app.return_code == 70
     said = capsys.readouterr().err
     assert "ValueError" in said and "hunter2" not in said
+
+
+async def test_a_report_not_saved_whose_time_runs_out_is_told_once(ledger: Ledger) -> None:
+    engine = Engine(ledger)
+    soon = rows.job("aaaaaa", "main", "TransactionSummary", JobState.RUNNING, 3600, "incomplete")
+    await ledger.add(replace(soon, expires_at=rows.NOW + 1800))
+    async with board(jobs=[], accounts=[], open_engine=engine.opener()) as (app, pilot):
+        await until(app, "TransactionSummary")
+        assert "not saved and expires" not in screen_text(app)
+        await ledger.change("aaaaaa", lambda job: replace(job, state=JobState.READY))
+        await until(app, "TransactionSummary is not saved and expires in 30m: d saves it")
+        await pilot.press("j")
+        await ledger.change("aaaaaa", lambda job: replace(job, message="Looked at again"))
+        await until(app, "Looked at again")
+        assert "not saved and expires" not in screen_text(app)
+
+
+async def test_several_reports_about_to_expire_share_one_notice(ledger: Ledger) -> None:
+    engine = Engine(ledger)
+    for number, name in enumerate(("aaaaaa", "bbbbbb", "cccccc"), 1):
+        job = rows.job(name, "main", f"Report {number}", JobState.READY, 3600, "complete")
+        await ledger.add(replace(job, reference=f"r{number}", expires_at=rows.NOW + 600 * number))
+    async with board(jobs=[], accounts=[], open_engine=engine.opener()) as (app, _pilot):
+        await until(app, "3 reports are not saved and expire soon, the first in 10m")
