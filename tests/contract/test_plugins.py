@@ -18,6 +18,7 @@ from reportdash.testing import Answer, FakeVendor, Jobs
 from reportdash.vendors import registry
 from tests.cli.conftest import Shell
 from tests.contract.plugged import EXAMPLE, install, install_example
+from tests.terminal.pty import Terminal
 
 KEY = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
 MAIN = '[accounts.main]\nvendor = "7g"\nbase_url = "http://127.0.0.1:9"\n'
@@ -267,3 +268,24 @@ async def test_the_schema_knows_an_installed_plug_in_the_config_names(shell: She
     unnamed = json.loads((await shell("config", "schema")).out)
     kinds = {one["title"]: one for one in unnamed["properties"]["accounts"]["additionalProperties"]["oneOf"]}
     assert list(kinds["stripe account"]["properties"]) == ["vendor"]
+
+
+@pytest.mark.parametrize("config", [MAIN + ACME, ACME])
+def test_the_dashboard_stands_and_names_it(broken: Shell, config: str) -> None:
+    broken.write(config)
+    words = ["--config", str(broken.config), "--data-dir", str(broken.data)]
+    env = {
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+        **broken.env,
+        "HOME": str(broken.folder),
+    }
+    with Terminal(words, columns=140, lines=40, env=env) as terminal:
+        terminal.until(lambda text: "pay plug-in broken: a" in text and "Balances" in text)
+        terminal.send("a")
+        terminal.send("\x1b[F")
+        terminal.until(lambda text: "It is left out: the plug-in for vendor 'acme'" in text)
+        terminal.until("install reportdash-acme again")
+        terminal.send("\x1b")
+        terminal.until(lambda text: "It is left out" not in text)
+        terminal.send("q")
+        assert terminal.finish() == 0
