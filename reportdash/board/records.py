@@ -217,7 +217,7 @@ class Records:
         return rang
 
     def warnings(self) -> list[int]:
-        """Slots of reports not saved whose expiry has become urgent since the last call; each is told once."""
+        """Slots of reports not saved whose expiry has become urgent since the last call; each once."""
         told, self._warnings = self._warnings, []
         return [slot for slot in told if slot in self.expiring]
 

@@ -68,7 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
         return sub
 
     demo = command("demo", "demo:demo", "the dashboard on the built-in simulator: no account, no network")
-    demo.add_argument("--jobs", metavar="N", type=_whole(1, 1_000_000), default=60, help="rows in the table")
+    demo.add_argument("--jobs", metavar="N", type=_whole(1, 1_000_000), default=100, help="rows in the table")
     demo.add_argument(
         "--changes", metavar="R", type=_number(0, 200), help="changes a second, 0 to 200; else a natural pace"
     )
