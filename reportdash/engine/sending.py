@@ -29,13 +29,15 @@ from reportdash.errors import (
     Unreachable,
     VendorRefused,
 )
-from reportdash.model import Fence, Health, Intent, IntentKind, Job, JobState, Stage, Submitted, replace
+from reportdash.model import Fence, Health, IntentKind, Job, JobState, Stage, Submitted, replace
 from reportdash.plain import clean
 
 log = logging.getLogger(__name__)
 
 LEDGER_PAUSE = 2.0
 """Seconds between two tries to keep an answer while the ledger cannot be written."""
+FULL_AT_VENDOR = "slots full (vendor): deleting saved reports may free slots"
+"""Beside a submit that waits although we count fewer jobs than the vendor has slots."""
 RUNNING_WINDOW = 60.0
 """How long after a submit its repeat counts as safe where the vendor returns the job that still runs."""
 
@@ -83,8 +85,8 @@ class Sender:
         doubtful = job.intent.stage is Stage.UNSURE
         claimed = await self._intents.claim(
             job,
-            lambda row, _: replace(row, message="sending", updated_at=now),
-            what="submit sent",
+            lambda row, _: replace(row, message="sending", note=None, updated_at=now),
+            what="" if job.intent.tries else "submit sent",  # what came of a repeat is line enough
             fence=fence,
         )
         if claimed is None:
@@ -254,20 +256,24 @@ class Sender:
         return Sent(row, Exit.FAILED, f"refused: {words}")
 
     async def _slots_full(self, seat: Seat, job: Job, error: CallFailed) -> Sent:
-        """The vendor says full: the submit waits, and is tried again when a slot may have come free."""
+        """The vendor says full: the submit waits, and is tried again when a slot may have come free.
+
+        Where we count fewer, its finished reports may hold slots as well: then the row says so.
+        """
         now = self._core.clock.now()
         assert job.intent is not None
-        await self._note_slots(seat, now)
+        note = None if await self.full(seat, -1) else FULL_AT_VENDOR
+        await self._note_slots(seat, now if note else None)
         pause = schedule.backoff(seat.policy.poll_max, job.intent.tries, self._core.chance)
         words = slot_words(await self.ahead(seat, job) + 1)
-        sent = await self._wait(job, words, Exit.OK, not_before=now + pause, error=error)
-        return replace(sent, blocked=True)
+        sent = await self._wait(job, words, Exit.OK, not_before=now + pause, error=error, note=note)
+        return replace(sent, blocked=True, text=f"{words}; {note}" if note else words)
 
     async def _unsure(self, seat: Seat, job: Job, error: CallFailed) -> Sent:
         intent = job.intent
         assert intent is not None
         now = self._core.clock.now()
-        again = repeat_is_safe(seat, intent, now)
+        again = repeat_is_safe(seat, job, now)
         after = replace(intent, stage=Stage.UNSURE, owner=intent.owner if again else None)
         words = unsure_words(intent.at)
         row = await self._core.ledger.change(
@@ -307,6 +313,7 @@ class Sender:
         not_before: float | None = None,
         error: CallFailed | None = None,
         keep: bool = False,
+        note: str | None = None,
     ) -> Sent:
         """Nothing was done at the vendor: the submit waits. `keep`: this process goes on with it."""
         intent, now = job.intent, self._core.clock.now()
@@ -316,7 +323,9 @@ class Sender:
         row = await self._core.ledger.change(
             job.id,
             lambda row: (
-                replace(row, intent=after, message=message, updated_at=now) if row.intent == intent else None
+                replace(row, intent=after, message=message, note=note, updated_at=now)
+                if row.intent == intent
+                else None
             ),
             durable=True,
             error=last_error(error, now) if error is not None else None,
@@ -324,18 +333,22 @@ class Sender:
         return Sent(row, exit_code, message)
 
 
-def repeat_is_safe(seat: Seat, intent: Intent, now: float) -> bool:
+def repeat_is_safe(seat: Seat, job: Job, now: float) -> bool:
     """Whether sending it once more cannot start a second job.
 
     The vendor returns the job while it still runs, so only soon after; or it replays its answer to the same
     key, within its window.
     """
-    vendor, age = seat.vendor, now - intent.at
+    intent, vendor = job.intent, seat.vendor
+    assert intent is not None
+    age = now - intent.at
     if age < -schedule.JUMP:
         return False  # the clock has gone back: how long ago it was sent, nobody knows
     if vendor.resubmit_is_safe:
         return age <= RUNNING_WINDOW
-    return vendor.replays_safely and (vendor.replay_window is None or age < vendor.replay_window)
+    # The window opens with the first sending; of several only the last is known, and when it was asked for.
+    first = intent.at if intent.tries <= 1 or job.submitted_at is None else job.submitted_at
+    return vendor.replays_safely and (vendor.replay_window is None or now - first < vendor.replay_window)
 
 
 def unsure_words(at: float) -> str:

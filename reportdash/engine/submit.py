@@ -92,8 +92,15 @@ class Submits:
             raise SafetyProblem(f"{job.id} is being sent right now; look at it again in a minute")
         with self._intents.ending(job.id):
             now = self._core.clock.now()
+            # A key that was sent before stays known as such: its window is not a new one.
+            tries = min(intent.tries, 1)
             fresh = replace(
-                intent, stage=Stage.WAITING, at=now, owner=self._core.ledger.owner, tries=0, not_before=None
+                intent,
+                stage=Stage.WAITING,
+                at=now,
+                owner=self._core.ledger.owner,
+                tries=tries,
+                not_before=None,
             )
             job = await self._core.ledger.change(
                 job.id,
@@ -183,7 +190,7 @@ class Submits:
         orphaned = intent.stage is Stage.SENDING
         if not orphaned and intent.not_before is None and intent.owner is None:
             return job
-        safe = repeat_is_safe(seat, intent, now) and intent.tries <= REPEATS
+        safe = repeat_is_safe(seat, job, now) and intent.tries <= REPEATS
         repeat_at = (now if orphaned else intent.not_before) if safe else None
         after = replace(intent, stage=Stage.UNSURE, owner=None, not_before=repeat_at)
         if after == intent:
