@@ -223,7 +223,7 @@ async def test_a_throttled_refresh_keeps_its_session(kit: MakeKit) -> None:
         with pytest.raises(Throttled):
             await made.client.send(CALL)
         door.refresh = None
-        await clock.advance(10)
+        await clock.advance(11)
         await made.client.send(CALL)
     assert (made.vendor.sign_ins, made.vendor.refreshes) == (1, 2)
 
