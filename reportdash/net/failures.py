@@ -12,6 +12,7 @@ import ssl
 import aiohttp
 
 from reportdash.errors import BadPayload, CallFailed, Unreachable
+from reportdash.net.offloop import looking_up
 
 
 class Dropped(aiohttp.ClientError):
@@ -27,6 +28,10 @@ def explain(error: BaseException, origin: str, seconds: float) -> CallFailed:
     if isinstance(cause, aiohttp.ClientConnectorError):
         return _not_connected(cause, where, scheme == "https")
     if isinstance(cause, aiohttp.ConnectionTimeoutError):
+        name = where.rpartition(":")[0]
+        if looking_up(name):
+            text = f"no answer of the name server about {name} within {seconds:g} s; check this server's DNS"
+            return Unreachable(text, sent=False)
         return Unreachable(f"no connection to {where} within {seconds:g} s", sent=False)
     if isinstance(cause, aiohttp.ClientHttpProxyError):
         return Unreachable(f"the proxy refused to connect to {where} (HTTP {cause.status})", sent=False)

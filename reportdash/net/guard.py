@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import re
-import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -144,13 +143,11 @@ def join(base: Vetted, location: str) -> str:
 
 async def resolve(host: str, port: int) -> Sequence[str]:
     """The IP addresses of a name, looked up beside the loop. Raises Unreachable."""
-    from reportdash.net.offloop import aside
+    from reportdash.net.offloop import look_up
 
     shown = clean(host, 80)
     try:
-        rows = await asyncio.wait_for(
-            aside(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)), LOOKUP_SECONDS
-        )
+        rows = await asyncio.wait_for(look_up(host, port), LOOKUP_SECONDS)
     except TimeoutError:
         raise Unreachable(f"no answer of the name server about {shown}", sent=False) from None
     except (OSError, UnicodeError) as error:

@@ -1,4 +1,4 @@
-"""A wall clock that jumps, a machine that sleeps: looks come in time, holds are kept, no act happens twice."""
+"""A wall clock that jumps, a machine that sleeps: looks come in time, holds are kept, acts are single."""
 
 from __future__ import annotations
 
