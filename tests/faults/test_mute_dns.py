@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from reportdash.clock import ManualClock
+from reportdash.engine.watching import Limits
 from reportdash.errors import Exit, Unreachable
 from reportdash.model import JobState
 from reportdash.net import guard, offloop, wire
@@ -120,11 +121,14 @@ async def test_a_download_whose_storage_has_no_answering_name_server_ends_in_a_s
     rig._count(guard, "resolve")  # the injected clock stands still while it looks up
     rig.account("admissions")
     engine = await rig.start()
+    engine.downloads._limits = Limits(
+        idle=1e6, slow_window=1e6
+    )  # a stall on that clock is not the matter here
     rig.sim.add("webadmit", "86446/74780", "admissions", stage="ready")
     job = await rig.seen(await engine.track("admissions", "86446/74780"), JobState.READY)
     link = f'{{"export_files": {{"status": "Available", "download_url": "https://{BUCKET}/f?X-Amz-Sig=a"}}}}'
     rig.sim.inject("webadmit", Reply(200, link.encode()), path="*/export_files/74780", times=None)
-    outcome = await rig.finish(engine.downloads.fetch(job.id, patience=60))
+    outcome = await rig.finish(engine.downloads.fetch(job.id, patience=300))
     assert outcome.exit_code is Exit.UNREACHABLE
     assert f"no answer of the name server about {BUCKET}" in outcome.text
     row = await rig.job(job)
