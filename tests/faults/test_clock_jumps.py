@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -17,12 +16,10 @@ from reportdash.engine import schedule
 from reportdash.engine.worker import LONGEST_WAIT
 from reportdash.errors import Exit
 from reportdash.model import Health, Intent, IntentKind, Job, JobState, Spec, Stage, replace
-from reportdash.net.client import Client
 from reportdash.net.http import Request
-from reportdash.net.pacing import Pacer
 from reportdash.simulator import Hang, Lost, Reply, Simulator
 from tests.engine.rig import SPEC, START, Rig
-from tests.net.conftest import Vendor
+from tests.faults.clients import client_at
 from tests.net.lying import Asked, Liar, Peer
 
 HOUR = 3600.0
@@ -279,7 +276,7 @@ async def test_a_token_that_ended_over_night_is_renewed_before_it_is_used(rig: R
     assert await rig.ledger.last_error(job.id) is None
 
 
-async def test_nothing_is_sent_over_a_connection_of_before_a_sleep(kit_on: Any) -> None:
+async def test_nothing_is_sent_over_a_connection_of_before_a_sleep() -> None:
     """The server forgot it meanwhile: whatever comes over it is answered by a reset."""
     clock, seen = ManualClock(), set[int]()
 
@@ -291,8 +288,7 @@ async def test_nothing_is_sent_over_a_connection_of_before_a_sleep(kit_on: Any) 
             peer.reset()
 
     asleep = False
-    async with Liar(script) as liar:
-        client = kit_on(liar.base, clock)
+    async with Liar(script) as liar, client_at(liar.base, clock) as client:
         await client.send(Request("GET", "/a", public=True))
         await client.send(Request("GET", "/b", public=True))
         assert liar.connections == 1
@@ -306,7 +302,7 @@ async def test_nothing_is_sent_over_a_connection_of_before_a_sleep(kit_on: Any) 
         assert liar.connections == 3
 
 
-async def test_a_call_under_way_is_not_cut_by_the_calls_after_a_sleep(kit_on: Any) -> None:
+async def test_a_call_under_way_is_not_cut_by_the_calls_after_a_sleep() -> None:
     clock, arrived, go = ManualClock(), asyncio.Event(), asyncio.Event()
 
     async def script(asked: Asked, peer: Peer) -> None:
@@ -315,40 +311,13 @@ async def test_a_call_under_way_is_not_cut_by_the_calls_after_a_sleep(kit_on: An
             await go.wait()
         await peer.answer(200, {})
 
-    async with Liar(script) as liar:
-        client = kit_on(liar.base, clock)
+    async with Liar(script) as liar, client_at(liar.base, clock) as client:
         slow = asyncio.ensure_future(client.send(Request("POST", "/slow", public=True)))
         await arrived.wait()
         clock.suspend(60)
         assert (await client.send(Request("GET", "/other", public=True))).status == 200
         go.set()
         assert (await slow).status == 200
-
-
-@pytest.fixture
-async def kit_on() -> AsyncIterator[Callable[[str, ManualClock], Any]]:
-    """A client at an address, on a clock."""
-    made: list[Client] = []
-
-    def make(base: str, clock: ManualClock) -> Client:
-        async def nobody() -> None:
-            return None
-
-        client = Client(
-            account="main",
-            base_url=base,
-            credential=nobody,
-            trace=lambda job, exchange: None,
-            clock=clock,
-            pacer=Pacer(clock, rate=math.inf),
-        )
-        client.bind(Vendor())
-        made.append(client)
-        return client
-
-    yield make
-    for client in made:
-        await client.aclose()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the monotonic clock counts sleep itself")

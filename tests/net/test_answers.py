@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import threading
 from typing import Any
@@ -257,29 +256,3 @@ async def test_a_header_that_cannot_be_written_is_told_without_it(kit: MakeKit) 
             assert not caught.value.sent
             assert caught.value.__context__ is None
         assert not liar.asked
-
-
-async def test_cancelled_calls_leave_neither_tasks_nor_connections(kit: MakeKit) -> None:
-    """Cancel at every turn of the loop; the number of rounds comes from REPORTDASH_CANCELS."""
-
-    async def script(asked: Asked, peer: Peer) -> None:
-        await asyncio.sleep(0)
-        await peer.answer(200, b"x" * 40_000)
-
-    rounds = int(os.environ.get("REPORTDASH_CANCELS", "400"))
-    async with Liar(script) as liar:
-        client = kit(liar.base).client
-        await client.send(get())
-        before = asyncio.all_tasks()
-        for turn in range(rounds):
-            call = asyncio.ensure_future(client.send(get()))
-            for _ in range(turn % 40):
-                await asyncio.sleep(0)
-            call.cancel()
-            await asyncio.wait({call})
-        assert (await client.send(get())).status == 200
-        assert taken(client) == 0
-        for _ in range(20):
-            await asyncio.sleep(0)
-        left = {t for t in asyncio.all_tasks() - before if "Liar" not in repr(t)}
-        assert not left
