@@ -83,7 +83,13 @@ async def test_a_path_in_another_writing_is_not_there(user: User, method: str, p
 
 async def test_a_login_is_a_name_and_a_password_without_authorization(user: User) -> None:
     url, version = user._url("/User/Login"), {"Version": "2.0"}
-    for body in ({**user.secrets, "grant": "x"}, {"username": "u"}, {"Username": "u", "Password": "p"}, []):
+    bodies: tuple[Any, ...] = (
+        {**user.secrets, "grant": "x"},
+        {"username": "u"},
+        {"Username": "u", "Password": "p"},
+        [],
+    )
+    for body in bodies:
         assert (await user.http.post(url, json=body, headers=version)).status_code == 400
     assert (await user.http.post(url, data=user.secrets, headers=version)).status_code == 400
     signed = {**version, "Authorization": user.pair["accessToken"]}
