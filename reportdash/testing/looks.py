@@ -218,6 +218,15 @@ class Looks(Play):
         assert sorted(filter(None, found)) == sorted(many)
 
     @played
+    async def test_a_list_says_of_each_word_what_a_look_says(self, at: Desk, stage: Stage, word: str) -> None:
+        if not self.kind.lists_from:
+            skip("this vendor looks at each job by itself")
+        stage.know(self.reference, word)
+        found = await at.vendor.statuses([at.job(self.reference), at.job(self.other, id="bcd345")])
+        seen = found[self.reference]
+        assert (seen.state, seen.vendor_status) == (self.words[word], word)
+
+    @played
     async def test_a_list_that_does_not_move_on_ends(self, at: Desk, stage: Stage) -> None:
         self._needs(at, Action.LIST)
         many = [reference for number in range(250) if (reference := self.numbered(number)) is not None]
@@ -244,6 +253,9 @@ class Looks(Play):
                 pass
 
         await fails(read(), BadPayload)
+        if self.kind.lists_from:
+            jobs = [at.job(self.reference), at.job(self.other, id="bcd345")]
+            await fails(at.vendor.statuses(jobs), BadPayload)
 
     # References
 
