@@ -46,6 +46,28 @@ class TerminalDriver(LinuxDriver):
         super().__init__(app, **options)
         self._leave: Callable[[], None] = app.leave
         self._file: Any = Line(self._file, self._hung_up)
+        self._drawing = False  # between the start and the stop of application mode
+
+    def start_application_mode(self) -> None:
+        super().start_application_mode()
+        self._drawing = True
+
+    def stop_application_mode(self) -> None:
+        self._drawing = False
+        super().stop_application_mode()
+
+    def _sigcont_application(self, *_: Any) -> None:
+        """Go on after a stop. The kernel sends this with every hang-up as well, and anybody may at any time.
+
+        Textual would start its threads once more beside those that run, or after the last of them has ended:
+        then nobody ever stops them, and the process never ends.
+        """
+        if self._must_signal_resume:
+            super()._sigcont_application()
+        elif self._drawing and self._auto_restart:  # stopped by a signal that cannot be caught, perhaps
+            self.suspend_application_mode()
+            self._must_signal_resume = True
+            self.resume_application_mode()
 
     def _hung_up(self) -> None:
         try:

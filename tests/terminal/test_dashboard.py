@@ -71,6 +71,27 @@ def test_a_dropped_line_ends_the_demo_and_its_simulator(tmp_path: Path) -> None:
     assert left_over(tmp_path) == []
 
 
+def test_a_continue_signal_out_of_the_blue_leaves_a_whole_board_that_ends(tmp_path: Path) -> None:
+    with Terminal(["demo"], env=environment(tmp_path)) as terminal:
+        terminal.until("live")
+        for _ in range(3):
+            terminal.signal(signal.SIGCONT)
+        terminal.send("?")
+        terminal.until("filter the table while you type")
+        terminal.send("\x1b")
+        terminal.until(lambda text: "filter the table while you type" not in text)
+        terminal.send("q")
+        # The kernel sends it with a hang-up, at whatever stage of leaving we are.
+        for _ in range(20):
+            if terminal.process.poll() is None:
+                terminal.signal(signal.SIGCONT)
+                terminal._read(0.1)
+        assert terminal.finish() == 0
+        assert terminal.modes_left_on() == []
+        assert terminal.tty_is_as_before()
+    assert left_over(tmp_path) == []
+
+
 def test_a_terminate_signal_gives_the_terminal_back(tmp_path: Path) -> None:
     with Terminal(["demo"], env=environment(tmp_path)) as terminal:
         terminal.until("live")
