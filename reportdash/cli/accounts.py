@@ -8,12 +8,14 @@ import getpass
 import sys
 from collections.abc import Sequence
 
+from reportdash.board.health import health_words
 from reportdash.cli.context import asynchronous, engine, prompting
 from reportdash.cli.output import line_json, note, say, table
 from reportdash.clock import rfc3339
 from reportdash.credentials.values import variable
 from reportdash.engine.runtime import Engine, Seat
 from reportdash.errors import CallFailed, CredentialProblem, Exit, Unreachable, UsageProblem
+from reportdash.model import Account, Health
 from reportdash.plain import clean
 
 _UNKNOWN = (
@@ -23,9 +25,11 @@ _UNKNOWN = (
     "since",
     "until",
     "message",
+    "failures",
     "accepted_at",
     "slots_used",
     "slots",
+    "requests_per_minute",
     "read_only",
 )
 """What only the vendor's plug-in could tell of an account, in the order of every record."""
@@ -55,9 +59,11 @@ async def accounts(args: argparse.Namespace) -> int:
                     "since": rfc3339(row.since),
                     "until": rfc3339(row.until),
                     "message": row.message,
+                    "failures": row.failures,
                     "accepted_at": rfc3339(row.accepted_at),
                     "slots_used": await running.ledger.slots_used(name) if seat.vendor.policy.slots else None,
                     "slots": seat.slots,
+                    "requests_per_minute": seat.settings.requests_per_minute,
                     "read_only": running.read_only or seat.settings.read_only,
                 }
             )
@@ -83,7 +89,7 @@ async def accounts(args: argparse.Namespace) -> int:
                         str(r["account"]),
                         str(r["vendor"]),
                         str(r["credential"] or ""),
-                        str(r["health"]),
+                        _health(known.get(str(r["account"])), r, running.clock.now()),
                         str(r["message"] or (_no_key(r) if r["credential"] == "none" else "")),
                     )
                     for r in rows
@@ -97,6 +103,14 @@ async def accounts(args: argparse.Namespace) -> int:
                 else f"no account: there is no {path} yet; `reportdash config init` writes one to start from"
             )
         return int(Exit.OK)
+
+
+def _health(account: Account | None, row: dict[str, object], now: float) -> str:
+    """The screen's words; of an account that is left out its record's alone, whatever the ledger knows."""
+    if account is None or row["base_url"] is None:
+        return str(row["health"])
+    words = health_words(account, now)
+    return f"{words}, log in" if account.shown is Health.AUTH_FAILED else words
 
 
 def _no_key(row: dict[str, object]) -> str:

@@ -193,8 +193,10 @@ class Worker:
             await self._spread()
         if probing(row):  # one request at a time: what waits otherwise goes first only if no job can tell
             next_at = await self._start_looks(fence, 0 if self._acting is not None else 1, probe=True)
-            if not self._asking:
-                self._start_intents(fence)
+            if self._asking:  # an intent that is due waits for the probe: its end wakes
+                await core.wait(self.wake, LONGEST_WAIT)
+                return True
+            self._start_intents(fence)
         else:
             self._start_intents(fence)
             if now >= self._next_compare and not self._comparing:

@@ -98,6 +98,7 @@ class Verbs:
     ) -> Job:
         """Run `fn` on the fresh row and keep what it returns; None changes nothing.
 
+        `what` is the history line; None: what the change itself calls for; empty: none.
         Raises LeaseLost for a stale fence, KeyError for no such job. A reference that another live row of the
         account has folds this row into that one, which is returned.
         """
@@ -259,7 +260,7 @@ class Verbs:
         job = job_of(tuple(row))
         if what is None:
             what = _told(old, row)
-        if what is not None:
+        if what:
             self._event(job, what, who)
         if job.parent is None and not _LOGGED.isdisjoint(changed):
             self._note(job)

@@ -34,6 +34,7 @@ class Rig:
     folder: Path
     environ: dict[str, str] = field(default_factory=dict)
     accounts: dict[str, Any] = field(default_factory=dict)
+    stuck_after: float = 0.5  # real seconds; more where nothing hangs and time must not run ahead of answers
     engine: Engine = field(init=False)
     _open: list[tuple[Engine, Ledger]] = field(default_factory=list)
     _calls: set[asyncio.Future[Any]] = field(default_factory=set)
@@ -201,7 +202,7 @@ class Rig:
             busy = self._calls - self._stuck
             if busy:
                 quiet = 0
-                await asyncio.wait(busy, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(busy, timeout=self.stuck_after, return_when=asyncio.FIRST_COMPLETED)
                 if not any(call.done() for call in busy):
                     self._stuck |= busy
             else:

@@ -42,3 +42,14 @@ async def test_a_submit_whose_sign_in_goes_wrong_was_not_sent(rig: Rig) -> None:
     engine.poll()
     await rig.state(outcome.job, JobState.QUEUED, within=400)
     assert len(rig.submits()) == 1
+
+
+async def test_each_repeat_of_a_submit_that_cannot_be_sent_is_one_line_of_history(rig: Rig) -> None:
+    rig.account("main", base_url="http://127.0.0.1:1")
+    await rig.start()
+    job = (await submit(rig)).job
+    assert job.intent is not None
+    assert job.intent.tries > 3
+    told = [event.what for event in await rig.ledger.history(job.id)]
+    assert told[:2] == ["submit", "submit sent"]
+    assert len(told) == 2 + job.intent.tries

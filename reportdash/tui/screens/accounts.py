@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reportdash.board.facts import Run
+from reportdash.board.health import health_words
 from reportdash.board.states import HEALTH, Role
 from reportdash.board.units import clock_text, plural
 from reportdash.errors import Problem
@@ -14,7 +15,6 @@ from reportdash.model import Account, Health, Job
 from reportdash.tui.screens.dialog import BLANK, Button, Dialog, Row, Words, words
 from reportdash.tui.screens.form import Form, paragraph
 from reportdash.tui.text import cut_middle, muted, strong, text_run
-from reportdash.tui.widgets.accounts import NO_KEY
 
 if TYPE_CHECKING:
     from reportdash.tui.app import Dashboard
@@ -33,21 +33,12 @@ def open(app: Dashboard, jobs: Sequence[Job]) -> None:
     app.push_screen(Roster(app, jobs[0].account if jobs else ""))
 
 
-def health_words(row: Account, now: float, login_key: str) -> tuple[str, Role]:
-    """An account's health as a sentence part."""
-    shown = row.shown
-    role = HEALTH[shown].role
-    match shown:
-        case Health.OK:
-            return "ok", Role.TEXT
-        case Health.AUTH_FAILED:
-            what = NO_KEY if row.message == NO_KEY else "key refused"
-            return f"{what}, {login_key} log in" if login_key else what, role
-        case Health.THROTTLED if row.until is not None:
-            return f"throttled until {clock_text(row.until, now)}", role
-        case Health.UNREACHABLE if row.since is not None:
-            return f"unreachable since {clock_text(row.since, now)}", role
-    return HEALTH[shown].word, role
+def said_of(row: Account, now: float, login_key: str) -> tuple[str, Role]:
+    """An account's health as a sentence part; the next try stands in the details."""
+    said = health_words(row, now, next_try=False)
+    if row.shown is Health.AUTH_FAILED and login_key:
+        said += f", {login_key} log in"
+    return said, HEALTH[row.shown].role
 
 
 class Roster(Form[None]):
@@ -144,7 +135,7 @@ class Roster(Form[None]):
         row = self.known.get(name)
         login_key = self.dashboard.look.keymap.shown("login")
         said, role = (
-            health_words(row, self.dashboard.board.now, login_key) if row is not None else ("", Role.TEXT)
+            said_of(row, self.dashboard.board.now, login_key) if row is not None else ("", Role.TEXT)
         )
         sign = HEALTH[row.shown].glyph if row is not None else ""
         title = self.engine.accounts[name].vendor.title
@@ -192,6 +183,10 @@ class Roster(Form[None]):
         facts: list[tuple[str, str]] = [("Address", cut_middle(seat.settings.base_url, cells - 14))]
         facts.append(("Key", self.places.get(name, READING)))
         facts.append(("Polled", self.polled(name)))
+        if row is not None and row.until is not None and row.until > now:
+            facts.append(("Next try", clock_text(row.until, now)))
+        if seat.settings.requests_per_minute is not None:
+            facts.append(("Limit", f"{seat.settings.requests_per_minute:g} requests a minute, by the config"))
         if row is not None and row.accepted_at is not None:
             facts.append(("Last new key", f"accepted {clock_text(row.accepted_at, now)}"))
         if row is not None and row.listed_at is not None:

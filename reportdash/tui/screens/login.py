@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reportdash.board.facts import Run
+from reportdash.board.health import NO_KEY
 from reportdash.board.states import Role
 from reportdash.board.units import clock_text
 from reportdash.errors import AuthFailed, CallFailed, CredentialProblem, Problem, Throttled, Unreachable
@@ -17,7 +18,6 @@ from reportdash.plain import clean
 from reportdash.tui.screens.dialog import BLANK, Button, Choice, Dialog, Field, Row, Words, words
 from reportdash.tui.screens.form import Form, paragraph
 from reportdash.tui.text import muted, text_run
-from reportdash.tui.widgets.accounts import NO_KEY
 
 if TYPE_CHECKING:
     from reportdash.tui.app import Dashboard

@@ -8,15 +8,15 @@ from typing import NamedTuple
 from textual.strip import Strip
 
 from reportdash.board.facts import Run
+from reportdash.board.health import health_words
 from reportdash.board.states import HEALTH, Role
-from reportdash.board.units import clock_text
 from reportdash.model import Account, Health
 from reportdash.tui.columns import ROOMY
 from reportdash.tui.text import Pen, key_run, length, muted
 from reportdash.tui.widgets.lines import Lines
 
-NO_KEY = "no key yet"
-"""What the account's row says when there never was a credential."""
+LONG, WORDS, BRIEF, SHORT = 3, 2, 1, 0
+"""How much is said of an account: all, its name and all words, those but for the next try, the least."""
 
 
 class Slots(NamedTuple):
@@ -70,18 +70,18 @@ def line(
     login_key: str,
     broken: Sequence[tuple[Run, ...]] = (),
 ) -> Strip:
-    """Line 2 in `cells`. What does not fit is folded: healthy accounts first, then vendors' names."""
+    """Line 2 in `cells`. What does not fit is folded: healthy accounts, then vendors' names, then times."""
     roomy = cells >= ROOMY
     gap = 5 if roomy else 2
     room = cells - 2
 
-    def item(account: Account, long: bool) -> tuple[Run, ...]:
+    def item(account: Account, much: int) -> tuple[Run, ...]:
         if account.shown is Health.OK:
-            return _healthy(account, titles, slots.get(account.name), long)
-        return _troubled(account, titles, now, long, login_key)
+            return _healthy(account, titles, slots.get(account.name), much)
+        return _troubled(account, titles, now, much, login_key)
 
-    def folded(kept: Sequence[Account], count: int, long: bool) -> list[tuple[Run, ...]]:
-        items = [*broken, *(item(account, long) for account in kept)]
+    def folded(kept: Sequence[Account], count: int, much: int) -> list[tuple[Run, ...]]:
+        items = [*broken, *(item(account, much) for account in kept)]
         if count:
             items.append((muted(f"{count} account{'' if count == 1 else 's'} ok"),))
         return items
@@ -91,8 +91,12 @@ def line(
 
     troubled = [account for account in accounts if account.shown is not Health.OK]
     healthy = len(accounts) - len(troubled)
-    tries = [(folded(accounts, 0, roomy), gap), (folded(troubled, healthy, roomy), gap)]
-    tries += [(folded(accounts, 0, False), 2), (folded(troubled, healthy, False), 2)]
+    tries = [
+        (folded(kept, count, much), gap if much is LONG else 2)
+        for much in (LONG, WORDS, BRIEF, SHORT)
+        if roomy or much is not LONG
+        for kept, count in ((accounts, 0), (troubled, healthy))
+    ]
     items, gap = next((found for found in tries if taken(*found) <= room), tries[-1])
     pieces: list[tuple[int, Sequence[Run]]] = []
     at = 1
@@ -109,8 +113,8 @@ def _broken(name: str, key: str) -> tuple[Run, ...]:
     return (head, said, key_run(key)) if key else (head, said)
 
 
-def _healthy(account: Account, titles: Mapping[str, str], slots: Slots | None, long: bool) -> tuple[Run, ...]:
-    if not long:
+def _healthy(account: Account, titles: Mapping[str, str], slots: Slots | None, much: int) -> tuple[Run, ...]:
+    if much is not LONG:
         return (muted(account.name),)
     words = titles.get(account.vendor, account.vendor)
     if slots is not None:
@@ -119,27 +123,21 @@ def _healthy(account: Account, titles: Mapping[str, str], slots: Slots | None, l
 
 
 def _troubled(
-    account: Account, titles: Mapping[str, str], now: float, long: bool, login_key: str
+    account: Account, titles: Mapping[str, str], now: float, much: int, login_key: str
 ) -> tuple[Run, ...]:
     health = account.shown
     face = HEALTH[health]
     heavy = face.role is not Role.MUTED
     head = Run(f"{face.glyph} {account.name}", face.role, bold=heavy)
     key = key_run(login_key)
-    if not long:
+    words = health_words(account, now, next_try=much is not BRIEF) if much is not SHORT else face.word
+    if much is not LONG:
         if health is Health.AUTH_FAILED:
             return (
                 (head, Run(" log in: ", Role.TEXT), key) if login_key else (head, Run(" log in", Role.TEXT))
             )
-        return head, Run(f" {face.word}", Role.TEXT if heavy else Role.MUTED)
+        return head, Run(f" {words}", Role.TEXT if heavy else Role.MUTED)
     vendor = muted(f" {titles.get(account.vendor, account.vendor)}")
     if health is Health.AUTH_FAILED:
-        what = NO_KEY if account.message == NO_KEY else "key refused"
-        said = Run(f" · {what}, ", Role.TEXT)
-        return (head, vendor, said, key, Run(" log in", Role.TEXT))
-    words = face.word
-    if health is Health.THROTTLED and account.until is not None:
-        words = f"throttled until {clock_text(account.until, now)}"
-    elif health is Health.UNREACHABLE and account.since is not None:
-        words = f"unreachable since {clock_text(account.since, now)}"
+        return (head, vendor, Run(f" · {words}, ", Role.TEXT), key, Run(" log in", Role.TEXT))
     return head, vendor, Run(f" · {words}", Role.TEXT if heavy else Role.MUTED)

@@ -1,0 +1,65 @@
+"""`accounts`: an account's health in the screen's words, and as a script reads it."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from reportdash.clock import SystemClock, rfc3339
+from reportdash.ledger import Ledger
+from reportdash.model import Account, Health, replace
+from reportdash.simulator import Simulator
+from tests.cli.conftest import Shell, toml
+
+
+async def put(shell: Shell, **health: Account) -> None:
+    """Let the ledger tell this of the accounts."""
+    assert (await shell("accounts")).code == 0  # makes the rows
+    ledger = await Ledger.open(shell.data / "ledger.db", clock=SystemClock())
+    try:
+        for name, told in health.items():
+            await ledger.change_account(
+                name,
+                lambda row, told=told: replace(  # type: ignore[misc]
+                    row,
+                    health=told.health,
+                    since=told.since,
+                    until=told.until,
+                    message=told.message,
+                    failures=told.failures,
+                ),
+                durable=True,
+            )
+    finally:
+        await ledger.close()
+
+
+async def test_trouble_is_told_in_the_screens_words_and_in_the_json(shell: Shell, sim: Simulator) -> None:
+    shell.write(toml(sim.accounts(), main={"requests_per_minute": 90}))
+    since, until = time.time() - 120, time.time() + 1800
+    await put(
+        shell,
+        admissions=Account("", "", Health.THROTTLED, since, until, "HTTP 429: slow down"),
+        billing=Account("", "", Health.UNREACHABLE, since, until, "no connection", failures=7),
+        calls=Account("", "", Health.AUTH_FAILED, since, message="invalid_client"),
+    )
+
+    table = (await shell("accounts")).out
+    lines = {line.split()[0]: line for line in table.splitlines()}
+    assert "throttled until " in lines["admissions"]
+    assert time.strftime("%H:%M", time.gmtime(until)) in lines["admissions"]
+    assert "unreachable since " in lines["billing"]
+    assert ", next try " in lines["billing"]
+    assert "key refused, log in" in lines["calls"]
+    assert " ok" in lines["main"]
+
+    rows = {row["account"]: row for row in map(json.loads, (await shell("accounts", "--json")).lines)}
+    billing = rows["billing"]
+    assert (billing["health"], billing["failures"]) == ("unreachable", 7)
+    assert (billing["since"], billing["until"]) == (rfc3339(since), rfc3339(until))
+    assert billing["message"] == "no connection"
+    assert rows["admissions"]["health"] == "throttled"
+    assert rows["admissions"]["until"] == rfc3339(until)
+    assert rows["main"]["requests_per_minute"] == 90
+    assert rows["billing"]["requests_per_minute"] is None
+    assert (rows["main"]["health"], rows["main"]["failures"], rows["main"]["until"]) == ("ok", 0, None)

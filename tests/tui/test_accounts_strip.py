@@ -1,0 +1,74 @@
+"""Line 2: what is said of accounts in trouble, and what of it is left where room lacks."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from reportdash.model import Account, Health, replace
+from reportdash.tui import theme
+from reportdash.tui.text import Pen
+from reportdash.tui.widgets.accounts import Slots, line
+
+PEN = Pen(theme.load(theme.DEFAULT))
+TITLES = {"7g": "7G", "sigma": "Sigma", "webadmit": "WebAdMIT", "talkdesk": "Talkdesk"}
+
+
+def at(hour: int, minute: int) -> float:
+    """A moment of one day in the zone of whoever runs this."""
+    return time.mktime((2026, 11, 17, hour, minute, 0, 0, 0, -1))
+
+
+NOW = at(14, 4)
+MAIN = Account("main", "7g", accepted_at=1.0)
+THROTTLED = Account("admissions", "webadmit", Health.THROTTLED, since=at(14, 1), until=at(14, 33))
+DOWN = Account("billing", "sigma", Health.UNREACHABLE, since=at(14, 2), until=at(14, 7), failures=6)
+REFUSED = Account("calls", "talkdesk", Health.AUTH_FAILED, since=at(13, 0), message="invalid_client")
+
+
+def shown(*accounts: Account, cells: int, now: float = NOW) -> str:
+    slots = {"main": Slots(7, 10)}
+    strip = line(accounts, now, cells, PEN, titles=TITLES, slots=slots, login_key="l")
+    assert strip.cell_length == cells
+    return strip.text.strip()
+
+
+def test_with_room_every_trouble_has_its_words_and_times() -> None:
+    assert shown(MAIN, THROTTLED, cells=140) == (
+        "main 7G · 7 of 10 slots     ▲ admissions WebAdMIT · throttled until 14:33"
+    )
+    assert shown(DOWN, cells=140) == "▲ billing Sigma · unreachable since 14:02, next try 14:07"
+    assert shown(REFUSED, cells=140) == "✗ calls Talkdesk · key refused, l log in"
+
+
+def test_a_try_that_is_due_or_not_planned_is_not_told() -> None:
+    assert shown(DOWN, cells=140, now=at(14, 8)) == "▲ billing Sigma · unreachable since 14:02"
+    early = replace(DOWN, until=None, failures=2)
+    assert shown(early, cells=140) == "▲ billing Sigma · unreachable since 14:02"
+
+
+@pytest.mark.parametrize(
+    ("cells", "throttled", "down"),
+    [
+        (140, "throttled until 14:33", "unreachable since 14:02, next try 14:07"),
+        (118, "throttled until 14:33", "unreachable since 14:02, next try 14:07"),
+        (96, "throttled until 14:33", "unreachable since 14:02"),
+        (80, "throttled", "unreachable"),
+    ],
+)
+def test_where_room_lacks_vendors_go_first_then_the_next_try_then_times(
+    cells: int, throttled: str, down: str
+) -> None:
+    text = shown(MAIN, THROTTLED, DOWN, REFUSED, cells=cells)
+    assert text == f"main  ▲ admissions {throttled}  ▲ billing {down}  ✗ calls log in: l"
+
+
+def test_at_80_columns_the_times_stand_if_there_is_room() -> None:
+    assert shown(MAIN, THROTTLED, cells=80) == "main  ▲ admissions throttled until 14:33"
+    assert shown(MAIN, DOWN, cells=80) == "main  ▲ billing unreachable since 14:02, next try 14:07"
+
+
+def test_many_accounts_in_little_room_keep_the_troubled_ones() -> None:
+    many = [Account(f"account-{n}", "7g", accepted_at=1.0) for n in range(20)]
+    assert shown(*many, THROTTLED, cells=80) == "▲ admissions throttled until 14:33  20 accounts ok"
