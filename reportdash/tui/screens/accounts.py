@@ -134,9 +134,7 @@ class Roster(Form[None]):
             return self._left_out_line(name, here, columns)
         row = self.known.get(name)
         login_key = self.dashboard.look.keymap.shown("login")
-        said, role = (
-            said_of(row, self.dashboard.board.now, login_key) if row is not None else ("", Role.TEXT)
-        )
+        said, role = said_of(row, self.dashboard.board.now, login_key) if row is not None else ("", Role.TEXT)
         sign = HEALTH[row.shown].glyph if row is not None else ""
         title = self.engine.accounts[name].vendor.title
         healthy = role is Role.TEXT
