@@ -60,6 +60,18 @@ async def test_full_at_the_vendor_while_we_count_fewer_says_so_and_what_may_help
     assert (await rig.row()).slots_full_at is None
 
 
+async def test_a_plain_no_after_the_waiting_says_nothing_of_slots(rig: Rig) -> None:
+    engine = await rig.start()
+    rig.sim.seveng.max_live = 0
+    waiting = (await submit(rig)).job
+    assert waiting.note == GUESS
+    no = json_reply({"result": False, "message": "Unknown report name.", "data": {}})
+    rig.sim.inject("7g", no, method="POST", path="/Report")
+    engine.poll()
+    failed = await rig.state(waiting, JobState.FAILED)
+    assert (failed.message, failed.note) == ("Unknown report name.", None)
+
+
 async def test_full_by_our_own_count_is_no_surprise(rig: Rig) -> None:
     await rig.start()
     rig.sim.seveng.max_live = 0
