@@ -47,9 +47,10 @@ class TerminalDriver(LinuxDriver):
         self._leave: Callable[[], None] = app.leave
         self._file: Any = Line(self._file, self._hung_up)
         self._drawing = False  # between the start and the stop of application mode
+        self._resuming = False
 
     def start_application_mode(self) -> None:
-        super().start_application_mode()
+        super().start_application_mode()  # type: ignore[no-untyped-call]
         self._drawing = True
 
     def stop_application_mode(self) -> None:
@@ -62,12 +63,17 @@ class TerminalDriver(LinuxDriver):
         Textual would start its threads once more beside those that run, or after the last of them has ended:
         then nobody ever stops them, and the process never ends.
         """
-        if self._must_signal_resume:
-            super()._sigcont_application()
-        elif self._drawing and self._auto_restart:  # stopped by a signal that cannot be caught, perhaps
-            self.suspend_application_mode()
-            self._must_signal_resume = True
-            self.resume_application_mode()
+        if self._resuming or not self._auto_restart:
+            return  # a handler can be interrupted by the next signal
+        self._resuming = True
+        try:
+            if self._drawing:  # stopped by a signal that cannot be caught, perhaps
+                self.suspend_application_mode()
+                self._must_signal_resume = True
+            if self._must_signal_resume:
+                self.resume_application_mode()
+        finally:
+            self._resuming = False
 
     def _hung_up(self) -> None:
         try:
