@@ -8,6 +8,7 @@ different: no deadline passes because a processor was busy.
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ from reportdash.ledger import thread
 QUIET = 12
 """Turns of the loop without anything to do, after which nothing is on its way."""
 BREATH = 0.0005
+TICKS = 1024
 
 
 class SwiftClock(ManualClock):
@@ -29,6 +31,11 @@ class SwiftClock(ManualClock):
     def __init__(self, start: float) -> None:
         super().__init__(start)
         self.pending: set[asyncio.Future[Any]] = set()
+
+    async def sleep(self, seconds: float) -> None:
+        """Until the next whole tick: sums of ticks are exact, so no moment is a hair before another."""
+        target = math.ceil((self.monotonic() + seconds) * TICKS) / TICKS
+        await super().sleep(target - self.monotonic() if seconds > 0 else 0.0)
 
     async def move(self) -> None:
         """Let time pass until cancelled."""
