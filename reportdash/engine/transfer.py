@@ -30,6 +30,8 @@ from reportdash.plain import clean
 from reportdash.vendors.contract import Vendor
 
 _REFUSED = frozenset({400, 401, 403, 404, 410})
+TOLD = 3600.0
+"""Seconds that a download nobody waits for may spend in pauses the vendor or the storage asks for."""
 _Begin: TypeAlias = Callable[[bytes], Awaitable[None]]
 
 
@@ -103,14 +105,15 @@ class Transfer:
         self._full_since: float | None = None
 
     async def run(self, patience: float, *, endless: Callable[[], bool]) -> Arrived:
-        """Until the part is complete. `patience`: seconds without progress after which it is given up; a
-        full disk is waited for without end while `endless()`.
+        """Until the part is complete. `patience`: seconds without progress after which it is given up; while
+        `endless()` a full disk is waited for without end, and a pause that is asked for counts as none.
 
         Raises TransferFailed, Problem (the folder), and what the vendor's call ended with when that is final:
         NoCredential, AuthFailed, NotFound, VendorRefused.
         """
         link: Signed | None = None
         refusals = failures = 0
+        told = 0.0
         moved = self.clock.monotonic()
         while True:
             before = self._highest
@@ -151,6 +154,8 @@ class Transfer:
                     raise TransferFailed(problem.text)
             failures += 1
             pause = problem.wait if problem.wait is not None else self._backoff(failures, problem)
+            if problem.wait is not None and told + pause <= TOLD and endless():
+                told, moved = told + pause, moved + pause  # nobody waits for us: what is asked for is kept to
             if self.clock.monotonic() - moved + pause > patience:
                 raise TransferFailed(problem.text, unreachable=problem.unreachable)
             await self.clock.sleep(pause)

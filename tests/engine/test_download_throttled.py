@@ -1,0 +1,72 @@
+"""A vendor that asks to wait before it gives a link: waited for as told, unless somebody waits for us."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from reportdash.clock import ManualClock
+from reportdash.engine.transfer import TOLD
+from reportdash.errors import Exit, Throttled
+from reportdash.model import Job, Signed
+from tests.engine.shelf import AT, Shelf, bench, data
+from tests.net.lying import Liar
+
+
+async def passes(clock: ManualClock, over: Callable[[], bool]) -> None:
+    """Let time pass, second by second, until it is over."""
+    async with asyncio.timeout(30):
+        while not over():
+            await asyncio.sleep(0.001)
+            if clock.sleepers():
+                await clock.advance(1.0)
+
+
+def asks(times: int, seconds: float, then: str) -> tuple[Callable[[Job], object], list[float]]:
+    asked: list[float] = []
+
+    def give(_: Job) -> object:
+        asked.append(seconds)
+        return Throttled("slow down", retry_after=seconds) if len(asked) <= times else Signed(then)
+
+    return give, asked
+
+
+async def test_in_the_background_a_pause_longer_than_patience_is_kept_to_and_the_report_saved(
+    tmp_path: Path,
+) -> None:
+    clock = ManualClock(AT)
+    async with Liar(Shelf(data(5_000))) as liar:
+        give, asked = asks(3, 120.0, liar.base + "/r.csv")
+        async with bench(tmp_path, give, clock=clock) as made:
+            job = await made.job()
+            made.downloads.start(job.id)
+            await passes(clock, lambda: made.downloads.busy() == 0)
+            row = await made.ledger.job(job.id)
+            assert row is not None and row.saved
+            assert len(asked) == 4
+            assert clock.monotonic() >= 360.0
+
+
+async def test_who_waits_for_a_download_is_told_at_once_that_the_vendor_asks_for_more(tmp_path: Path) -> None:
+    clock = ManualClock(AT)
+    give, asked = asks(9, 120.0, "")
+    async with bench(tmp_path, give, clock=clock) as made:
+        job = await made.job()
+        outcome = await made.downloads.fetch(job.id)
+        assert outcome.exit_code is Exit.UNREACHABLE
+        assert "slow down" in outcome.text
+        assert len(asked) == 1
+
+
+async def test_a_vendor_that_only_ever_asks_to_wait_is_given_up_on_after_an_hour(tmp_path: Path) -> None:
+    clock = ManualClock(AT)
+    give, asked = asks(10_000, 300.0, "")
+    async with bench(tmp_path, give, clock=clock) as made:
+        job = await made.job()
+        made.downloads.start(job.id)
+        await passes(clock, lambda: made.downloads.busy() == 0)
+        row = await made.ledger.job(job.id)
+        assert row is not None and not row.saved
+        assert len(asked) == TOLD / 300.0 + 1
