@@ -7,13 +7,13 @@ differently of a live row is the vendor's newest word, and is taken for it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reportdash import lifecycle
 from reportdash.engine import schedule
-from reportdash.engine.core import Core
+from reportdash.engine.core import Core, reading
 from reportdash.engine.health import HealthDesk
 from reportdash.engine.look import Looker
 from reportdash.engine.seat import Seat
@@ -73,7 +73,7 @@ class Compare:
         asked = core.clock.now()
         known = await core.ledger.known(seat.name)
         try:
-            async for seen in seat.vendor.list():
+            async for seen in _read(seat):
                 if seen.reference is None:
                     continue
                 listed[seen.reference] = seen
@@ -153,6 +153,13 @@ class Compare:
             return replace(row, listed_at=asked, only_there=told, only_there_count=count)
 
         await self._core.ledger.change_account(seat.name, fold, fence=fence)
+
+
+async def _read(seat: Seat) -> AsyncIterator[Seen]:
+    """The vendor's list; a mistake of its own code is a list that could not be read."""
+    with reading(seat.name, "its list"):
+        async for seen in seat.vendor.list():
+            yield seen
 
 
 def _adopted(core: Core, seat: Seat, seen: Seen) -> Job:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
@@ -20,9 +21,11 @@ from reportdash.errors import (
     CallFailed,
     NoCredential,
     NotFound,
+    Problem,
     SlotsFull,
     Throttled,
     Unreachable,
+    UsageProblem,
     VendorRefused,
 )
 from reportdash.ledger import Ledger
@@ -30,6 +33,8 @@ from reportdash.model import Exchange, LastError, replace
 from reportdash.net.http import Reply, Request
 from reportdash.plain import clean
 from reportdash.vendors.contract import Api
+
+log = logging.getLogger(__name__)
 
 _ACTING_FOR: ContextVar[str | None] = ContextVar("acting_for", default=None)
 
@@ -135,6 +140,39 @@ class Core:
         finally:
             for waiter in waiters:
                 waiter.cancel()
+
+
+@contextmanager
+def reading(account: str, what: str) -> Iterator[None]:
+    """Around a vendor's call: a mistake of the vendor's own code is no answer.
+
+    Raises what the call raises, as BadPayload where it is no CallFailed; only its kind is told, for what was
+    caught may quote the answer.
+    """
+    try:
+        yield
+    except CallFailed:
+        raise
+    except Exception as error:
+        log.exception("%s: %s ended unexpectedly", account, what)
+        kind = type(error).__name__
+    else:
+        return
+    raise BadPayload(f"the answer could not be read ({kind})")
+
+
+@contextmanager
+def judging(vendor: str, what: str) -> Iterator[None]:
+    """Around a vendor's look at what an operator typed: its own mistake is a sentence, not the end."""
+    try:
+        yield
+    except Problem:
+        raise
+    except Exception as error:
+        log.exception("%s: %s ended unexpectedly", vendor, what)
+        raise UsageProblem(
+            f"{vendor} could not judge {what}: its code ended with {type(error).__name__}"
+        ) from None
 
 
 def last_error(error: CallFailed, now: float) -> LastError:

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 
 from reportdash import lifecycle
 from reportdash.engine import schedule
-from reportdash.engine.core import Core, hhmm, last_error
+from reportdash.engine.core import Core, hhmm, last_error, reading
 from reportdash.engine.health import HealthDesk, usable_at
 from reportdash.engine.intents import PATIENCE, REPEATS, Intents, pause_before
 from reportdash.engine.outcome import Outcome
 from reportdash.engine.seat import Seat
 from reportdash.errors import (
     AuthFailed,
-    BadPayload,
     CallFailed,
     Exit,
     NoCredential,
@@ -229,12 +228,10 @@ class Deletes:
         failure: CallFailed | None = None
         with core.exchanges.of(claimed.id):
             try:
-                await seat.vendor.delete(claimed, claimed.intent.key)
+                with reading(seat.name, f"the delete of {claimed.id}"):
+                    await seat.vendor.delete(claimed, claimed.intent.key)
             except CallFailed as error:
                 failure = error
-            except Exception as error:  # a vendor's own mistake: what left, left
-                log.exception("%s: the delete of %s ended unexpectedly", seat.name, claimed.id)
-                failure = BadPayload(f"the answer could not be read ({type(error).__name__})")
         await self._note_health(seat, failure, asked)
         if failure is None or isinstance(failure, NotFound):
             return Tried(await self._done(claimed))
@@ -352,12 +349,10 @@ class Deletes:
         result: Seen | CallFailed
         with self._core.exchanges.of(job.id):
             try:
-                result = await seat.vendor.status(job)
+                with reading(seat.name, f"the status of {job.id}"):
+                    result = await seat.vendor.status(job)
             except CallFailed as error:
                 result = error
-            except Exception as error:  # a vendor's own mistake is no answer
-                log.exception("%s: the status of %s ended unexpectedly", seat.name, job.id)
-                result = BadPayload(f"the answer could not be read ({type(error).__name__})")
         await self._note_health(seat, result if isinstance(result, CallFailed) else None, asked)
         return result
 

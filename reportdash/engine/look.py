@@ -11,12 +11,11 @@ from collections.abc import Callable, Sequence
 
 from reportdash import lifecycle
 from reportdash.engine import schedule
-from reportdash.engine.core import Core, last_error
+from reportdash.engine.core import Core, last_error, reading
 from reportdash.engine.health import HealthDesk, usable_at
 from reportdash.engine.seat import Seat
 from reportdash.errors import (
     AuthFailed,
-    BadPayload,
     CallFailed,
     NoCredential,
     NotFound,
@@ -50,12 +49,10 @@ class Looker:
         result: Seen | CallFailed
         with core.exchanges.of(job.id) as kept:
             try:
-                result = await seat.vendor.status(job)
+                with reading(seat.name, f"the status of {job.id}"):
+                    result = await seat.vendor.status(job)
             except CallFailed as error:
                 result = error
-            except Exception as error:  # a vendor's own mistake is no answer about the job
-                log.exception("%s: the status of %s ended unexpectedly", seat.name, job.id)
-                result = BadPayload(f"the answer could not be read ({type(error).__name__})")
             exchanges = list(kept)
             kept.clear()
         if isinstance(result, _ACCOUNTS_MATTER):
@@ -80,7 +77,8 @@ class Looker:
         asked = core.clock.now()
         with core.exchanges.of(jobs[0].id) as kept:
             try:
-                found = await seat.vendor.statuses(jobs)
+                with reading(seat.name, "the list"):
+                    found = await seat.vendor.statuses(jobs)
             except _ACCOUNTS_MATTER as error:
                 account = await self._health.failed(seat, error, asked=asked, fence=fence)
                 answered()
@@ -89,9 +87,6 @@ class Looker:
                 return []
             except CallFailed as error:
                 log.info("%s: no list: %s", seat.name, clean(error.text))
-                found = {}
-            except Exception:
-                log.exception("%s: the list ended unexpectedly", seat.name)
                 found = {}
             exchanges, kept[:] = list(kept), []
         if found:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from reportdash import lifecycle
 from reportdash.engine.compare import Compare
-from reportdash.engine.core import Core
+from reportdash.engine.core import Core, judging
 from reportdash.engine.intents import PATIENCE, Intents, pause_before
 from reportdash.engine.seat import Seat
 from reportdash.errors import (
@@ -42,7 +42,8 @@ class Reconcile:
         `for_`: the id of a submit without an answer that this reference belongs to.
         Raises UsageProblem for a reference the vendor would not know as one.
         """
-        reference = seat.vendor.reference(text)
+        with judging(seat.vendor.title, "the reference"):
+            reference = seat.vendor.reference(text)
         if for_ is not None:
             return await self._bind(seat, for_, reference, name)
         now = self._core.clock.now()

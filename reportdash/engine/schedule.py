@@ -108,8 +108,9 @@ def learnt_step(usual: Usual, policy: PollPolicy, age: float) -> float:
     """Seconds to the next look at a job of this age of which it is known how long it usually takes.
 
     None before the age at which one in twenty is done, even beyond `poll_max`. From then on at the pace, as
-    long as that finds enough of those still at work done; where it finds fewer the pause grows, to a
-    small share of the age. A job that takes longer than nearly all others is no usual one: nothing says when it will end.
+    long as that finds enough of those still at work done; where it finds fewer the pause grows, to a small
+    share of the age. A job that takes longer than nearly all others is no usual one: nothing says when it
+    will end.
     """
     if age < usual.early:
         return max(usual.early - age, policy.poll_min)

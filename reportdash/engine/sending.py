@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from reportdash import lifecycle
 from reportdash.engine import schedule
-from reportdash.engine.core import Core, hhmm, last_error, nth
+from reportdash.engine.core import Core, hhmm, last_error, nth, reading
 from reportdash.engine.health import HealthDesk, usable_at
 from reportdash.engine.intents import PATIENCE, Intents
 from reportdash.engine.outcome import Outcome
@@ -98,12 +98,10 @@ class Sender:
         failure: CallFailed
         with core.exchanges.of(claimed.id) as exchanges:
             try:
-                submitted = await seat.vendor.submit(claimed.spec, claimed.intent.key)
+                with reading(seat.name, f"the submit of {claimed.id}"):
+                    submitted = await seat.vendor.submit(claimed.spec, claimed.intent.key)
             except CallFailed as error:
                 failure = error
-            except Exception as error:  # a vendor's own mistake: what left, left
-                log.exception("%s: the submit of %s ended unexpectedly", seat.name, claimed.id)
-                failure = BadPayload(f"the answer could not be read ({type(error).__name__})")
             else:
                 sent = await self._accepted(seat, claimed, submitted)
                 if sent.job.id != claimed.id:

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping
 
 from reportdash.engine import schedule
-from reportdash.engine.core import Core
+from reportdash.engine.core import Core, judging
 from reportdash.engine.intents import PATIENCE, REPEATS, Intents, pause_before
 from reportdash.engine.outcome import Outcome
 from reportdash.engine.seat import Seat
@@ -38,7 +38,8 @@ class Submits:
         can = seat.vendor.can(Action.SUBMIT)
         if isinstance(can, No):
             raise SafetyProblem(can.reason)
-        spec = seat.vendor.check(spec)
+        with judging(seat.vendor.title, "what is asked for"):
+            spec = seat.vendor.check(spec)
         now, me = self._core.clock.now(), self._core.ledger.owner
         ahead = await self._sender.ahead(seat)
         waits = await self._sender.full(seat, ahead)

@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from reportdash.clock import Clock
 from reportdash.engine import content
+from reportdash.engine.core import reading
 from reportdash.engine.files import Part
 from reportdash.engine.folders import NoSpace, size_text
 from reportdash.engine.names import UNKNOWN_EXTENSION, extension_of
@@ -121,7 +122,8 @@ class Transfer:
                 if self.part.complete:
                     return await self._check()
                 if link is None:
-                    file = await self.vendor.artifact(self.job)
+                    with reading(self.job.account, f"the file of {self.job.id}"):
+                        file = await self.vendor.artifact(self.job)
                     if isinstance(file, LocalFile):
                         return await self._local(file)
                     if isinstance(file, Body):

@@ -194,7 +194,9 @@ class Client:
     async def _ask(self, signer: Signer, credential: Credential, old: Session | None) -> Session:
         try:
             return await signer.sign_in(credential, old, self._bare)
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
+        except CallFailed:
+            raise
+        except Exception as error:  # a vendor's own mistake, or an answer it did not foresee
             kind = type(error).__name__
         # Outside the handler: what was caught may quote the answer, tokens included.
         raise BadPayload(f"the answer to the sign-in is not as documented ({kind})")

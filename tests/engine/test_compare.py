@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from reportdash.model import UNLISTED, Job, JobState, replace
+from collections.abc import AsyncIterator
+
+import pytest
+
+from reportdash.errors import Problem, UsageProblem
+from reportdash.model import UNLISTED, Job, JobState, Seen, replace
 from reportdash.simulator import Reply, Stage
-from tests.engine.rig import Rig
+from tests.engine.rig import SPEC, Rig
 
 HOUR = 3600.0
 
@@ -175,3 +180,37 @@ async def test_a_script_of_the_vendor_is_taken_as_the_list_gives_it(rig: Rig) ->
     await rig.clock.advance(1)
     await compared(rig)
     assert (await rig.job(job)).state is JobState.READY_WITH_WARNINGS
+
+
+async def test_a_vendors_own_mistake_in_its_list_is_a_sentence_not_the_end(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.account("admissions")
+    engine = await rig.start()
+
+    async def broken() -> AsyncIterator[Seen]:
+        raise KeyError("secret-in-the-answer")
+        yield
+
+    monkeypatch.setattr(engine.seat("admissions").vendor, "list", broken)
+    with pytest.raises(Problem, match="could not be read") as told:
+        await rig.finish(engine.adopt("admissions"))
+    assert "secret" not in told.value.text
+
+
+async def test_a_vendors_own_mistake_about_what_was_typed_is_a_sentence(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = await rig.start()
+    vendor = engine.seat("main").vendor
+
+    def broken(_: object) -> None:
+        raise RuntimeError("inside")
+
+    monkeypatch.setattr(vendor, "check", broken)
+    monkeypatch.setattr(vendor, "reference", broken)
+    with pytest.raises(UsageProblem, match="7G could not judge what is asked for"):
+        await engine.submit("main", SPEC)
+    with pytest.raises(UsageProblem, match="7G could not judge the reference"):
+        await engine.track("main", "x")
+    assert await rig.ledger.jobs() == []
