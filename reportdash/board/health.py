@@ -10,6 +10,15 @@ NO_KEY = "no key yet"
 """What the account's row says when there never was a credential."""
 
 
+FULL_FOR = 600.0
+"""Seconds for which the vendor's word that all slots are taken is shown: a waiting submit asks more often."""
+
+
+def slots_full(account: Account, now: float) -> bool:
+    """Whether the vendor said of late that every slot is taken, though we counted fewer."""
+    return account.slots_full_at is not None and now - account.slots_full_at < FULL_FOR
+
+
 def health_words(account: Account, now: float, *, next_try: bool = True) -> str:
     """`throttled until 14:33`, `unreachable since 14:02, next try 14:07`, `key refused`, `ok`.
 

@@ -72,3 +72,14 @@ def test_at_80_columns_the_times_stand_if_there_is_room() -> None:
 def test_many_accounts_in_little_room_keep_the_troubled_ones() -> None:
     many = [Account(f"account-{n}", "7g", accepted_at=1.0) for n in range(20)]
     assert shown(*many, THROTTLED, cells=80) == "▲ admissions throttled until 14:33  20 accounts ok"
+
+
+def test_accounts_whose_slots_are_taken_keep_their_place_when_not_all_fit() -> None:
+    many = [Account(f"account-{n}", "sigma", accepted_at=1.0) for n in range(9)]
+    assert shown(*many, MAIN, cells=140) == "main 7G · 7 of 10 slots     9 accounts ok"
+
+
+def test_a_vendor_that_says_full_while_we_count_fewer_is_quoted_for_a_while() -> None:
+    full = replace(MAIN, slots_full_at=NOW - 60)
+    assert shown(full, cells=140) == "main 7G · slots full (vendor)"
+    assert shown(replace(MAIN, slots_full_at=NOW - 3600), cells=140) == "main 7G · 7 of 10 slots"

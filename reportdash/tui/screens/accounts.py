@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reportdash.board.facts import Run
-from reportdash.board.health import health_words
+from reportdash.board.health import health_words, slots_full
 from reportdash.board.states import HEALTH, Role
 from reportdash.board.units import clock_text, plural
 from reportdash.errors import Problem
@@ -181,6 +181,8 @@ class Roster(Form[None]):
         facts: list[tuple[str, str]] = [("Address", cut_middle(seat.settings.base_url, cells - 14))]
         facts.append(("Key", self.places.get(name, READING)))
         facts.append(("Polled", self.polled(name)))
+        if row is not None and slots_full(row, now):
+            facts.append(("Slots", "full, the vendor says; deleting saved reports may free some"))
         if row is not None and row.until is not None and row.until > now:
             facts.append(("Next try", clock_text(row.until, now)))
         if seat.settings.requests_per_minute is not None:

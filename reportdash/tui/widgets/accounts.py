@@ -8,7 +8,7 @@ from typing import NamedTuple
 from textual.strip import Strip
 
 from reportdash.board.facts import Run
-from reportdash.board.health import health_words
+from reportdash.board.health import health_words, slots_full
 from reportdash.board.states import HEALTH, Role
 from reportdash.model import Account, Health
 from reportdash.tui.columns import ROOMY
@@ -77,7 +77,7 @@ def line(
 
     def item(account: Account, much: int) -> tuple[Run, ...]:
         if account.shown is Health.OK:
-            return _healthy(account, titles, slots.get(account.name), much)
+            return _healthy(account, titles, slots.get(account.name), much, now)
         return _troubled(account, titles, now, much, login_key)
 
     def folded(kept: Sequence[Account], count: int, much: int) -> list[tuple[Run, ...]]:
@@ -91,11 +91,17 @@ def line(
 
     troubled = [account for account in accounts if account.shown is not Health.OK]
     healthy = len(accounts) - len(troubled)
+    # An account whose slots are taken is worth its place when all of them do not fit.
+    busy = [one for one in accounts if one in troubled or (one.name in slots and slots[one.name].used)]
     tries = [
         (folded(kept, count, much), gap if much is LONG else 2)
         for much in (LONG, WORDS, BRIEF, SHORT)
         if roomy or much is not LONG
-        for kept, count in ((accounts, 0), (troubled, healthy))
+        for kept, count in (
+            (accounts, 0),
+            *([(busy, len(accounts) - len(busy))] if much is LONG else []),
+            (troubled, healthy),
+        )
     ]
     items, gap = next((found for found in tries if taken(*found) <= room), tries[-1])
     pieces: list[tuple[int, Sequence[Run]]] = []
@@ -113,13 +119,22 @@ def _broken(name: str, key: str) -> tuple[Run, ...]:
     return (head, said, key_run(key)) if key else (head, said)
 
 
-def _healthy(account: Account, titles: Mapping[str, str], slots: Slots | None, much: int) -> tuple[Run, ...]:
+def _healthy(
+    account: Account, titles: Mapping[str, str], slots: Slots | None, much: int, now: float
+) -> tuple[Run, ...]:
     if much is not LONG:
         return (muted(account.name),)
     words = titles.get(account.vendor, account.vendor)
     if slots is not None:
-        words += f" · {slots.used} of {slots.limit} slots"
+        words += f" · {slots_words(account, slots, now)}"
     return Run(account.name, Role.TEXT), muted(f" {words}")
+
+
+def slots_words(account: Account, slots: Slots, now: float) -> str:
+    """`7 of 10 slots`; when the vendor said full lately while we counted fewer, that."""
+    if slots_full(account, now) and slots.used < slots.limit:
+        return "slots full (vendor)"
+    return f"{slots.used} of {slots.limit} slots"
 
 
 def _troubled(
