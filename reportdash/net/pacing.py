@@ -30,6 +30,8 @@ BACK_OFF = 60.0
 PATIENCE = 5.0
 SHOWN = 30.0
 """A pause between two requests that is longer than this is shown as a throttle."""
+MOMENT = 0.05
+"""The least that `soon` says: on the wall clock's coarser figures less is no time at all."""
 SLOWEST = 1 / 60
 SLOWED = 0.5
 """Requests a second below which 429s alone do not push; the vendor's own words do."""
@@ -162,7 +164,7 @@ class Pacer:
         """How many more turns can be had within a few seconds; if none, seconds until there is one."""
         now = self._clock.boottime()
         if now < self._held:
-            return 0, self._held - now
+            return 0, max(self._held - now, MOMENT)
         self._fill(now)
         if self.rate is math.inf:
             turns = math.inf
@@ -172,7 +174,7 @@ class Pacer:
             turns = min(turns, self._left - self._standing)
         if turns >= 1:
             return int(min(turns, 1e6)), 0.0
-        return 0, max(self._missing(self._standing), 0.05)
+        return 0, max(self._missing(self._standing), MOMENT)
 
     # taking a turn
 

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from reportdash.model import Account, Health, JobState
-from reportdash.simulator import Reply, Reset
-from tests.engine.rig import Rig
+import pytest
+
+from reportdash.model import Account, Health, JobState, replace
+from reportdash.simulator import Hang, Reply, Reset
+from tests.engine.rig import SPEC, Rig
 
 BUSY = Reply(
     429, b'{"message": "Too many requests"}', {"Retry-After": "120", "Content-Type": "application/json"}
 )
+
+
+def saying(**headers: str) -> Callable[[Any, Callable[[], Awaitable[Any]]], Awaitable[Any]]:
+    """A fault: the real answer, with these headers (`_` for `-`) beside its own."""
+    more = {name.replace("_", "-"): value for name, value in headers.items()}
+
+    async def fault(request: Any, serve: Callable[[], Awaitable[Any]]) -> Any:
+        reply = await serve()
+        return replace(reply, headers={**reply.headers, **more})
+
+    return fault
 
 
 async def healthy(rig: Rig, account: str = "main") -> Account | None:
@@ -251,3 +266,219 @@ async def test_poll_now_probes_an_open_breaker_at_once(rig: Rig) -> None:
     await rig.passes(1)
     await engine.poll_now([job.id])
     await rig.until(lambda: healthy(rig), within=5)
+
+
+# How long a vendor is left alone, and by which words of its own.
+
+
+@pytest.mark.parametrize(
+    ("told", "least", "most"),
+    [
+        ("120", 120, 122),
+        ("Mon, 21 Sep 2026 14:27:20 GMT", 840, 842),
+        ("Monday, 21-Sep-26 14:27:20 GMT", 840, 842),
+        ("Mon Sep 21 14:27:20 2026", 840, 842),
+        ("86400", 3600, 3601.1),
+        ("Tue, 21 Sep 2027 14:27:20 GMT", 3600, 3601.1),
+        ("0", 4, 6),
+        ("Mon, 21 Sep 2026 12:00:00 GMT", 4, 6),
+        ("-120", 4, 6),
+        ("120s", 4, 6),
+        ("1e3", 4, 6),
+        ("soon", 4, 6),
+        ("", 4, 6),
+        ("Mon, 21 Sep 2026 14:27:20 +0200", 4, 6),
+    ],
+)
+async def test_a_retry_after_is_waited_out_whatever_its_form_and_nonsense_is_not(
+    rig: Rig, told: str, least: float, most: float
+) -> None:
+    engine = await rig.start()
+    for number in range(1, 4):
+        await rig.follow(number)
+    rig.sim.inject("7g", Reply(429, b"", {"Retry-After": told}), path="/Report/Status*")
+    engine.poll()
+    await rig.until(lambda: len(rig.looks()) >= 2, within=4000)
+    refused, again = (call.at for call in rig.looks()[:2])
+    assert least <= again - refused <= most
+    await rig.until(lambda: healthy(rig))
+
+
+async def test_few_calls_left_throttle_the_account_for_a_minute_and_no_job_fails(rig: Rig) -> None:
+    engine = await rig.start()
+    jobs = [await rig.follow(number) for number in range(1, 4)]
+    few = saying(X_RateLimit_Limit="5000", X_RateLimit_Remaining="49")
+    rig.sim.inject("7g", few, path="/Report/Status*")
+    engine.poll()
+    row = await in_health(rig, Health.THROTTLED)
+    assert row.until == pytest.approx(rig.looks()[0].at + 60, abs=0.5)
+    assert row.message == "49 of 5000 calls are left of what the vendor allows"
+    before = len(rig.looks())
+    await rig.passes(row.until - rig.clock.now() - 1)
+    assert len(rig.looks()) == before <= 2
+    assert (await rig.row()).health is Health.THROTTLED
+    await rig.until(lambda: healthy(rig), within=5)
+    for job in jobs:
+        seen = await rig.state(job, JobState.RUNNING)
+        assert seen.attempts == 0
+        assert await rig.ledger.last_error(job.id) is None
+
+
+async def test_an_account_stays_throttled_while_few_calls_are_left_and_is_asked_once_a_minute(
+    rig: Rig,
+) -> None:
+    engine = await rig.start()
+    for number in range(1, 4):
+        await rig.follow(number)
+    few = saying(X_RateLimit_Remaining="49")
+    rig.sim.inject("7g", few, path="/Report/Status*", times=None)
+    engine.poll()
+    begun = await in_health(rig, Health.THROTTLED)
+    before = len(rig.looks())
+    seen = set()
+    for _ in range(60):
+        await rig.passes(10)
+        row = await rig.row()
+        seen.add((row.health, row.since))
+    assert seen == {(Health.THROTTLED, begun.since)}
+    assert 9 <= len(rig.looks()) - before <= 10
+
+
+async def test_nothing_left_waits_for_the_reset_that_the_vendor_names(rig: Rig) -> None:
+    engine = await rig.start()
+    for number in range(1, 4):
+        await rig.follow(number)
+    none = saying(X_RateLimit_Limit="100", X_RateLimit_Remaining="0", X_RateLimit_Reset="900")
+    rig.sim.inject("7g", none, path="/Report/Status*")
+    engine.poll()
+    row = await in_health(rig, Health.THROTTLED)
+    assert row.until == pytest.approx(rig.looks()[0].at + 901, abs=0.5)
+    before = len(rig.looks())
+    await rig.until(lambda: len(rig.looks()) > before)
+    assert rig.looks()[before].at >= row.until
+
+
+async def test_an_accounts_own_requests_per_minute_is_kept_without_a_failed_look(rig: Rig) -> None:
+    rig.account("main", requests_per_minute=12, poll_min=1, poll_max=1)
+    engine = await rig.start()
+    jobs = [await rig.follow(number) for number in range(1, 7)]
+    engine.poll()
+    for _ in range(60):
+        await rig.passes(5)
+        assert (await rig.row()).health is Health.OK
+    times = [call.at for call in rig.sim.calls("7g")]
+    assert all(sum(at <= other < at + 59.99 for other in times) <= 12 for at in times)
+    assert len(times) >= 5 * 12 - 3
+    for job in jobs:
+        assert await rig.ledger.last_error(job.id) is None
+        assert len(rig.looks(job.reference)) >= 8
+
+
+async def test_the_lifted_pace_of_the_demo_minds_no_requests_per_minute(rig: Rig) -> None:
+    rig.account("main", requests_per_minute=1, poll_min=1, poll_max=1)
+    engine = await rig.start(paced=False)
+    for number in range(1, 7):
+        await rig.follow(number)
+    engine.poll()
+    await rig.passes(10)
+    assert len(rig.looks()) >= 50
+
+
+# The breaker, and what comes after.
+
+
+async def test_an_open_breaker_is_probed_on_time_although_every_job_waits_longer(rig: Rig) -> None:
+    rig.account("main", poll_min=20, poll_max=20)
+    engine = await rig.start()
+    await rig.follow(1)
+    rig.sim.inject("7g", Reset(), path="/Report/Status*", times=None)
+    engine.poll()
+
+    async def probed_thrice() -> bool:
+        return (await rig.row()).failures >= 8
+
+    await rig.until(probed_thrice)
+    times = sorted({call.at for call in rig.looks()})
+    gaps = [two - one for one, two in itertools.pairwise(times)]
+    assert [round(gap) for gap in gaps[-3:]] == [5, 10, 20]
+    row = await rig.row()
+    assert row.until is not None
+    assert row.since == times[0]
+
+
+async def test_a_waiting_submit_goes_not_beside_the_probe(rig: Rig) -> None:
+    rig.account("main", poll_min=1, poll_max=1)
+    engine = await rig.start()
+    await rig.follow(1)
+    rig.sim.inject("7g", Reset(), path="/Report/Status*", times=None)
+    engine.poll()
+
+    async def opened() -> bool:
+        row = await rig.row()
+        return row.failures >= 5 and row.until is not None
+
+    await rig.until(opened)
+    full = Reply(429, b"", {"Retry-After": "1"})
+    rig.sim.inject("7g", full, method="POST", path="/Report")
+    waiting = (await rig.finish(engine.submit("main", SPEC))).job
+    assert waiting.state is JobState.SUBMITTING
+    sent = len(rig.submits())
+    rig.sim._rules.clear()
+    hang = Hang()
+    rig.sim.inject("7g", hang, path="/Report/Status*")
+    await rig.until(hang.arrived.is_set)
+    await rig.passes(20)
+    assert len(rig.submits()) == sent
+    hang.release()
+    await rig.state(waiting, JobState.QUEUED)
+
+
+@pytest.mark.parametrize("trouble", [Reset(), Reply(503, b"busy")], ids=["outage", "throttle"])
+async def test_after_trouble_all_jobs_are_fresh_within_an_interval_and_not_at_once(
+    rig: Rig, trouble: Any
+) -> None:
+    rig.account("main", poll_min=20, poll_max=20, max_inflight=16)
+    engine = await rig.start()
+    jobs = [await rig.follow(number) for number in range(1, 41)]
+    engine.poll()
+    await rig.until(lambda: len({call.raw for call in rig.looks()}) == 40)
+    await rig.passes(30)
+    rig.sim.inject("7g", trouble, path="/Report/Status*", times=None)
+    await rig.passes(1500)
+    rows = [await rig.job(job) for job in jobs]
+    assert any((row.next_poll_at or 0) > rig.clock.now() + 100 for row in rows), "some are pushed far out"
+    rig.sim._rules.clear()
+    before = len(rig.looks())
+    await rig.until(lambda: healthy(rig))
+    back = rig.clock.now()
+    await rig.passes(22)
+    later = [call for call in rig.looks()[before:] if call.at <= back + 22]
+    assert len({call.raw for call in later}) == 40
+    times = [call.at for call in later]
+    assert max(sum(at <= other < at + 1 for other in times) for at in times) <= 5
+    assert all((await rig.job(job)).attempts == 0 for job in jobs)
+
+
+async def test_a_short_stumble_moves_no_job(rig: Rig) -> None:
+    rig.account("main", poll_min=20, poll_max=20)
+    engine = await rig.start()
+    for number in range(1, 11):
+        await rig.follow(number)
+    engine.poll()
+    await rig.until(lambda: len({call.raw for call in rig.looks()}) == 10)
+    planned = {job.id: job.next_poll_at for job in await rig.ledger.jobs()}
+    rig.sim.inject("7g", Reset(), path="/Report/Status*", times=2)
+    await rig.passes(5)
+    after = {job.id: job.next_poll_at for job in await rig.ledger.jobs()}
+    moved = [job for job, at in planned.items() if after[job] != at]
+    assert len(moved) <= 3, "only what was looked at meanwhile"
+    assert await healthy(rig)
+
+
+async def test_a_restart_finds_what_trouble_has_pushed_out(rig: Rig) -> None:
+    engine = await rig.start(owner="elsewhere:1")
+    job = await rig.follow(1)
+    far = rig.clock.now() + 280
+    await rig.ledger.change(job.id, lambda row: replace(row, attempts=7, next_poll_at=far))
+    engine.poll()
+    await rig.state(job, JobState.RUNNING, within=5)
