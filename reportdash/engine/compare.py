@@ -7,6 +7,7 @@ differently of a live row is the vendor's newest word, and is taken for it.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from reportdash.engine.core import Core, reading
 from reportdash.engine.health import HealthDesk
 from reportdash.engine.look import Looker
 from reportdash.engine.seat import Seat
-from reportdash.errors import CallFailed, SafetyProblem
+from reportdash.errors import CallFailed, LeaseLost, Problem, SafetyProblem
 from reportdash.model import (
     FINAL,
     UNLISTED,
@@ -35,6 +36,13 @@ from reportdash.vendors.contract import Action, No
 if TYPE_CHECKING:
     from reportdash.ledger.reads import Known
 
+log = logging.getLogger(__name__)
+
+ADOPT_EVERY = 600.0
+COMPARE_EVERY = 3600.0
+COMPARE_FIRST = 300.0
+"""Seconds between two whole readings of a list that is to adopt, and of one that only shows what has drifted;
+the latter does not add to what a start asks for."""
 MOST_TOLD = 10
 """References of jobs at the vendor only that are named; the others are counted."""
 _CONSISTENT = FINAL | {JobState.LOST}
@@ -153,6 +161,51 @@ class Compare:
             return replace(row, listed_at=asked, only_there=told, only_there_count=count)
 
         await self._core.ledger.change_account(seat.name, fold, fence=fence)
+
+
+class Comparisons:
+    """When one account's list is compared: now and then, and not while its poller starts.
+
+    `adopt`: what the vendor has and nobody knows becomes a row.
+    """
+
+    def __init__(self, core: Core, compare: Compare, seat: Seat, *, adopt: bool) -> None:
+        self._core = core
+        self._compare = compare
+        self._seat = seat
+        self._adopt = adopt
+        self._every = ADOPT_EVERY if adopt else COMPARE_EVERY
+        self._next = float("-inf")
+        self._running = False
+
+    def begin(self) -> None:
+        """The poller begins anew."""
+        self._next = float("-inf")
+
+    def start(self, row: Account, fence: Fence, now: float) -> None:
+        """Start one, beside everything else, if its time has come; `row` is the account's."""
+        self._next = min(self._next, now + self._every)  # a clock that went back puts it no further off
+        if self._running or now < self._next or not self._seat.vendor.can(Action.LIST):
+            return
+        if not self._adopt and self._next == float("-inf"):
+            self._next = now + COMPARE_FIRST
+        elif row.listed_at is not None and now - self._every < row.listed_at <= now:
+            self._next = (
+                row.listed_at + self._every
+            )  # a restart, or another process, is no reason to ask anew
+        else:
+            self._next, self._running = now + self._every, True
+            self._core.spawn(self._run(fence))
+
+    async def _run(self, fence: Fence) -> None:
+        try:
+            await self._compare.run(self._seat, adopt=self._adopt, fence=fence)
+        except (LeaseLost, KeyError):
+            pass  # who polls now compares; what was pruned meanwhile needs none
+        except (CallFailed, Problem) as error:
+            log.info("%s: its list could not be read whole: %s", self._seat.name, error)
+        finally:
+            self._running = False
 
 
 async def _read(seat: Seat) -> AsyncIterator[Seen]:

@@ -12,16 +12,16 @@ from collections.abc import Callable
 from reportdash import lifecycle
 from reportdash.engine import schedule
 from reportdash.engine.admission import Admission
-from reportdash.engine.compare import Compare
+from reportdash.engine.compare import Compare, Comparisons
 from reportdash.engine.core import Core
 from reportdash.engine.delete import Deletes
-from reportdash.engine.health import HealthDesk, probing, usable_at
+from reportdash.engine.health import HealthDesk, probing
 from reportdash.engine.look import Looker
 from reportdash.engine.seat import Seat
 from reportdash.engine.submit import Submits
+from reportdash.engine.times import Times
 from reportdash.errors import CallFailed, LeaseLost, Problem
-from reportdash.model import Account, Fence, Health, Job, replace
-from reportdash.vendors.contract import Action
+from reportdash.model import Fence, Health, Job, replace
 
 log = logging.getLogger(__name__)
 
@@ -33,15 +33,9 @@ FOLLOW = 3.0
 ASK_AGAIN = 60.0
 """Between two looks for a credential that was missing or refused, when nobody says that there is one."""
 LONGEST_WAIT = 30.0
-MOST_SPREAD = 10_000
 MOST_LISTED = 1_000
 UNLISTED = 600.0
 """After a list that told nothing: how long jobs are looked at one by one."""
-ADOPT_EVERY = 600.0
-COMPARE_EVERY = 3600.0
-COMPARE_FIRST = 300.0
-"""Between two whole readings of the vendor's list, where it is to adopt and where it only shows what has
-drifted; the latter does not add to what a start asks for."""
 STUMBLE = 5.0
 """Pause after something unexpected, so that it cannot become a busy loop."""
 
@@ -69,7 +63,8 @@ class Worker:
         self._looker = looker
         self._submits = submits
         self._deletes = deletes
-        self._compare = compare
+        self._comparisons = Comparisons(core, compare, seat, adopt=seat.settings.adopt and not read_only)
+        self._times = Times(core, seat)
         self._read_only = read_only
         self.wake = asyncio.Event()
         self.intents_changed = True
@@ -83,11 +78,7 @@ class Worker:
         self._list_again = float("-inf")
         self._lost = False
         self._next_intents: float | None = None
-        self._next_compare = float("-inf")
-        self._comparing = False
         self._was_shut = False  # throttled or its breaker open, as the last turn saw the account
-        self._clocks: tuple[float, float] | None = None  # wall − boot time, boot time − time awake
-        self._closed_till: float | None = None  # the account's `until` as the last turn saw it
 
     @property
     def refusal(self) -> str | None:
@@ -147,12 +138,13 @@ class Worker:
     async def _lead(self, fence: Fence) -> None:
         """Poll until the lease is lost, the account is paused or its credential is refused."""
         self.fence, self._lost, self.intents_changed = fence, False, True
-        self._next_intents, self._next_compare, self._was_shut = None, float("-inf"), False
+        self._next_intents, self._was_shut = None, False
+        self._comparisons.begin()
         self._admission.notice(await self._core.ledger.account(self.seat.name), first=True)
         keeper = asyncio.ensure_future(self._keep(fence))
         try:
             self._core.habits.seed(self.seat.name, await self._core.ledger.durations(self.seat.name))
-            await self._spread()
+            await self._times.spread(fence, self._in_hand)
             while not self._lost and await self._round(fence):
                 pass
             if self._acting is not None:
@@ -179,18 +171,21 @@ class Worker:
         if row.paused:
             return False
         self._admission.notice(row)
-        row = await self._mind_the_clock(row)
+        row, jumped = await self._times.mind_the_clock(row, fence, self._in_hand)
+        if jumped:
+            self.intents_changed, self._next_intents = True, None
+            self._list_again = min(self._list_again, core.clock.now() + UNLISTED)
         if (hold := seat.client.hold) is not None:
             row = await self._health.held(row, hold, fence=fence)
         now = core.clock.now()
-        open_at = self._open_at(row, now)
+        open_at = self._times.open_at(row, now)
         if open_at > now:
             self._was_shut = True
             await core.wait(self.wake, min(open_at - now, LONGEST_WAIT))
             return True
         if self._was_shut and row.health is Health.OK:
             self._was_shut = False
-            await self._spread()
+            await self._times.spread(fence, self._in_hand)
         if probing(row):  # one request at a time: what waits otherwise goes first only if no job can tell
             next_at = await self._start_looks(fence, 0 if self._acting is not None else 1, probe=True)
             if self._asking:  # an intent that is due waits for the probe: its end wakes
@@ -199,8 +194,7 @@ class Worker:
             self._start_intents(fence)
         else:
             self._start_intents(fence)
-            if now >= self._next_compare and not self._comparing:
-                self._start_comparison(row, fence, now)
+            self._comparisons.start(row, fence, now)
             next_at = await self._start_looks(fence, seat.policy.max_inflight)
         times = [at for at in (next_at, self._next_intents) if at is not None]
         pause = max(min(times) - core.clock.now(), 0.0) if times else LONGEST_WAIT
@@ -222,81 +216,6 @@ class Worker:
     def _lose(self) -> None:
         self._lost = True
         self.wake.set()
-
-    async def _spread(self, *, jumped: bool = False, slept: bool = False) -> None:
-        """First looks spread over the interval; what a jumped clock put far away is due as well.
-
-        So is what trouble of the account has pushed out, now that the account is well. After a mere sleep
-        (`slept`) every time is still meant as it stands.
-        """
-        core, seat = self._core, self.seat
-        policy, now = seat.policy, core.clock.now()
-        row = await core.ledger.account(seat.name)
-        until, well = self._open_at(row, now), row.health is Health.OK
-        pause = 0.0 if jumped else schedule.BACKOFF_CAP
-
-        def due(job: Job) -> bool:
-            at = job.next_poll_at
-            if at is None or slept:
-                return at is not None and at <= now
-            known = None if jumped else core.habits.of(job)
-            if well and job.attempts and job.health is Health.OK:
-                return at <= now or at > now + schedule.interval(job, policy, now) * (1 + schedule.JITTER)
-            return at <= now or schedule.too_far(job, policy, now, until, pause=pause, usual=known)
-
-        ahead = await core.ledger.due(seat.name, float("inf"), limit=MOST_SPREAD)
-        jobs = [job for job in ahead if job.id not in self._in_hand and due(job)]
-        if len(jobs) <= 1 and all((job.next_poll_at or now) <= now for job in jobs):
-            return
-        places = schedule.stagger(jobs, policy, now, core.chance)
-
-        def move(row: Job) -> Job | None:
-            return replace(row, next_poll_at=places[row.id]) if due(row) else None
-
-        await asyncio.gather(*(core.ledger.change(job.id, move, fence=self.fence) for job in jobs))
-
-    def _open_at(self, row: Account, now: float) -> float:
-        """When the account may be asked; a pause longer than any was meant on a clock that has jumped."""
-        at = usable_at(row, now)
-        longest = max(schedule.LONGEST_THROTTLE + 1.0, schedule.BACKOFF_CAP, self.seat.policy.poll_min)
-        return at if at - now <= longest else now
-
-    async def _mind_the_clock(self, row: Account) -> Account:
-        """Look whether the wall clock was set, or the machine slept. The account's row after it.
-
-        After a step back, what was due soon would be due in an hour; after a step ahead, or a sleep, all is
-        due at once.
-        """
-        clock = self._core.clock
-        boot = clock.boottime()
-        clocks = (clock.now() - boot, boot - clock.monotonic())
-        before, self._clocks = self._clocks or clocks, clocks
-        moved, slept = clocks[0] - before[0], clocks[1] - before[1]
-        if abs(moved) > schedule.JUMP:
-            log.info("%s: the clock was moved by %.0f s", self.seat.name, moved)
-            row = await self._move(row, moved)
-            await self._spread(jumped=True)
-        elif slept > schedule.JUMP:
-            log.info("%s: the machine slept for %.0f s", self.seat.name, slept)
-            await self._spread(slept=True)
-        self._closed_till = row.until
-        return row
-
-    async def _move(self, row: Account, moved: float) -> Account:
-        """Put on the new wall clock what was meant on the old one, but for the jobs' own times."""
-        now = self._core.clock.now()
-        self.intents_changed, self._next_intents = True, None
-        self._next_compare = min(self._next_compare, now + COMPARE_EVERY)
-        self._list_again = min(self._list_again, now + UNLISTED)
-        meant = self._closed_till  # any other time was written since the jump
-
-        def fold(row: Account) -> Account | None:
-            if row.until is None or row.until != meant:
-                return None
-            since = row.since + moved if row.since is not None else None
-            return replace(row, until=row.until + moved, since=since)
-
-        return await self._core.ledger.change_account(self.seat.name, fold, fence=self.fence)
 
     # work
 
@@ -437,34 +356,6 @@ class Worker:
     async def _expire(self, job: Job, fence: Fence) -> None:
         now = self._core.clock.now()
         await self._core.ledger.change(job.id, lambda row: lifecycle.fold_expiry(row, now), fence=fence)
-
-    def _start_comparison(self, row: Account, fence: Fence, now: float) -> None:
-        """The vendor's whole list against the ledger, now and then: it adopts, or shows what has drifted."""
-        adopt = self.seat.settings.adopt and not self._read_only
-        pause = ADOPT_EVERY if adopt else COMPARE_EVERY
-        if not self.seat.vendor.can(Action.LIST):
-            self._next_compare = float("inf")
-        elif not adopt and self._next_compare == float("-inf"):
-            self._next_compare = now + COMPARE_FIRST
-        elif row.listed_at is not None and now - pause < row.listed_at <= now:
-            self._next_compare = (
-                row.listed_at + pause
-            )  # a restart, or another process, is no reason to ask anew
-        else:
-            self._next_compare, self._comparing = now + pause, True
-            self._core.spawn(self._run_comparison(fence, adopt))
-
-    async def _run_comparison(self, fence: Fence, adopt: bool) -> None:
-        try:
-            await self._compare.run(self.seat, adopt=adopt, fence=fence)
-        except LeaseLost:
-            pass  # who polls now compares
-        except KeyError:
-            pass  # pruned meanwhile
-        except (CallFailed, Problem) as error:
-            log.info("%s: its list could not be read whole: %s", self.seat.name, error)
-        finally:
-            self._comparing = False
 
     async def _drop(self, tasks: list[asyncio.Task[None]]) -> None:
         for task in tasks:
