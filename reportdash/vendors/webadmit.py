@@ -33,8 +33,6 @@ from reportdash.vendors.contract import (
 )
 
 ROOM = "/api/v1"
-# A live link must not stay behind in an exchange [S2].
-SECRET = ("download_url",)
 
 # The words of [S2]; `word` takes the live API's spelling (C2) to them.
 STATES = {
@@ -170,7 +168,7 @@ class WebAdmit(Vendor):
         if isinstance(able, No):
             raise VendorRefused(able.reason)
         path = f"{ROOM}/user_identities/{self.account.user_identity}/exports/{spec.report}/export_files"
-        reply = await self.api.send(Request("POST", path, secret=SECRET))
+        reply = await self.api.send(Request("POST", path))
         if not answers.good(reply):
             raise answers.submit_failure(reply)
         item = one_file(reply)
@@ -195,6 +193,10 @@ class WebAdmit(Vendor):
         if seen.state is JobState.READY_WITH_WARNINGS:
             raise VendorRefused(f"{seen.vendor_status}: WebAdMIT hands out no file for it")
         raise VendorRefused(f"no link in the answer; WebAdMIT says {seen.vendor_status}")
+
+    def listed(self, reference: str) -> bool:
+        """The list holds recent files (C1), nobody says how recent: one it leaves out may well be there."""
+        return False
 
     async def list(self) -> AsyncIterator[Seen]:
         """The recent files of the identity (C1). They carry no times: the local clock has to do."""
@@ -229,7 +231,7 @@ class WebAdmit(Vendor):
         if found is None:
             raise VendorRefused("this job has no reference yet")
         path = f"{ROOM}/exports/{found[1]}/export_files/{found[2]}"
-        return one_file(await self.api.send(Request("GET", path, job=job.id, secret=SECRET)), look=True)
+        return one_file(await self.api.send(Request("GET", path, job=job.id)), look=True)
 
     async def _listed(self, job: Job | None) -> Sequence[Mapping[str, Any]]:
         """GET …/export_files: an array under the key that holds an object elsewhere (C1).
@@ -237,7 +239,7 @@ class WebAdmit(Vendor):
         A 404 is about the identity, never about a file. Raises VendorRefused or BadPayload.
         """
         path = f"{ROOM}/user_identities/{self.account.user_identity}/export_files"
-        reply = await self.api.send(Request("GET", path, job=job.id if job else None, secret=SECRET))
+        reply = await self.api.send(Request("GET", path, job=job.id if job else None))
         if not answers.good(reply):
             failed = answers.failure(reply)
             raise VendorRefused(failed.text, status=reply.status) if isinstance(failed, NotFound) else failed

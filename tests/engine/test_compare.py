@@ -71,14 +71,14 @@ async def test_what_was_forgotten_here_is_not_at_the_vendor_only(rig: Rig) -> No
 
 
 async def test_a_row_the_list_does_not_have_keeps_its_state_and_says_so(rig: Rig) -> None:
-    rig.account("admissions")
-    await rig.start()
-    job = await tracked(rig, 1, JobState.READY, "Available")
-    await compared(rig)
+    rig.account("calls")
+    engine = await rig.start()
+    job = await rig.seen(await engine.track("calls", "calls/1"), JobState.READY, vendor_status="done")
+    await rig.finish(engine._compare.run(engine.seat("calls"), adopt=False))
     after = await rig.job(job)
     assert (after.state, after.drift) == (JobState.READY, UNLISTED)
-    rig.sim.add("webadmit", "86446/1", "admissions", stage="ready")
-    await compared(rig)
+    rig.sim.add("talkdesk", "calls/1", "calls", stage="ready")
+    await rig.finish(engine._compare.run(engine.seat("calls"), adopt=False))
     assert (await rig.job(job)).drift is None
 
 

@@ -150,6 +150,16 @@ async def test_a_webadmit_end_without_a_file_is_looked_at_no_more(
     assert not rig.sim.storage.links
 
 
+async def test_a_webadmit_file_too_old_for_the_list_of_recent_files_does_not_drift(rig: Rig) -> None:
+    engine, job = await webadmit(rig, "Available")
+    await rig.seen(job, JobState.READY, vendor_status="Available")
+    rig.sim.webadmit.recent = 0
+    await rig.finish(engine.adopt("admissions"))
+    assert (await rig.row("admissions")).listed_at is not None
+    row = await rig.job(job)
+    assert (row.state, row.drift) == (JobState.READY, None)
+
+
 async def test_webadmit_has_no_delete_and_hears_of_none(rig: Rig) -> None:
     engine, job = await webadmit(rig, "Failed")
     with pytest.raises(SafetyProblem, match="WebAdMIT has no delete"):
