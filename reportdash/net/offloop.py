@@ -17,7 +17,7 @@ from typing import Any, TypeAlias, TypeVar
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 T = TypeVar("T")
-Infos: TypeAlias = list[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]]
+Infos: TypeAlias = Sequence[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]]
 Question: TypeAlias = tuple[asyncio.AbstractEventLoop, str, int, int, int]
 
 MOST_LOOKUPS = 64
