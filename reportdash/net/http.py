@@ -63,9 +63,11 @@ class Reply:
         return self.body.decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """The body as JSON. Raises BadPayload for HTML, half JSON, too deep, lone surrogates, NaN."""
+        """The body as JSON. Raises BadPayload for HTML, half JSON, too deep, lone surrogates, NaN, and a key
+        that is told twice with different values.
+        """
         try:
-            data = _json.loads(self.body, parse_constant=_refuse)
+            data = _json.loads(self.body, parse_constant=_refuse, object_pairs_hook=_once)
             _json.dumps(data, ensure_ascii=False).encode("utf-8")
         except (ValueError, RecursionError, UnicodeError) as error:
             raise BadPayload(self.unreadable(), status=self.status) from error
@@ -97,6 +99,14 @@ class Session:
 
     def __repr__(self) -> str:
         return "Session(…)"
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object; of two different words for one thing neither is believed."""
+    found = dict(pairs)
+    if len(found) != len(pairs) and any(found[key] != value for key, value in pairs):
+        raise ValueError("a key stands twice")
+    return found
 
 
 def _refuse(constant: str) -> Any:

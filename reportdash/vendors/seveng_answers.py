@@ -25,7 +25,7 @@ CHUNK = 256 * 1024
 LARGE = 2 * 1024 * 1024
 """Bytes of a report from which on it is read and written in steps, so that the screen keeps answering."""
 GUID = re.compile(r"\{?([0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12})\}?", re.IGNORECASE)
-_TOKEN = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_TOKEN = re.compile(r"(?=.*[0-9])[A-Za-z0-9._:-]{1,128}")  # a digit at least: "null" and "Accepted" are none
 _FULL = re.compile(r"maximum|limit|concurrent", re.IGNORECASE)  # how the eleventh is refused is not stated
 _LINK_KEYS = ("downloadUrl", "downloadLink", "url", "link", "href")
 
@@ -121,8 +121,10 @@ def parse_report(reply: Reply) -> Body | Signed:
     restore = _Restore()
     envelope = _loads(reply, restore, large)
     data = pick(envelope, "data")
-    refused = answers.truth(pick(envelope, "result")) is False
-    if refused or data is None or data == "" or (isinstance(data, str) and word(data) in STATES):
+    result = answers.truth(pick(envelope, "result"))
+    if result is None:  # no envelope of 7G's: an error, perhaps, and saved it would pass for the report
+        raise BadPayload(reply.unreadable(), status=reply.status)
+    if not result or data is None or data == "" or (isinstance(data, str) and word(data) in STATES):
         said = answers.text(pick(envelope, "message")) or answers.text(data)
         raise VendorRefused(said or "the answer holds no report", status=reply.status)
     if link := _link(data):

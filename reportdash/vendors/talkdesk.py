@@ -294,10 +294,10 @@ class Talkdesk(Vendor):
         already, or not there yet; which of them, its status tells.
         """
         reply = await self.api.send(replace(_about("DELETE", "files", job), refusal_is_answer=True))
-        if answers.good(reply):
-            if reply.body:
-                reply.object()  # the documented answer is 204; a page for people confirms nothing
+        if reply.status == 204:
             return
+        if answers.good(reply):  # not the documented answer: it confirms nothing, the status call will tell
+            raise BadPayload(reply.unreadable(), status=reply.status)
         raise answers.failure(reply)
 
     def listed(self, reference: str) -> bool:

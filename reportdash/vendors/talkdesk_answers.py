@@ -98,8 +98,11 @@ def _job_in(reply: Reply) -> Mapping[str, Any]:
 
 
 def _job(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The job in an answer, nested or flat; a flat one has its id, or it is an error with its own status."""
     nested = pick(answer, "job")
-    return nested if isinstance(nested, dict) else answer
+    if isinstance(nested, dict):
+        return nested
+    return answer if pick(answer, "id") is not None else {}
 
 
 def parse_job(answer: Mapping[str, Any], reply: Reply) -> Seen:
