@@ -47,8 +47,6 @@ SUBMITTED = {"7g": 20, "sigma": 20, "webadmit": 6, "talkdesk": 20}
 TEMPLATES = (86446, 86447, 86448, 86449, 86450, 86451)
 GROUPS = ("MonthEndPack", "TreasuryDaily")
 FOR_EVER = 10 * DAY
-PATIENCE = 2400.0
-"""Simulated seconds of one watch: a report that Sigma does not find is believed lost after ten minutes."""
 KINDS = CALLS | {"expired", "storage"}
 GROUP_WORDS = (
     (("PUBLISHED", "NOTIFIED", "PUBLISHED"), JobState.READY),
@@ -92,7 +90,7 @@ TAKEN = (JobState.READY, JobState.READY_WITH_WARNINGS)
 
 
 def seeds() -> list[int]:
-    first, _, last = os.environ.get("REPORTDASH_CHAOS_SEEDS", "1").partition("-")
+    first, _, last = os.environ.get("REPORTDASH_CHAOS_SEEDS", "2").partition("-")
     return list(range(int(first), int(last or first) + 1))
 
 
@@ -244,6 +242,20 @@ class Scene:
                     await running.resend(job.id)
             await self.clock.sleep(20.0)
 
+    async def come_to_senses(self, running: Engine) -> None:
+        """Once all other jobs are settled, the vendors find their words again."""
+        odd = {job.reference for job in self.odd_for_ever}
+        while {row.reference for row in await rows(running) if not row.settled} != odd:
+            await self.clock.sleep(20.0)
+        await self.clock.sleep(300.0)
+        for row in await rows(running):
+            if row.reference in odd:
+                assert (row.state, row.vendor_status) == (JobState.UNKNOWN, ODD[row.vendor])
+                assert row.artifact is None
+        for job in self.odd_for_ever:
+            job.plan = (dataclasses.replace(job.plan[-1], after=0.0),)
+        self.odd_for_ever.clear()
+
     # after the watch
 
     def end(self, job: Made) -> JobState:
@@ -259,6 +271,11 @@ class Scene:
         if job.vendor == "7g":
             return json.dumps(json.loads(whole)["data"], ensure_ascii=False).encode()
         return whole
+
+
+async def rows(running: Engine) -> list[Job]:
+    """The rows that count: a group stands for its reports."""
+    return [row for row in await running.ledger.jobs() if row.parent is None]
 
 
 def aged(row: Job, *, at: float) -> Job:
@@ -278,6 +295,7 @@ def group_state(members: list[JobState]) -> JobState:
 
 @asynccontextmanager
 async def scene(folder: Path, seed: int, patch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
+    random.seed(seed)  # what spreads looks and retries
     clock = SwiftClock(START)
     published = folder / "published"
     published.mkdir()
@@ -313,8 +331,8 @@ PACE = {
 """The vendors' own figures."""
 
 
-async def check(scene: Scene, ledger: Ledger, stuck: set[str]) -> None:
-    """Ledger, disk and vendor agree. `stuck`: references of jobs whose vendor says an unknown word."""
+async def check(scene: Scene, ledger: Ledger) -> None:
+    """Ledger, disk and vendor agree."""
     rows = {row.id: row for row in await ledger.jobs()}
     assert len([row for row in rows.values() if row.parent is None]) == JOBS // 4 * 4
     world, wrong = scene.sim.world, []
@@ -327,13 +345,9 @@ async def check(scene: Scene, ledger: Ledger, stuck: set[str]) -> None:
         if row.parent is not None:
             place = row.ordinal or 0
             made = made.members[place - 1]
-        if row.reference in stuck:
-            state, word = JobState.UNKNOWN, ODD[row.vendor]
-        elif row.parent is None and row.id in scene.expected:
-            state, word = scene.expected[row.id], None
-        else:
-            state, word = scene.end(made), None
-        if row.state is not state or (word is not None and row.vendor_status != word):
+        tracked = row.parent is None and row.id in scene.expected
+        state = scene.expected[row.id] if tracked else scene.end(made)
+        if row.state is not state:
             wrong.append(f"{row.account} {row.reference}: {row.state} ({row.vendor_status}), not {state}")
             continue
         of = rows[row.parent] if row.parent is not None else row
@@ -374,7 +388,7 @@ async def test_a_watch_of_200_jobs_ends_with_every_job_in_its_right_state_and_ev
     tmp_path: Path, patch: pytest.MonkeyPatch, seed: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with scene(tmp_path, seed, patch) as made:
-        watching = ("watch", "--until", "settled", "--download", "--json", "--timeout", f"{PATIENCE:g}")
+        watching = ("watch", "--until", "settled", "--download", "--json")
         async with engine(made.args("jobs"), clock=made.clock) as running:
             each = JOBS // 4
             for vendor in VENDORS:
@@ -382,18 +396,19 @@ async def test_a_watch_of_200_jobs_ends_with_every_job_in_its_right_state_and_ev
             await asyncio.gather(
                 *(made.submit(running, vendor, min(SUBMITTED[vendor], each)) for vendor in VENDORS)
             )
-            operator = asyncio.ensure_future(made.operate(running))
+            others = [
+                asyncio.ensure_future(made.operate(running)),
+                asyncio.ensure_future(made.come_to_senses(running)),
+            ]
             code = await run(made.args(*watching), made.clock)
-            assert operator.cancel(), operator.exception()
-            stuck = {job.reference for job in made.odd_for_ever}
-            assert code == (Exit.UNREACHABLE if stuck else Exit.FAILED), capsys.readouterr().err
-            await check(made, running.ledger, stuck)
-            # the vendor comes to its senses, and another watch goes on where this one ended
-            for job in made.odd_for_ever:
-                job.plan = (dataclasses.replace(job.plan[-1], after=0.0),)
-            assert await run(made.args(*watching), made.clock) == Exit.FAILED
-            await check(made, running.ledger, set())
-        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+            said = capsys.readouterr()
+            for other in others:
+                if not other.cancel():
+                    other.result()
+            assert not made.odd_for_ever, "the watch took an unknown word for an end"
+            await check(made, running.ledger)
+            assert code == Exit.FAILED, said.err
+        lines = [json.loads(line) for line in said.out.splitlines()]
         assert {line["id"] for line in lines} > set(made.expected)
         assert not [line for line in lines if line["state"] == "unknown" and line["artifact"]]
     assert set(made.befallen) == {"", *KINDS}, made.befallen
