@@ -58,7 +58,8 @@ NO_ROWS = "no rows in the file"
 
 
 UNLISTED = "not in the vendor's list"
-"""The drift of a row that the vendor's last complete list does not have."""
+NOT_RECENT = "not among the vendor's recent ones"
+"""The drift of a row that the vendor's last complete list does not have: of all it has, or of the recent ones."""
 
 
 class Health(StrEnum):
@@ -404,6 +405,7 @@ __all__ = [
     "FINAL",
     "HAS_FILE",
     "ID_ALPHABET",
+    "NOT_RECENT",
     "NO_ROWS",
     "OCCUPIES_SLOT",
     "SETTLED",

@@ -21,7 +21,6 @@ from reportdash.engine.seat import Seat
 from reportdash.errors import CallFailed, LeaseLost, Problem, SafetyProblem
 from reportdash.model import (
     FINAL,
-    UNLISTED,
     Account,
     Fence,
     Job,
@@ -122,8 +121,8 @@ class Compare:
             return None  # an act decides, or the list is older than the job
         drift: str | None = None
         if seen is None:
-            if row.state not in _CONSISTENT and seat.vendor.listed(reference):
-                drift = UNLISTED
+            drift = seat.vendor.unlisted(reference) if row.state not in _CONSISTENT else None
+            if drift is not None:
                 found.only_here.append(reference)
         elif row.state in FINAL:
             if seen.state is not JobState.DELETED:

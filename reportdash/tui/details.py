@@ -14,6 +14,7 @@ from reportdash.board.states import HEALTH, Face, Role
 from reportdash.board.units import clock_text, digits, plural, size, span
 from reportdash.model import (
     HAS_FILE,
+    NOT_RECENT,
     UNLISTED,
     ArtifactState,
     Event,
@@ -241,6 +242,9 @@ def _drift(subject: Subject, keymap: Keymap) -> list[tuple[str, Sequence[Run]]]:
     if job.drift == UNLISTED:
         said = muted(f"  {subject.title}'s list of {at} does not have it")
         found.append(("Vendor's list", (Run("in the ledger only", Role.WARN), said)))
+    elif job.drift == NOT_RECENT:
+        said = muted(f"  it is not among {subject.title}'s recent ones of {at}")
+        found.append(("Vendor's list", (text_run("in the ledger only"), said)))
     elif job.drift is not None:
         said = text_run(f"  {job.drift} at {at}, {subject.face.word} here")
         found.append(("Vendor's list", (Run("different", Role.WARN), said)))

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from reportdash.model import Body, Credential, Job, LocalFile, Seen, Signed, Spec, Submitted
+from reportdash.model import UNLISTED, Body, Credential, Job, LocalFile, Seen, Signed, Spec, Submitted
 from reportdash.net.http import Reply, Request, Session
 
 
@@ -239,9 +239,9 @@ class Vendor(ABC):
         """What the vendor has, page by page; each Seen carries its reference."""
         raise NotImplementedError
 
-    def listed(self, reference: str) -> bool:
-        """Whether `list` would have a job with this reference, if the vendor still has the job."""
-        return True
+    def unlisted(self, reference: str) -> str | None:
+        """What it means that `list` leaves this reference out: UNLISTED, NOT_RECENT, or None for nothing."""
+        return UNLISTED
 
 
 _WORD = re.compile(r"[\s-]+")

@@ -300,8 +300,8 @@ class Talkdesk(Vendor):
             raise BadPayload(reply.unreadable(), status=reply.status)
         raise answers.failure(reply)
 
-    def listed(self, reference: str) -> bool:
-        return reference.partition("/")[0] in TYPES
+    def unlisted(self, reference: str) -> str | None:
+        return super().unlisted(reference) if reference.partition("/")[0] in TYPES else None
 
     async def list(self) -> AsyncIterator[Seen]:
         """Every job of the types that this account knows, type by type: there is no list of all (E3)."""

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from reportdash.errors import AuthFailed, BadPayload, NotFound, UsageProblem, VendorRefused
-from reportdash.model import HAS_FILE, Credential, Job, JobState, Seen, Signed, Spec, Submitted
+from reportdash.model import HAS_FILE, NOT_RECENT, Credential, Job, JobState, Seen, Signed, Spec, Submitted
 from reportdash.net.http import Reply, Request, Session
 from reportdash.vendors import answers
 from reportdash.vendors.contract import (
@@ -194,9 +194,9 @@ class WebAdmit(Vendor):
             raise VendorRefused(f"{seen.vendor_status}: WebAdMIT hands out no file for it")
         raise VendorRefused(f"no link in the answer; WebAdMIT says {seen.vendor_status}")
 
-    def listed(self, reference: str) -> bool:
+    def unlisted(self, reference: str) -> str | None:
         """The list holds recent files (C1), nobody says how recent: one it leaves out may well be there."""
-        return False
+        return NOT_RECENT
 
     async def list(self) -> AsyncIterator[Seen]:
         """The recent files of the identity (C1). They carry no times: the local clock has to do."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from reportdash.errors import Problem, UsageProblem
-from reportdash.model import UNLISTED, Job, JobState, Seen, replace
+from reportdash.model import NOT_RECENT, UNLISTED, Job, JobState, Seen, replace
 from reportdash.simulator import Reply, Stage
 from tests.engine.rig import SPEC, Rig
 
@@ -80,6 +80,15 @@ async def test_a_row_the_list_does_not_have_keeps_its_state_and_says_so(rig: Rig
     rig.sim.add("talkdesk", "calls/1", "calls", stage="ready")
     await rig.finish(engine._compare.run(engine.seat("calls"), adopt=False))
     assert (await rig.job(job)).drift is None
+
+
+async def test_a_list_of_recent_ones_says_only_that(rig: Rig) -> None:
+    rig.account("admissions")
+    await rig.start()
+    job = await tracked(rig, 1, JobState.READY, "Available")
+    await compared(rig)
+    after = await rig.job(job)
+    assert (after.state, after.drift) == (JobState.READY, NOT_RECENT)
 
 
 async def test_a_row_that_says_itself_that_it_is_gone_does_not_drift(rig: Rig) -> None:

@@ -7,7 +7,7 @@ import pytest
 from reportdash.board.facts import Sight
 from reportdash.board.states import face
 from reportdash.board.units import clock_text
-from reportdash.model import UNLISTED, Account, Job, JobState, replace
+from reportdash.model import NOT_RECENT, UNLISTED, Account, Job, JobState, replace
 from reportdash.tui import details, theme
 from reportdash.tui.actions import Keymap
 from reportdash.tui.details import Subject
@@ -43,6 +43,13 @@ def test_a_row_the_vendors_list_does_not_have_says_so() -> None:
     said = overview(job, LISTED)
     assert "in the ledger only" in said
     assert f"WebAdMIT's list of {clock_text(rows.NOW - 600, rows.NOW)} does not have it" in said
+
+
+def test_a_row_that_a_list_of_recent_ones_leaves_out_is_no_alarm() -> None:
+    job = replace(
+        rows.job("aaaaaa", "admissions", "Report", JobState.READY, 60, "Available"), drift=NOT_RECENT
+    )
+    assert "in the ledger only  it is not among WebAdMIT's recent ones of" in overview(job, LISTED)
 
 
 def test_a_row_the_vendors_list_tells_differently_says_both() -> None:
