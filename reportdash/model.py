@@ -59,7 +59,7 @@ NO_ROWS = "no rows in the file"
 
 UNLISTED = "not in the vendor's list"
 NOT_RECENT = "not among the vendor's recent ones"
-"""The drift of a row that the vendor's last complete list does not have: of all it has, or of the recent ones."""
+"""The drift of a row that the vendor's last list does not have: of all it has, or of the recent ones."""
 
 
 class Health(StrEnum):
