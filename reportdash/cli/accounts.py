@@ -30,6 +30,8 @@ _UNKNOWN = (
     "slots_used",
     "slots",
     "requests_per_minute",
+    "listed_at",
+    "at_vendor_only",
     "read_only",
 )
 """What only the vendor's plug-in could tell of an account, in the order of every record."""
@@ -64,6 +66,8 @@ async def accounts(args: argparse.Namespace) -> int:
                     "slots_used": await running.ledger.slots_used(name) if seat.vendor.policy.slots else None,
                     "slots": seat.slots,
                     "requests_per_minute": seat.settings.requests_per_minute,
+                    "listed_at": rfc3339(row.listed_at),
+                    "at_vendor_only": row.only_there_count if row.listed_at is not None else None,
                     "read_only": running.read_only or seat.settings.read_only,
                 }
             )
