@@ -223,3 +223,14 @@ async def test_a_vendors_own_mistake_about_what_was_typed_is_a_sentence(
     with pytest.raises(UsageProblem, match="7G could not judge the reference"):
         await engine.track("main", "x")
     assert await rig.ledger.jobs() == []
+
+
+async def test_a_report_found_empty_is_not_made_ready_by_a_list_that_has_no_word_for_it(rig: Rig) -> None:
+    rig.account("calls")
+    engine = await rig.start()
+    rig.sim.add("talkdesk", "calls/1", "calls", stage="ready")
+    job = await rig.seen(await engine.track("calls", "calls/1"), JobState.EMPTY, vendor_status="entries")
+    await rig.clock.advance(1)
+    await rig.finish(engine._compare.run(engine.seat("calls"), adopt=False))
+    after = await rig.job(job)
+    assert (after.state, after.drift) == (JobState.EMPTY, None)
