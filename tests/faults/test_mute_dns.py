@@ -189,7 +189,7 @@ async def test_who_asks_while_a_lookup_is_under_way_gets_its_answer(monkeypatch:
     first.cancel()
     third = asyncio.ensure_future(offloop.look_up(NAME, 443))
     go.set()
-    assert [info[4][0] for info in await second + await third] == ["192.0.2.1"] * 2
+    assert [info[4][0] for info in (*await second, *await third)] == ["192.0.2.1"] * 2
     assert asked == [NAME]
     assert not offloop.looking_up(NAME)
     await offloop.look_up(NAME, 443)
