@@ -264,7 +264,9 @@ class Pacer:
         return rate if rate > 0 else SLOWEST / 60
 
     def _burst(self) -> float:
-        return min(one.burst for one in (self._own, self._stated, self._learnt) if one is not None)
+        burst = min(one.burst for one in (self._own, self._stated, self._learnt) if one is not None)
+        # Of what is spread until a reset no large part goes at once.
+        return burst if self._left is None else min(burst, max(1.0, self._left * LOW_SHARE))
 
     def _low(self) -> float:
         return LOW_REMAINING if self._limit is None else min(LOW_REMAINING, self._limit * LOW_SHARE)

@@ -360,6 +360,43 @@ async def test_nothing_left_waits_for_the_reset_that_the_vendor_names(rig: Rig) 
     assert rig.looks()[before].at >= row.until
 
 
+async def test_few_calls_left_told_to_a_submit_hold_the_polling_back_as_well(rig: Rig) -> None:
+    engine = await rig.start()
+    job = await rig.follow(1)
+    engine.poll()
+    await rig.state(job, JobState.RUNNING)
+    few = saying(X_RateLimit_Limit="5000", X_RateLimit_Remaining="49")
+    rig.sim.inject("7g", few, method="POST", path="/Report")
+    await rig.finish(engine.submit("main", SPEC))
+    sent = rig.submits()[0].at
+    row = await in_health(rig, Health.THROTTLED)
+    assert row.until == pytest.approx(sent + 60, abs=0.5)
+    assert rig.clock.now() <= sent + 1, "before anything is asked again"
+    await rig.passes(58)
+    assert [call for call in rig.looks() if call.at > sent] == []
+    await rig.until(lambda: healthy(rig))
+    assert await rig.ledger.last_error(job.id) is None
+
+
+async def test_a_slow_pace_by_the_vendors_reset_is_kept_and_is_no_trouble(rig: Rig) -> None:
+    rig.account("main", poll_min=5, poll_max=5)
+    engine = await rig.start()
+    jobs = [await rig.follow(number) for number in range(1, 4)]
+    engine.poll()
+    for job in jobs:
+        await rig.state(job, JobState.RUNNING)
+    slow = saying(X_RateLimit_Limit="100", X_RateLimit_Remaining="40", X_RateLimit_Reset="800")
+    rig.sim.inject("7g", slow, path="/Report/Status*")
+    before = len(rig.looks())
+    await rig.until(lambda: len(rig.looks()) > before)
+    for _ in range(40):
+        await rig.passes(5)
+        assert (await rig.row()).health is Health.OK
+    assert 10 <= len(rig.looks()) - before <= 15
+    for job in jobs:
+        assert await rig.ledger.last_error(job.id) is None
+
+
 async def test_an_accounts_own_requests_per_minute_is_kept_without_a_failed_look(rig: Rig) -> None:
     rig.account("main", requests_per_minute=12, poll_min=1, poll_max=1)
     engine = await rig.start()
