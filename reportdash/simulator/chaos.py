@@ -1,8 +1,9 @@
 """Bad weather: faults by chance that repeat for one seed, whatever the timing.
 
 Whether a request meets one, and which, is decided by (seed, vendor, method, path and reference, how many
-times it was made) and by nothing else: no fault changes what befalls another request. What callers share is
-counted in the order of arrival: sign-ins, lists and submits of several accounts under one path.
+times it was made) and by nothing else: no fault changes what befalls another request, but that a dead link
+stays dead. What callers share is counted in the order of arrival: sign-ins, lists and submits of several
+accounts under one path.
 """
 
 # ruff: noqa: S311 - chance here makes repeatable trouble, nothing secret
@@ -50,6 +51,7 @@ class Chaos:
     def __init__(self, seed: int, vendors: Mapping[str, Vendor], sleep: Sleep) -> None:
         self._seed, self._vendors, self._sleep = seed, vendors, sleep
         self._counts: dict[tuple[str, ...], int] = {}
+        self._dead: dict[str, Reply] = {}
 
     def __call__(self, request: Request) -> Fault | None:
         key = (request.vendor, request.method, request.path, _reference(request))
@@ -57,6 +59,8 @@ class Chaos:
         kind, rng = self._draw(request, key, nth)
         if kind == "expired":
             return self._expired(request, key, nth)
+        if request.raw in self._dead:
+            return self._dead[request.raw]  # a link that is dead stays so; only a new one helps
         return self._fault(kind, request, rng) if kind else None
 
     def _draw(self, request: Request, key: tuple[str, ...], nth: int) -> tuple[str | None, random.Random]:
@@ -84,7 +88,7 @@ class Chaos:
             case "bad gateway":
                 return Reply(502, BAD_GATEWAY, {"Content-Type": "text/html"})
             case "dead link":
-                return _dead_link(rng)
+                return self._dead.setdefault(request.raw, _dead_link(rng))
             case "reset":
                 return Reset()
             case "lost":

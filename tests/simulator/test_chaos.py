@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import httpx
@@ -81,8 +82,13 @@ def befallen(seed: int, order: list[str]) -> dict[str, list[str]]:
     ask, named = weather(seed), requests()
     found: dict[str, list[str]] = {name: [] for name in named}
     for name in order:
-        found[name].append(told(ask(named[name])))
+        found[name].append(told(ask(again(named[name], len(found[name])))))
     return found
+
+
+def again(request: Request, number: int) -> Request:
+    """The request once more; to the storage by a link of its own."""
+    return replace(request, raw=f"{request.raw}{number}") if request.vendor == "storage" else request
 
 
 def orders(rounds: int) -> tuple[list[str], list[str]]:
@@ -123,7 +129,7 @@ CALLS = {"throttled", "bad gateway", "reset", "lost", "half", "cut", "slow", "st
 )
 def test_every_kind_of_trouble_comes_where_it_can(name: str, kinds: set[str]) -> None:
     ask, request = weather(1), requests()[name]
-    faults = [ask(request) for _ in range(2000)]
+    faults = [ask(again(request, number)) for number in range(2000)]
     assert {kind(fault) for fault in faults} - {""} == kinds
     share = sum(fault is not None for fault in faults) / len(faults)
     assert 0.05 < share < 0.35
@@ -140,6 +146,18 @@ def test_a_new_token_is_not_refused_as_expired() -> None:
             kinds = [kind(ask(named[name])) for _ in range(2000)]
             old = [nth for nth, found in enumerate(kinds) if found == "expired"]
             assert old and all(later - sooner > 3 for sooner, later in pairwise(old))
+
+
+def test_a_dead_link_stays_dead_and_a_new_one_to_the_same_file_need_not_be() -> None:
+    ask, request = weather(1), requests()["storage file"]
+    dead = 0
+    for number in range(400):
+        link = again(request, number)
+        fault = ask(link)
+        if kind(fault) == "dead link":
+            dead += 1
+            assert [told(ask(link)) for _ in range(5)] == [told(fault)] * 5
+    assert 0 < dead < 100
 
 
 def test_retry_after_comes_in_seconds_and_as_a_date() -> None:
