@@ -296,9 +296,7 @@ class Talkdesk(Vendor):
         reply = await self.api.send(replace(_about("DELETE", "files", job), refusal_is_answer=True))
         if reply.status == 204:
             return
-        if answers.good(reply):  # not the documented answer: it confirms nothing, the status call will tell
-            raise BadPayload(reply.unreadable(), status=reply.status)
-        raise answers.failure(reply)
+        raise answers.failure(reply)  # any other 2xx as well: it confirms nothing, the status call will tell
 
     def unlisted(self, reference: str) -> str | None:
         return super().unlisted(reference) if reference.partition("/")[0] in TYPES else None

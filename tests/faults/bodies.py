@@ -138,8 +138,9 @@ def cut(answer: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
 def dressed(answer: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
     """A true answer in another coat: it may be read for what it says, or not at all."""
     text = json.dumps(answer)
-    yield "each key twice, first another way", _twice(answer, first=True).encode()
-    yield "each key twice, then another way", _twice(answer, first=False).encode()
+    for word in ("complete", "done", "PUBLISHED", "Available", "failed"):
+        yield f"each key twice, first {word}", _twice(answer, word, first=True).encode()
+        yield f"each key twice, then {word}", _twice(answer, word, first=False).encode()
     yield "with a BOM", b"\xef\xbb\xbf" + text.encode()
     yield "as UTF-16", text.encode("utf-16")
     yield "as UTF-32", text.encode("utf-32-be")
@@ -150,18 +151,15 @@ def dressed(answer: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
     yield "as a string", json.dumps(text).encode()
 
 
-def _twice(value: Any, *, first: bool) -> str:
-    """JSON in which every key stands twice, once with a word that ends a job."""
+def _twice(value: Any, word: str, *, first: bool) -> str:
+    """JSON in which every key stands twice, once with this word."""
     if not isinstance(value, dict):
         return json.dumps(value)
     pairs = []
     for key, inner in value.items():
-        true = f"{json.dumps(key)}: {_twice(inner, first=first)}"
-        both = [
-            f"{json.dumps(key)}: {json.dumps(word)}"
-            for word in ("complete", "done", "PUBLISHED", "Available")
-        ]
-        pairs += [*both, true] if first else [true, *both]
+        true = f"{json.dumps(key)}: {_twice(inner, word, first=first)}"
+        other = f"{json.dumps(key)}: {json.dumps(word)}"
+        pairs += [other, true] if first or isinstance(inner, dict) else [true, other]
     return "{" + ", ".join(pairs) + "}"
 
 

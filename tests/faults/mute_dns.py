@@ -37,6 +37,7 @@ socket.getaddrinfo = mute
 """
 """A sitecustomize.py: the resolver, as far as Python sees it, never comes back for one name."""
 NAME = "vendor.example"
+HERE = str(Path(__file__).parents[2])
 
 
 def available() -> bool:
@@ -51,8 +52,8 @@ def blocked(folder: Path) -> dict[str, str]:
     """The environment in which a command's lookups of NAME never end."""
     (folder / "site").mkdir()
     (folder / "site" / "sitecustomize.py").write_text(SITE)
-    path = {"PYTHONPATH": str(folder / "site")}
-    return {**path, "MUTE_DNS_MARK": str(folder / "asked"), "MUTE_DNS_NAME": NAME}
+    path = f"{folder / 'site'}:{HERE}"
+    return {"PYTHONPATH": path, "MUTE_DNS_MARK": str(folder / "asked"), "MUTE_DNS_NAME": NAME}
 
 
 def configure(folder: Path, sim: Simulator, env: dict[str, str]) -> Shell:
@@ -137,4 +138,4 @@ def stand_in(folder: Path) -> None:
 if __name__ == "__main__":
     loopback_up()
     stand_in(Path(sys.argv[1]))
-    asyncio.run(watching(Path(sys.argv[1]), {}))
+    asyncio.run(watching(Path(sys.argv[1]), {"PYTHONPATH": HERE}))

@@ -419,6 +419,9 @@ async def test_an_unsure_submit_is_not_repeated_on_a_clock_that_went_back(rig: R
     rig.sim.inject("webadmit", Lost(), method="POST", times=None)
     sent = await rig.finish(engine.submit("admissions", Spec("86446")))
     assert sent.exit_code is Exit.UNREACHABLE
+    now = rig.clock.now()
+    once = Intent(IntentKind.SUBMIT, Stage.UNSURE, at=now, key="a-key", tries=1, not_before=now)
+    await rig.ledger.change(sent.job.id, lambda row: replace(row, intent=once))
     tries = len(rig.sim.calls("webadmit", "POST"))
     rig.clock.jump(-HOUR)
     engine.poll()
