@@ -75,8 +75,8 @@ async def due(rig: Rig, count: int) -> None:
 @pytest.mark.parametrize(
     ("every", "per_minute", "most"),
     [
-        pytest.param(10.0, 1200.0, 20.0, id="as-fast-as-the-vendor-allows"),
-        pytest.param(10.0, None, 10.0, id="as-fast-as-we-go-by-ourselves"),
+        pytest.param(DUE / 100, 1200.0, 20.0, id="as-fast-as-the-vendor-allows"),
+        pytest.param(DUE / 100, None, 10.0, id="as-fast-as-we-go-by-ourselves"),
         pytest.param(DUE / 10, 6000.0, 10.0, id="as-slow-as-the-interval-allows"),
     ],
 )
