@@ -6,12 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from reportdash.engine import compare
 from reportdash.errors import Problem, UsageProblem
 from reportdash.model import NOT_RECENT, UNLISTED, Job, JobState, Seen, replace
 from reportdash.simulator import Reply, Stage
 from tests.engine.rig import SPEC, Rig
-
-HOUR = 3600.0
 
 
 def there(rig: Rig, number: int, stage: str = "running") -> str:
@@ -158,24 +157,29 @@ async def test_a_report_type_that_is_not_listed_does_not_drift(rig: Rig) -> None
     assert (await rig.job(job)).drift is None
 
 
-async def test_the_poller_compares_by_itself_but_not_while_it_starts_and_at_most_hourly(rig: Rig) -> None:
+async def test_the_poller_compares_by_itself_but_not_while_it_starts_and_at_most_hourly(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (compare.COMPARE_FIRST, compare.COMPARE_EVERY) == (300.0, 3600.0)
+    monkeypatch.setattr(compare, "COMPARE_FIRST", 60.0)
+    monkeypatch.setattr(compare, "COMPARE_EVERY", 300.0)
     rig.account("admissions")
     engine = await rig.start()
     there(rig, 1, "failed")
     engine.poll()
-    await rig.passes(240)
+    await rig.passes(50)
     assert lists(rig) == 0
-    await rig.passes(120)
+    await rig.passes(50)
     assert (await rig.row("admissions")).only_there == ("86446/1",)
     assert lists(rig) == 1
-    await rig.passes(HOUR - 120)
-    assert lists(rig) == 1
     await rig.passes(240)
+    assert lists(rig) == 1
+    await rig.passes(60)
     assert lists(rig) == 2
     await engine.stop()
     again = await rig.another(owner="elsewhere:2")
     again.poll()
-    await rig.passes(600)
+    await rig.passes(120)
     assert lists(rig) == 2, "a restart is no reason to ask anew"
 
 

@@ -10,7 +10,18 @@ import pytest
 from reportdash.engine import content
 from reportdash.engine.runtime import Engine
 from reportdash.errors import Exit, SafetyProblem
-from reportdash.model import NO_ROWS, ArtifactState, Health, Intent, IntentKind, Job, JobState, Spec, Stage
+from reportdash.model import (
+    NO_ROWS,
+    NOT_RECENT,
+    ArtifactState,
+    Health,
+    Intent,
+    IntentKind,
+    Job,
+    JobState,
+    Spec,
+    Stage,
+)
 from reportdash.simulator import Lost, Reply
 from reportdash.simulator import Stage as Told
 from reportdash.simulator.wire import json_reply
@@ -150,14 +161,14 @@ async def test_a_webadmit_end_without_a_file_is_looked_at_no_more(
     assert not rig.sim.storage.links
 
 
-async def test_a_webadmit_file_too_old_for_the_list_of_recent_files_does_not_drift(rig: Rig) -> None:
+async def test_a_webadmit_file_too_old_for_the_list_of_recent_files_is_not_said_to_be_gone(rig: Rig) -> None:
     engine, job = await webadmit(rig, "Available")
     await rig.seen(job, JobState.READY, vendor_status="Available")
     rig.sim.webadmit.recent = 0
     await rig.finish(engine.adopt("admissions"))
     assert (await rig.row("admissions")).listed_at is not None
     row = await rig.job(job)
-    assert (row.state, row.drift) == (JobState.READY, None)
+    assert (row.state, row.drift) == (JobState.READY, NOT_RECENT)
 
 
 async def test_webadmit_has_no_delete_and_hears_of_none(rig: Rig) -> None:
