@@ -44,6 +44,10 @@ LEARNT_FOR = 3600.0
 GUESSED_FOR = 300.0
 """How long a limit that a 429 taught is kept: one seen in many answers, and one seen in few."""
 MANY, FEW = 10, 5
+NEAR = 0.8
+"""The share of a learnt limit that calls must have come to, for one more 429 to say that it was too high …"""
+LEAST_OF_TAUGHT = 0.25
+"""… and below which share of the first lesson further ones do not push."""
 MARGIN = 0.95
 _KEPT_ANSWERS = 4096
 
@@ -114,6 +118,7 @@ class Pacer:
         self._window = window
         self._stated: Pace | None = None  # by the vendor's limit and its window
         self._learnt: Pace | None = None  # by a 429
+        self._least = 0.0
         self._rate = rate
         self._at = self._slowed_at = clock.boottime()
         self._tokens = min(self._own.burst, max(1.0, rate * FIRST_BURST))
@@ -296,8 +301,12 @@ class Pacer:
             return  # too few to tell a limit from a vendor that is busy
         taught = pace(calls * MARGIN, window, now + (LEARNT_FOR if calls >= MANY else GUESSED_FOR))
         rate = taught.rate
-        if self._learnt is not None:
-            rate = min(rate, self._learnt.rate * 0.75)
+        if self._learnt is None:
+            self._least = rate * LEAST_OF_TAUGHT
+        elif calls < NEAR * self._learnt.rate * span:
+            return  # we went well below what is known: it was not our pace that the vendor minded
+        else:
+            rate = min(rate, max(self._learnt.rate * 0.75, self._least))
         self._learnt = Pace(max(rate, SLOWEST), taught.burst, taught.until)
 
     def _hold(self, seconds: float, now: float, words: str) -> None:

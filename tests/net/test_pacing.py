@@ -446,3 +446,29 @@ async def test_a_503_is_no_limit() -> None:
     await answered(pacer, clock, 30)
     assert pacer.answered(503, {"retry-after": "30"}) == 30
     assert pacer.rate == 5
+
+
+async def test_429s_that_are_not_about_the_pace_do_not_starve_an_account() -> None:
+    clock = ManualClock()
+    pacer = Pacer(clock)
+
+    async def calls(count: int, every: float) -> None:
+        for _ in range(count):
+            await clock.advance(every)
+            pacer.answered(200, {})
+
+    await calls(60, 1.0)
+    pacer.answered(429, {"retry-after": "5"})
+    await calls(30, 2.0)
+    taught = pacer.rate
+    assert 0.8 < taught < 1.0
+    for _ in range(20):  # a busy vendor, asked at half of what is known
+        pacer.answered(429, {"retry-after": "5"})
+        await calls(30, 2.0)
+    assert pacer.rate == pytest.approx(taught)
+    for _ in range(20):  # and one that says so at any pace we go by
+        await calls(int(60 * pacer.rate), 1 / pacer.rate)
+        pacer.answered(429, {"retry-after": "5"})
+        await clock.advance(10)
+    await calls(30, 1.0)
+    assert pacer.rate >= taught * 0.24
