@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 
+from reportdash.credentials.ending import let_go
 from reportdash.credentials.values import LONGEST, Secrets, choose
 from reportdash.errors import CredentialProblem
 
@@ -57,10 +58,7 @@ async def run(
         # Also when we are cancelled; and the group, since a helper may outlive the command itself.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        # Not for ever: a helper in a session of its own may still hold the pipe.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1):
-                await process.wait()
+        await let_go(process)
     if code != 0:
         ending = "printed too much" if code is None else f"ended with exit code {code}"
         raise CredentialProblem(f"{name} {ending}: run it by hand to see why")

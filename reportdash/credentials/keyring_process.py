@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from reportdash.credentials.ending import let_go
 from reportdash.errors import CredentialProblem
 from reportdash.plain import clean
 
@@ -140,10 +141,7 @@ class KeyringProcess:
         finally:
             self._running.discard(process)
             _kill(process)
-            # Not for ever: a helper in a session of its own may still hold the pipe.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1):
-                    await process.wait()
+            await let_go(process)
         if "trouble" in reply:
             raise _trouble(str(reply["trouble"]), str(reply.get("detail", "")))
         self.backend = str(reply["backend"]).removeprefix("keyring.backends.").partition(".")[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -276,9 +277,21 @@ async def test_a_helper_that_escapes_cannot_hold_us(tmp_path: Path) -> None:
         f"open({str(pids)!r}, 'w').write(str(helper.pid))\n"
         "print('the-key', flush=True)\n"
     )
+    before = pipes()
     with pytest.raises(CredentialProblem, match="gave no answer"):
         await command.run("b", program(code), KEY, {"PATH": "/usr/bin:/bin"}, patience=2)
+    await asyncio.sleep(0)  # a pipe is closed in the loop's next turn
+    assert pipes() == before, "its pipe is not left open for the collector"
     os.kill(int(pids.read_text()), signal.SIGKILL)
+
+
+def pipes() -> set[str]:
+    """The pipes this process has open."""
+    found = set()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the listing's own is gone already
+            found.add(str(descriptor.readlink()))
+    return {name for name in found if name.startswith("pipe:")}
 
 
 def running(pid: int) -> bool:
