@@ -238,3 +238,19 @@ async def test_a_report_found_empty_is_not_made_ready_by_a_list_that_has_no_word
     await rig.finish(engine._compare.run(engine.seat("calls"), adopt=False))
     after = await rig.job(job)
     assert (after.state, after.drift) == (JobState.EMPTY, None)
+
+
+async def test_a_vendors_own_mistake_over_a_file_is_a_sentence_not_the_end(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = await rig.start()
+    job = await rig.seen(await rig.follow(1, "ready"), JobState.READY, vendor_status="complete")
+
+    async def broken(_: Job) -> None:
+        raise KeyError("secret-in-the-answer")
+
+    monkeypatch.setattr(engine.seat("main").vendor, "artifact", broken)
+    outcome = await rig.finish(engine.downloads.fetch(job.id))
+    assert not outcome.ok
+    assert "could not be read" in outcome.text and "secret" not in outcome.text
+    assert not (await rig.job(job)).saved
