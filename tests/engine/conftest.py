@@ -9,6 +9,7 @@ import pytest
 
 from reportdash.clock import ManualClock
 from reportdash.ledger import thread
+from reportdash.net import storage
 from reportdash.simulator import Simulator
 from tests.engine.rig import START, Rig
 
@@ -21,6 +22,7 @@ async def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     (tmp_path / "published").mkdir()
     async with Simulator(now=clock.now, published_dir=tmp_path / "published") as sim:
         made = Rig(sim, clock, tmp_path)
+        monkeypatch.setattr(storage, "open", made.counted(storage.open))
         made.account("main")
         yield made
         await made.close()

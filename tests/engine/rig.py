@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,22 @@ class Rig:
             return call
 
         setattr(room, name, counted)
+
+    def counted(self, opening: Callable[..., Any]) -> Callable[..., Any]:
+        """Know as well which answers of the storage are being read: no time passes over a transfer."""
+
+        @asynccontextmanager
+        async def opened(*args: Any, **how: Any) -> AsyncIterator[Any]:
+            call: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            self._calls.add(call)
+            call.add_done_callback(self._calls.discard)
+            try:
+                async with opening(*args, **how) as stream:
+                    yield stream
+            finally:
+                call.set_result(None)
+
+        return opened
 
     async def close(self) -> None:
         for engine, ledger in self._open:
