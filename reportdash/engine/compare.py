@@ -42,20 +42,16 @@ COMPARE_EVERY = 3600.0
 COMPARE_FIRST = 300.0
 """Seconds between two whole readings of a list that is to adopt, and of one that only shows what has drifted;
 the latter does not add to what a start asks for."""
-MOST_TOLD = 10
-"""References of jobs at the vendor only that are named; the others are counted."""
 _CONSISTENT = FINAL | {JobState.LOST}
 """States that say themselves that the vendor has the job no longer: nothing drifts when its list agrees."""
 
 
 @dataclass(slots=True)
 class Compared:
-    """What one comparison found. `adopted`: new rows; the others are references."""
+    """What one comparison found at the vendor: `adopted`, new rows, and references that became none."""
 
     adopted: list[Job] = field(default_factory=list)
     only_there: list[str] = field(default_factory=list)
-    only_here: list[str] = field(default_factory=list)
-    different: list[str] = field(default_factory=list)
 
 
 class Compare:
@@ -99,7 +95,7 @@ class Compare:
         writes = [
             write
             for reference, row in known.items()
-            if row is not None and (write := self._held(seat, reference, row, listed, asked, found, fence))
+            if row is not None and (write := self._held(seat, reference, row, listed, asked, fence))
         ]
         await asyncio.gather(*writes)
         await self._tell(seat, found, asked, fence)
@@ -112,7 +108,6 @@ class Compare:
         row: Known,
         listed: Mapping[str, Seen],
         asked: float,
-        found: Compared,
         fence: Fence | None,
     ) -> Coroutine[Any, Any, None] | None:
         """Hold one row against the list; what has to be written of it, if anything."""
@@ -122,16 +117,12 @@ class Compare:
         drift: str | None = None
         if seen is None:
             drift = seat.vendor.unlisted(reference) if row.state not in _CONSISTENT else None
-            if drift is not None:
-                found.only_here.append(reference)
         elif row.state in FINAL:
             if seen.state is not JobState.DELETED:
                 drift = f"listed as {clean(seen.vendor_status or seen.state, 80)}"
-                found.different.append(reference)
         elif row.state is JobState.EMPTY and seen.state is JobState.READY:
             pass  # that nothing is in it was told by the report itself; a list has no word for it
         elif (seen.state, seen.vendor_status) != (row.state, row.vendor_status):
-            found.different.append(reference)
             return self._take(seat, row, seen, asked, fence)
         return self._drift(row, drift, fence) if drift != row.drift else None
 
@@ -155,11 +146,11 @@ class Compare:
         await self._core.ledger.change(row.id, fold, fence=fence)
 
     async def _tell(self, seat: Seat, found: Compared, asked: float, fence: Fence | None) -> None:
-        """The account's row: when, and what is at the vendor only."""
-        told, count = tuple(found.only_there[:MOST_TOLD]), len(found.only_there)
+        """The account's row: when, and what is at the vendor only; the ledger keeps the first few by name."""
+        told = tuple(found.only_there)
 
         def fold(row: Account) -> Account:
-            return replace(row, listed_at=asked, only_there=told, only_there_count=count)
+            return replace(row, listed_at=asked, only_there=told, only_there_count=len(told))
 
         await self._core.ledger.change_account(seat.name, fold, fence=fence)
 
