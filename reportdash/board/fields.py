@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from reportdash.board.states import WORDS, Weight, face
 from reportdash.clock import rfc3339
-from reportdash.model import ArtifactState, Health, Job, JobState
+from reportdash.model import ArtifactState, Health, Job, JobState, Verified
 
 
 class Match(Enum):
@@ -34,6 +34,7 @@ class MeasureSpec(NamedTuple):
 
     of: Callable[[Job, float], float | None]
     parse: Callable[[str], float]
+    example: str
     by_time: bool = False
 
 
@@ -79,6 +80,13 @@ def _artifact(job: Job, health: Health) -> tuple[str, ...]:
     return (str(job.artifact.state if job.artifact else ArtifactState.NONE),)
 
 
+def _of_artifact(name: str) -> Callable[[Job, Health], tuple[str, ...]]:
+    def read(job: Job, health: Health) -> tuple[str, ...]:
+        return (str((getattr(job.artifact, name) if job.artifact else None) or "").casefold(),)
+
+    return read
+
+
 def _is(job: Job, health: Health) -> tuple[str, ...]:
     shown = face(job)
     names = [shown.kind.name.casefold()]
@@ -107,9 +115,12 @@ FIELDS: dict[str, FieldSpec] = {
     "attempts": FieldSpec(lambda job, health: (str(job.attempts),)),
     "parent": FieldSpec(_text("parent"), Match.START),
     "artifact": FieldSpec(_artifact, allowed=tuple(map(str, ArtifactState))),
+    "path": FieldSpec(_of_artifact("path"), Match.PART),
+    "sha256": FieldSpec(_of_artifact("sha256"), Match.START),
+    "verified": FieldSpec(_of_artifact("verified"), allowed=tuple(map(str, Verified))),
     "is": FieldSpec(_is, allowed=("needs", "failed", "look", "save", "working", "over")),
 }
-"""Every field of the contract's JSON, and `is`: the families of line 1."""
+"""Every field of the contract's JSON, the copy's own among them, and `is`: the families of line 1."""
 
 _SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
@@ -161,14 +172,14 @@ def _moment(name: str) -> MeasureSpec:
         at: float | None = getattr(job, name)
         return at
 
-    return MeasureSpec(read, _parse_date)
+    return MeasureSpec(read, _parse_date, "2026-11-22")
 
 
 MEASURES: dict[str, MeasureSpec] = {
-    "age": MeasureSpec(_since_submit, _parse_span, by_time=True),
-    "expires": MeasureSpec(_until_expiry, _parse_span, by_time=True),
-    "size": MeasureSpec(_bytes, _parse_size),
-    "attempts": MeasureSpec(lambda job, now: float(job.attempts), _parse_count),
+    "age": MeasureSpec(_since_submit, _parse_span, "2h", by_time=True),
+    "expires": MeasureSpec(_until_expiry, _parse_span, "6h", by_time=True),
+    "size": MeasureSpec(_bytes, _parse_size, "10MB"),
+    "attempts": MeasureSpec(lambda job, now: float(job.attempts), _parse_count, "2"),
     "submitted_at": _moment("submitted_at"),
     "updated_at": _moment("updated_at"),
     "settled_at": _moment("settled_at"),

@@ -10,12 +10,10 @@ Letter case never matters. In quotes everything is literal; `\\"` and `\\\\` are
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Collection, Iterator, Mapping
 
 from reportdash.board import fields
-from reportdash.model import Health, Job
+from reportdash.board.terms import Compare, Field, Query, Term, Value, Words
 
 MAX_LENGTH = 2000
 MAX_TERMS = 64
@@ -30,127 +28,6 @@ class QueryError(ValueError):
         self.position = position
 
 
-@dataclass(slots=True, frozen=True)
-class Value:
-    """One text to compare with; `glob`: its `*` stand for any text."""
-
-    text: str
-    glob: bool = False
-    needle: str = field(init=False, repr=False, compare=False)
-    """The text as it is compared."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "needle", self.text.casefold())
-
-    def __str__(self) -> str:
-        if self.glob or _BARE.fullmatch(self.text):
-            return self.text
-        return '"' + self.text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-@dataclass(slots=True, frozen=True)
-class Words:
-    """A plain word, or one of several."""
-
-    values: tuple[Value, ...]
-    negated: bool = False
-
-    def __str__(self) -> str:
-        return ("-" if self.negated else "") + "|".join(map(str, self.values))
-
-    def holds(self, job: Job, hay: str | None, health: Health, now: float) -> bool:
-        if hay is None:
-            hay = fields.haystack(job)
-        for value in self.values:
-            if _in_hay(value, hay):
-                return not self.negated
-        return self.negated
-
-
-@dataclass(slots=True, frozen=True)
-class Field:
-    """A field that has a value, or one of several."""
-
-    name: str
-    values: tuple[Value, ...]
-    negated: bool = False
-
-    def __str__(self) -> str:
-        return f"{'-' if self.negated else ''}{self.name}:" + "|".join(map(str, self.values))
-
-    def holds(self, job: Job, hay: str | None, health: Health, now: float) -> bool:
-        spec = fields.FIELDS[self.name]
-        texts = spec.texts(job, health)
-        for value in self.values:
-            if _is(value, texts, spec.match):
-                return not self.negated
-        return self.negated
-
-
-@dataclass(slots=True, frozen=True)
-class Compare:
-    """A quantity against a bound (`limit` is its number); a job without the quantity is on neither side."""
-
-    name: str
-    op: str
-    bound: str
-    limit: float
-    negated: bool = False
-
-    def __str__(self) -> str:
-        return f"{'-' if self.negated else ''}{self.name}{self.op}{self.bound}"
-
-    def holds(self, job: Job, hay: str | None, health: Health, now: float) -> bool:
-        have = fields.MEASURES[self.name].of(job, now)
-        if have is None:
-            return self.negated
-        bound = self.limit
-        held = {">": have > bound, "<": have < bound, ">=": have >= bound, "<=": have <= bound}[self.op]
-        return held is not self.negated
-
-
-Term: TypeAlias = Words | Field | Compare
-
-
-@dataclass(slots=True, frozen=True)
-class Query:
-    """What `parse` made of a text. `str()` gives it back in its plain form."""
-
-    terms: tuple[Term, ...] = ()
-
-    def __str__(self) -> str:
-        return " ".join(map(str, self.terms))
-
-    def __bool__(self) -> bool:
-        return bool(self.terms)
-
-    @property
-    def by_time(self) -> bool:
-        """Whether the passing of time alone can change what matches."""
-        return any(isinstance(t, Compare) and fields.MEASURES[t.name].by_time for t in self.terms)
-
-    @property
-    def by_health(self) -> bool:
-        """Whether the health of an account can change what matches."""
-        return any(isinstance(t, Field) and t.name == "health" for t in self.terms)
-
-    @property
-    def by_words(self) -> bool:
-        """Whether the haystack of a job is needed."""
-        return any(isinstance(t, Words) for t in self.terms)
-
-    def matches(self, job: Job, account_health: Health, now: float, hay: str | None = None) -> bool:
-        """Whether every term holds. `hay`: the job's `fields.haystack`, if the caller keeps it."""
-        # Asked for every job while the operator types: a plain loop is twice as fast as all().
-        for term in self.terms:  # noqa: SIM110
-            if not term.holds(job, hay, account_health, now):
-                return False
-        return True
-
-
-EVERYTHING = Query()
-
-
 def parse(text: str) -> Query:
     """The query a text stands for; raises QueryError with the position of what is wrong."""
     if len(text) > MAX_LENGTH:
@@ -162,11 +39,9 @@ def parse(text: str) -> Query:
 
 
 _SPACE = re.compile(r"\s*")
-_HEAD = re.compile(r"([A-Za-z_]+)(:|>=|<=|>|<)")
+_HEAD = re.compile(r"([A-Za-z_][A-Za-z_0-9]*)(:|>=|<=|>|<)")
 _PLAIN = re.compile(r'[^\s"|]+')
 _REST = re.compile(r"\S*")
-# What a value may be without quotes so that reading it again gives the same value.
-_BARE = re.compile(r'(?!-)(?![A-Za-z_]+(?::|[<>]))[^\s"|*\\]+')
 
 
 def _terms(text: str) -> Iterator[Term]:
@@ -178,15 +53,15 @@ def _terms(text: str) -> Iterator[Term]:
             raise QueryError("a word is missing after the minus", at - 1)
         head = _HEAD.match(text, at)
         if head is None:
-            values, at = _values(text, at)
-            yield Words(values, negated)
+            found, at = _values(text, at)
+            yield Words(tuple(found.values()), negated)
         elif head[2] == ":":
-            name = _known(head, tuple(fields.FIELDS))
-            values, at = _values(text, head.end())
-            _checked(name, values, head.end())
-            yield Field(name, values, negated)
+            name = _known(head, fields.FIELDS)
+            found, at = _values(text, head.end())
+            _checked(name, found)
+            yield Field(name, tuple(found.values()), negated)
         else:
-            name = _known(head, tuple(fields.MEASURES))
+            name = _known(head, fields.MEASURES)
             bound = _REST.match(text, head.end())
             assert bound is not None
             try:
@@ -204,18 +79,18 @@ def _skip(text: str, at: int) -> int:
     return space.end()
 
 
-def _values(text: str, at: int) -> tuple[tuple[Value, ...], int]:
-    """Values separated by `|` up to the next blank, and where they end."""
-    values: list[Value] = []
+def _values(text: str, at: int) -> tuple[dict[int, Value], int]:
+    """Values separated by `|` up to the next blank, each with its place, and where they end."""
+    values: dict[int, Value] = {}
     while True:
-        value, at = _value(text, at)
-        values.append(value)
+        start = at
+        values[start], at = _value(text, at)
         if at < len(text) and text[at] == "|":
             at += 1
         elif at < len(text) and not text[at].isspace():
             raise QueryError("a blank is missing here", at)
         else:
-            return tuple(values), at
+            return values, at
 
 
 def _value(text: str, at: int) -> tuple[Value, int]:
@@ -242,56 +117,30 @@ def _quoted(text: str, start: int) -> tuple[Value, int]:
     raise QueryError("the quote is not closed", start)
 
 
-def _known(head: re.Match[str], names: tuple[str, ...]) -> str:
+def _known(head: re.Match[str], names: Collection[str]) -> str:
     name = head[1].casefold()
     if name in names:
         return name
-    from difflib import get_close_matches
-
+    if name in fields.MEASURES:
+        raise QueryError(f"{name} is compared, as in {name}>{fields.MEASURES[name].example}", head.start(2))
+    if name in fields.FIELDS:
+        raise QueryError(f"{name} has no order to compare by: write {name}: and a value", head.start(2))
     kind = "field" if head[2] == ":" else "quantity"
-    near = get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]}" if near else "the names are " + ", ".join(names)
+    hint = _hint(name, names, "the names are")
     raise QueryError(f"there is no {kind} {name}: {hint}; in quotes it is a plain text", head.start())
 
 
-def _checked(name: str, values: tuple[Value, ...], at: int) -> None:
+def _checked(name: str, values: Mapping[int, Value]) -> None:
     """Refuse a value that a field with a closed set of values can never have."""
     allowed = fields.FIELDS[name].allowed
-    if not allowed:
-        return
-    for value in values:
-        if not value.glob and value.text.casefold() not in allowed:
-            from difflib import get_close_matches
-
-            near = get_close_matches(value.text.casefold(), allowed, n=1)
-            hint = f"did you mean {near[0]}" if near else "it is one of " + ", ".join(allowed)
+    for at, value in values.items() if allowed else ():
+        if not value.glob and value.needle not in allowed:
+            hint = _hint(value.needle, allowed, "it is one of")
             raise QueryError(f"{name} is never {value.text or 'empty'}: {hint}", at)
 
 
-_patterns: dict[str, re.Pattern[str]] = {}
+def _hint(word: str, names: Collection[str], otherwise: str) -> str:
+    from difflib import get_close_matches
 
-
-def _pattern(text: str) -> re.Pattern[str]:
-    """A value with `*`, as an expression over one line."""
-    found = _patterns.get(text)
-    if found is None:
-        if len(_patterns) > 200:
-            _patterns.clear()
-        body = "[^\n]*".join(re.escape(part) for part in re.split(r"\*+", text.casefold()))
-        found = _patterns[text] = re.compile(f"^{body}$", re.MULTILINE)
-    return found
-
-
-def _in_hay(value: Value, hay: str) -> bool:
-    return _pattern(value.text).search(hay) is not None if value.glob else value.needle in hay
-
-
-def _is(value: Value, texts: tuple[str, ...], match: fields.Match) -> bool:
-    if value.glob:
-        return any(_pattern(value.text).search(text) is not None for text in texts)
-    wanted = value.needle
-    if match is fields.Match.WHOLE or not wanted:
-        return wanted in texts
-    if match is fields.Match.START:
-        return any(text.startswith(wanted) for text in texts)
-    return any(wanted in text for text in texts)
+    near = get_close_matches(word, names, n=1)
+    return f"did you mean {near[0]}" if near else f"{otherwise} {', '.join(names)}"

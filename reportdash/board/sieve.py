@@ -8,7 +8,7 @@ from reportdash.board.records import Records
 
 if TYPE_CHECKING:
     # The language is read when the first filter comes.
-    from reportdash.board.query import Query
+    from reportdash.board.terms import Query
 
 
 class Sieve:

@@ -22,7 +22,7 @@ from reportdash.model import Account, Job
 
 if TYPE_CHECKING:
     # The language is read when the first filter comes.
-    from reportdash.board.query import Query
+    from reportdash.board.terms import Query
 
 FLOOD = 250
 """Changes taken in between two chances for a key."""

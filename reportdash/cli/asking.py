@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reportdash.board.query import Query, QueryError, parse
+from reportdash.board.query import QueryError, parse
+from reportdash.board.terms import Query
 from reportdash.errors import UsageProblem
 
 

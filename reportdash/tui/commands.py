@@ -174,22 +174,34 @@ class Commands:
         """Start to type a filter."""
         self.board.filter.editing = True
         self.board.detail.active = False
+        self._offer()
         self.board.show_frame()
+
+    def _offer(self) -> None:
+        """Look up what fits where the cursor is in the filter."""
+        accounts = self.view.records.accounts
+        vendors = dict.fromkeys(account.vendor for account in accounts.values())
+        self.board.filter.offer({"account": sorted(accounts), "vendor": list(vendors)})
 
     def _typed(self, key: str, character: str | None) -> bool:
         """A key while the filter is typed; False when it has its usual meaning all the same."""
         line = self.board.filter
         if key in ("enter", "escape"):
             line.editing = False
-            if key == "escape" or self.board.filter_error:
-                line.edit.set("" if key == "escape" else line.edit.text)
+            line.end_offer()
+            line.edit.set("" if key == "escape" else line.edit.text)
             self.board.refilter()
+            return True
+        if key in ("tab", "shift+tab"):
+            if line.take(1 if key == "tab" else -1):
+                self.board.refilter()
             return True
         if key in ("up", "down", "pageup", "pagedown"):
             return False
         before = line.edit.text
         if not line.edit.key(key, character):
             return key != "ctrl+c"
+        self._offer()
         if line.edit.text != before:
             self.board.refilter()
         else:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import fnmatch
+from datetime import UTC, date, datetime, time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reportdash.board import fields
-from reportdash.board.query import Compare, Field, Query, QueryError, Value, Words, parse
+from reportdash.board.query import QueryError, parse
 from reportdash.board.states import WORDS
-from reportdash.model import Artifact, ArtifactState, Health, Job, JobState
+from reportdash.board.terms import Compare, Field, Query, Value, Words
+from reportdash.model import Artifact, ArtifactState, Health, Job, JobState, Verified
 
 NOW = 1_800_000_000.0
 
@@ -152,6 +154,10 @@ def test_an_empty_value_asks_for_what_is_absent() -> None:
         ('"a"b', 3, "blank"),
         ("weight>2", 0, "quantity"),
         ("health:sick", 7, "health"),
+        ("state:failed|redy", 13, "ready"),
+        ("state>3", 5, "write state:"),
+        ("age:2h", 3, "age>2h"),
+        ("size<10 expires_at>soon", 19, "date"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_its_place(text: str, position: int, word: str) -> None:
@@ -159,6 +165,24 @@ def test_what_cannot_be_read_is_refused_with_its_place(text: str, position: int,
         parse(text)
     assert caught.value.position == position
     assert word in str(caught.value)
+
+
+def test_a_pattern_full_of_stars_is_read_once_along_the_text() -> None:
+    long = job(message="a" * 500)
+    assert not matches("message:" + "*a" * 200 + "*b", long)
+    assert matches("message:" + "*a" * 200 + "*", long)
+    assert matches("*a" * 100 + "*", long)
+
+
+def test_the_copys_own_fields_can_be_named() -> None:
+    saved = job(
+        artifact=Artifact(
+            ArtifactState.SAVED, path="/r/Pack.csv", bytes=7, sha256="ab12", verified=Verified.LENGTH
+        )
+    )
+    assert matches("path:pack.csv sha256:AB verified:length", saved)
+    assert not matches("verified:checksum", saved)
+    assert not matches("verified:none", job()), "without a copy there is nothing to verify"
 
 
 def test_a_query_is_bounded() -> None:
@@ -189,14 +213,24 @@ def _closed(name: str) -> st.SearchStrategy[Field]:
 
 
 many = st.lists(values, min_size=1, max_size=3).map(tuple)
-compares = st.builds(
-    lambda name, op, number, negated: Compare(
-        name, op, f"{number}h", fields.MEASURES[name].parse(f"{number}h"), negated
-    ),
-    st.sampled_from(["age", "expires"]),
-    st.sampled_from([">", "<", ">=", "<="]),
-    st.integers(0, 999),
-    st.booleans(),
+
+
+def _compares(names: list[str], bounds: st.SearchStrategy[str]) -> st.SearchStrategy[Compare]:
+    def made(name: str, op: str, bound: str, negated: bool) -> Compare:
+        return Compare(name, op, bound, fields.MEASURES[name].parse(bound), negated)
+
+    return st.builds(
+        made, st.sampled_from(names), st.sampled_from([">", "<", ">=", "<="]), bounds, st.booleans()
+    )
+
+
+numbers = st.integers(0, 999)
+DAYS = ["submitted_at", "expires_at"]
+compares = st.one_of(
+    _compares(["age", "expires"], numbers.map(lambda number: f"{number}h")),
+    _compares(["size"], numbers.map(lambda number: f"{number}kb")),
+    _compares(["attempts"], st.integers(0, 4).map(str)),
+    _compares(DAYS, st.dates(date(2026, 1, 1), date(2027, 12, 31)).map(str)),
 )
 terms = st.one_of(
     st.builds(Words, many, st.booleans()).filter(lambda term: not term.values[0].text.startswith("-")),
@@ -213,6 +247,14 @@ jobs = st.builds(
     state=st.sampled_from(JobState),
     submitted_at=st.none() | st.floats(NOW - 10**7, NOW),
     expires_at=st.none() | st.floats(NOW - 10**5, NOW + 10**7),
+    attempts=st.integers(0, 4),
+    artifact=st.none()
+    | st.builds(
+        Artifact,
+        st.sampled_from(ArtifactState),
+        bytes=st.integers(0, 10**6),
+        total=st.none() | st.integers(1, 10**6),
+    ),
 )
 
 
@@ -231,15 +273,27 @@ def test_any_text_is_either_a_query_that_reads_back_or_refused_inside_it(text: s
         assert parse(str(query)) == query
 
 
+def _amount(term: Compare, of: Job) -> tuple[float | None, float]:
+    if term.name in DAYS:
+        at = datetime.combine(date.fromisoformat(term.bound), time(), UTC).timestamp()
+        return getattr(of, term.name), at
+    if term.name == "attempts":
+        return of.attempts, int(term.bound)
+    if term.name == "size":
+        held = None if of.artifact is None else of.artifact.total or of.artifact.bytes
+        return held, float(term.bound[:-2]) * 1000
+    start = of.submitted_at if term.name == "age" else of.expires_at
+    if start is None or (term.name == "expires" and start < NOW):
+        return None, 0.0
+    return (NOW - start if term.name == "age" else start - NOW), float(term.bound[:-1]) * 3600
+
+
 def _naive(term: Words | Field | Compare, of: Job, health: Health) -> bool:
     """The same language, told a second time in the slowest and plainest way."""
     if isinstance(term, Compare):
-        assert term.name in ("age", "expires")
-        start = of.submitted_at if term.name == "age" else of.expires_at
-        if start is None or (term.name == "expires" and start < NOW):
+        have, limit = _amount(term, of)
+        if have is None:
             return term.negated
-        have = NOW - start if term.name == "age" else start - NOW
-        limit = float(term.bound[:-1]) * 3600
         held = {">": have > limit, "<": have < limit, ">=": have >= limit, "<=": have <= limit}[term.op]
         return held != term.negated
     if isinstance(term, Words):

@@ -156,6 +156,40 @@ async def test_a_filter_that_cannot_be_read_says_why_and_leaves_the_rows() -> No
         assert len(app.board.view.rows) == 22
 
 
+async def test_the_place_of_what_is_wrong_in_a_filter_is_marked() -> None:
+    async with board() as (app, pilot):
+        await pilot.press("slash", *"main state:redy x")
+        assert "did you mean ready" in screen_text(app)
+        marked = [seg.text for seg in app.board.filter._lines[0] if seg.style and seg.style.underline]
+        assert marked[0].rstrip() == "redy x"
+
+
+async def test_while_a_word_is_typed_what_fits_is_offered_and_tab_takes_it() -> None:
+    async with board() as (app, pilot):
+        await pilot.press("slash", *"acc")
+        assert "tab account:" in screen_text(app)
+        await pilot.press("tab")
+        assert app.board.filter.edit.text == "account:"
+        await pilot.press(*"c")
+        await pilot.press("tab")
+        assert app.board.filter.edit.text == "account:calls"
+        assert {app.board.view.job_at(n).account for n in range(len(app.board.view.rows))} == {"calls"}
+
+
+async def test_tab_and_shift_tab_step_through_what_fits() -> None:
+    async with board() as (app, pilot):
+        await pilot.press("slash", *"state:re", "tab")
+        assert app.board.filter.edit.text == "state:ready"
+        await pilot.press("tab")
+        assert app.board.filter.edit.text == "state:ready_with_warnings"
+        await pilot.press("tab", "shift+tab", "shift+tab")
+        assert app.board.filter.edit.text == "state:ready"
+        await pilot.press(*" bil")
+        assert "account:billing" in screen_text(app)
+        await pilot.press("enter")
+        assert "month-end" in screen_text(app), "the saved views are back"
+
+
 async def test_a_filter_that_finds_nothing_says_how_to_come_back() -> None:
     async with board() as (app, pilot):
         await pilot.press("slash", *"age>9d", "enter")

@@ -27,7 +27,7 @@ from reportdash.tui.text import Pen
 from reportdash.tui.widgets import footer
 from reportdash.tui.widgets.accounts import Accounts, Slots
 from reportdash.tui.widgets.detail import Detail
-from reportdash.tui.widgets.filter import FilterLine
+from reportdash.tui.widgets.filter import Fault, FilterLine
 from reportdash.tui.widgets.footer import Footer
 from reportdash.tui.widgets.header import UNKNOWN_MODE, Header, Mode
 from reportdash.tui.widgets.lines import Lines
@@ -65,7 +65,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         self.status = Status(pen)
         self.footer = Footer(pen)
         self.active_view = 0
-        self.filter_error = ""
+        self.fault: Fault | None = None
         self.mode: Mode = UNKNOWN_MODE
         self.rate = ""
         self.slots: dict[str, Slots] = {}
@@ -184,9 +184,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
             accounts_key=keymap.shown("accounts"),
             plain="everything is kept on this server" if first else "",
         )
-        self.filter.update(
-            self.look.views, self.active_view, key=keymap.shown("filter"), error=self.filter_error
-        )
+        self.filter.update(self.look.views, self.active_view, key=keymap.shown("filter"), fault=self.fault)
         self._show_footer(first)
         if self.page.display:
             self._show_page(counts.total)
@@ -348,15 +346,20 @@ class BoardScreen(Screen[None], inherit_bindings=False):
 
     def refilter(self, *, anew: bool = False) -> None:
         """Apply the saved view and the filter line together; `anew`: even when that is the same query."""
-        from reportdash.board.query import Query, QueryError, parse
+        from reportdash.board.query import QueryError, parse
+        from reportdash.board.terms import Query
 
-        self.filter_error = ""
+        saved, typed = self.look.views[self.active_view], self.filter.edit.text
+        self.fault = None
         try:
-            base = parse(self.look.views[self.active_view].query)
-            own = parse(self.filter.edit.text)
+            base = parse(saved.query)
+        except QueryError as error:
+            base, self.fault = Query(), Fault(f"view {saved.name}: {error.text}")
+        try:
+            own = parse(typed)
         except QueryError as error:
             # While a query is being typed it is often not yet one: the rows stay as they were.
-            self.filter_error = error.text
+            self.fault = Fault(error.text, error.position)
             self.show_frame()
             return
         query = Query((*base.terms, *own.terms)) or None

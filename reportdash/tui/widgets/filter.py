@@ -1,9 +1,10 @@
-"""Line 3: the filter at the left, the saved views at the right; or what is wrong with the filter."""
+"""Line 3: the filter at the left; at the right the saved views, while it is typed what fits there, or what is
+wrong with it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.strip import Strip
 
@@ -13,6 +14,10 @@ from reportdash.tui.columns import ROOMY
 from reportdash.tui.text import Pen, length, muted, width
 from reportdash.tui.widgets.edit import LineEdit
 from reportdash.tui.widgets.lines import Lines
+
+if TYPE_CHECKING:
+    # Read when the first filter is typed.
+    from reportdash.board.complete import Completion
 
 
 class SavedView(NamedTuple):
@@ -42,6 +47,13 @@ def saved_views(configured: Sequence[SavedView]) -> tuple[SavedView, ...]:
     return tuple([*first, *configured, *last][:9])
 
 
+class Fault(NamedTuple):
+    """What is wrong with a query: the sentence, and from which character on; None: not in what is typed."""
+
+    text: str
+    at: int | None = None
+
+
 class FilterLine(Lines):
     """Line 3. While `editing` it takes every key the screen hands it."""
 
@@ -49,60 +61,107 @@ class FilterLine(Lines):
         super().__init__(pen, id="filter")
         self.edit = LineEdit()
         self.editing = False
+        self._offered: Completion | None = None
+        self._before = ""
+        self._picked = -1
 
-    def update(self, views: Sequence[SavedView], active: int, *, key: str, error: str = "") -> None:
+    def update(
+        self, views: Sequence[SavedView], active: int, *, key: str, fault: Fault | None = None
+    ) -> None:
         """Show the filter; `active` is the view's place, `key` the one that starts a filter."""
+        right: Sequence[Run]
+        if fault is not None and not (self._offered and self._offered.choices and self._unfinished(fault)):
+            right = (Run(fault.text, Role.BAD),)
+        elif self.editing and self._offered is not None and self._offered.choices:
+            right, fault = self._choices(max(20, self.size.width // 2)), None
+        elif self.size.width >= ROOMY:
+            right = _all(views, active)
+        else:
+            right = (muted(f"view {active + 1} {views[active].name}"),)
         self.show(
-            [
-                line(
-                    self.edit,
-                    views,
-                    active,
-                    self.size.width,
-                    self.pen,
-                    editing=self.editing,
-                    key=key,
-                    error=error,
-                )
-            ]
+            [line(self.edit, right, self.size.width, self.pen, editing=self.editing, key=key, fault=fault)]
         )
+
+    def _unfinished(self, fault: Fault) -> bool:
+        """Whether what is wrong lies in the word being typed: then it may only want its end."""
+        offered = self._offered
+        return self.editing and offered is not None and fault.at is not None and fault.at >= offered.start - 1
+
+    # Completion.
+
+    def offer(self, known: Mapping[str, Sequence[str]]) -> None:
+        """Look up what fits before the cursor. `known`: see `board.complete`."""
+        from reportdash.board.complete import complete
+
+        self._offered = complete(self.edit.text, self.edit.at, known)
+        self._before, self._picked = self.edit.text, -1
+
+    def end_offer(self) -> None:
+        """The filter is no longer typed."""
+        self._offered = None
+
+    def take(self, by: int) -> bool:
+        """Put the next choice (`by` 1) or the one before (-1) in its place; False when there is none."""
+        offered = self._offered
+        if offered is None or not offered.choices:
+            return False
+        self._picked = 0 if self._picked < 0 <= by else (self._picked + by) % len(offered.choices)
+        choice = offered.choices[self._picked]
+        self.edit.set(offered.put(self._before, choice))
+        self.edit.at = offered.start + len(choice)
+        return True
+
+    def _choices(self, cells: int) -> list[Run]:
+        """The choices in at most `cells`, the one that was taken always among them."""
+        assert self._offered is not None
+        choices = self._offered.choices
+        first = max(0, self._picked)
+        runs: list[Run] = [muted("tab "), muted("… ")] if first else [muted("tab ")]
+        for place, choice in enumerate(choices[first:], first):
+            more = 2 if place + 1 < len(choices) else 0
+            if length(runs) + width(choice) + 2 + more > cells and place > first:
+                return [*runs, muted("…")]
+            here = place == self._picked
+            runs.append(Run(choice, Role.STRONG if here else Role.MUTED, bold=here, underline=here))
+            runs.append(Run("  ", Role.TEXT))
+        return runs[:-1]
 
 
 def line(
     edit: LineEdit,
-    views: Sequence[SavedView],
-    active: int,
+    right: Sequence[Run],
     cells: int,
     pen: Pen,
     *,
     editing: bool,
     key: str,
-    error: str = "",
+    fault: Fault | None = None,
 ) -> Strip:
     """Line 3 in `cells`."""
-    roomy = cells >= ROOMY
-    if error:
-        right: Sequence[Run] = (Run(error, Role.BAD),)
-    elif roomy:
-        right = _all(views, active)
-    else:
-        view = views[active]
-        right = (muted(f"view {active + 1} {view.name}"),)
     start = max(cells - 1 - length(right), 3)
-    if error:
+    if fault or editing:
+        # What is typed keeps a third of the line.
         start = max(start, cells // 3)
-    left = _filter(edit, editing, key, start - 3)
+    left = _filter(edit, editing, key, start - 3, fault.at if fault else None)
     return pen.strip([(1, left), (start, right)], cells)
 
 
-def _filter(edit: LineEdit, editing: bool, key: str, room: int) -> tuple[Run, ...]:
-    head = Run(f"{key or '/'} ", Role.ACCENT, bold=True)
-    if not editing:
-        return head, Run(edit.text, Role.TEXT)
-    before, after = edit.text[: edit.at], edit.text[edit.at :]
-    while before and width(before) > max(1, room - 4):
-        before = before[1:]
-    return head, Run(before, Role.TEXT), Run("█", Role.ACCENT), Run(after, Role.TEXT)
+def _filter(edit: LineEdit, editing: bool, key: str, room: int, wrong: int | None) -> list[Run]:
+    runs = [Run(f"{key or '/'} ", Role.ACCENT, bold=True)]
+    text, at = edit.text, edit.at if editing else len(edit.text)
+    cut = 0
+    while editing and cut < at and width(text[cut:at]) > max(1, room - 4):
+        cut += 1
+    wrong = len(text) if wrong is None else min(wrong, len(text))
+    # What follows the place of the fault is marked; a caret stands where the cursor is.
+    marks = sorted({cut, max(cut, at), max(cut, wrong), len(text)})
+    for begin, end in zip(marks, [*marks[1:], len(text)], strict=True):
+        if editing and begin == at:
+            runs.append(Run("█", Role.ACCENT))
+        if end > begin:
+            bad = begin >= wrong
+            runs.append(Run(text[begin:end], Role.BAD if bad else Role.TEXT, bold=bad, underline=bad))
+    return runs
 
 
 def _all(views: Sequence[SavedView], active: int) -> tuple[Run, ...]:
