@@ -14,7 +14,7 @@ from reportdash.model import ArtifactState, Job
 
 
 class Column(StrEnum):
-    """The columns, in the order `s` steps through them."""
+    """What can stand in a column. The last three stand only where a saved view names them."""
 
     STATE = "State"
     REPORT = "Report"
@@ -24,6 +24,9 @@ class Column(StrEnum):
     NEXT = "Next"
     FILE = "File"
     ID = "Id"
+    VENDOR = "Vendor"
+    REFERENCE = "Reference"
+    SUBMITTED = "Submitted"
 
 
 DESCENDING = frozenset({Column.STATE})
@@ -70,7 +73,7 @@ def key(column: Column, job: Job, kind: int, moment: Moment) -> Key:
     """The place of a job in the order of `column`. `moment`: its next moment, for the column Next."""
     if column is Column.STATE:
         return urgency(job, kind)
-    if column is Column.AGE:
+    if column in (Column.AGE, Column.SUBMITTED):
         return newness(job)
     if column is Column.NEXT:
         return moment(job)
@@ -82,6 +85,10 @@ def key(column: Column, job: Job, kind: int, moment: Moment) -> Key:
         return _word(job.account, job, kind)
     if column is Column.SAYS:
         return _word(says(job), job)
+    if column is Column.VENDOR:
+        return _word(job.vendor, job, kind)
+    if column is Column.REFERENCE:
+        return _word(job.reference or "", job)
     return job.id
 
 

@@ -10,7 +10,7 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING, Any
 
 from reportdash.errors import Exit, Problem, UsageProblem
 from reportdash.ledger import FILE_NAME
-from reportdash.settings import FirstLook, config_path, data_dir, first_look
+from reportdash.settings import FirstLook, config_path, data_dir, first_look, memory
 
 if TYPE_CHECKING:
     from reportdash.engine.runtime import Engine
     from reportdash.model import Account, Job
     from reportdash.tui.ports import Look, OpenEngine
+    from reportdash.tui.theme import Palette
 
 AT_ONCE = 2_000
 """Rows read before the first paint; the rest of a larger table follows with the engine."""
@@ -65,14 +66,8 @@ def dashboard(args: argparse.Namespace) -> int:
             yield running
 
     first = first_look(path, os.environ)
-    app = _app(
-        first,
-        folder / FILE_NAME,
-        open_engine,
-        config=path,
-        environ=os.environ,
-        changes=False,
-    )
+    look = _look(first, path, folder / memory.FILE_NAME, os.environ)
+    app = _app(look, folder / FILE_NAME, open_engine, config=path, configured=bool(first.accounts))
     code = _run(app, first.mouse)
     if stopped:
         raise stopped[0]
@@ -82,8 +77,10 @@ def dashboard(args: argparse.Namespace) -> int:
 def show(ledger: Path, open_engine: OpenEngine, *, changes: bool) -> int:
     """The board on a ledger and an engine of the caller's, without any config: the demo."""
     _need_terminal()
-    look = FirstLook()
-    return _run(_app(look, ledger, open_engine, config=None, environ=os.environ, changes=changes), look.mouse)
+    first = FirstLook()
+    look = _look(first, None, None, os.environ)
+    look.show_changes = changes
+    return _run(_app(look, ledger, open_engine), first.mouse)
 
 
 def load_engine() -> None:
@@ -101,29 +98,21 @@ def _need_terminal() -> None:
 
 
 def _app(
-    first: FirstLook,
+    look: Look,
     ledger: Path,
     open_engine: OpenEngine,
     *,
-    config: Path | None,
-    environ: Mapping[str, str],
-    changes: bool,
+    config: Path | None = None,
+    configured: bool = True,
 ) -> Any:
     from reportdash.tui.app import Dashboard
 
     rows = _first_rows(ledger)
-    look = _look(first, config, environ, changes)
     if _term(os.environ) in DUMB:
         # Rich takes such a terminal for 80×25 whatever its size is, and Textual never rests between the two.
         os.environ["TERM"] = "vt100"
-    return Dashboard(
-        look,
-        rows,
-        open_engine,
-        config=str(config) if config else "",
-        # The first page is the right one from the first paint on.
-        configured=config is None or bool(first.accounts),
-    )
+    # The first page is the right one from the first paint on.
+    return Dashboard(look, rows, open_engine, config=str(config) if config else "", configured=configured)
 
 
 def _run(app: Any, mouse: str | bool) -> int:
@@ -134,37 +123,55 @@ def _run(app: Any, mouse: str | bool) -> int:
     return int(Exit.OK) if code is None else int(code)
 
 
-def _look(first: FirstLook, config: Path | None, environ: Mapping[str, str], changes: bool) -> Look:
-    from reportdash.tui import glyphs, theme
+def _look(first: FirstLook, config: Path | None, kept: Path | None, environ: Mapping[str, str]) -> Look:
+    """How the board looks at first: the config's wishes, then what was last on the screen (`kept`)."""
+    from reportdash.tui import glyphs
     from reportdash.tui.actions import Keymap
     from reportdash.tui.ports import Look
-    from reportdash.tui.widgets.filter import SavedView, saved_views
+    from reportdash.tui.widgets.filter import SavedView
 
+    remembered = memory.recall(kept)
     own = config.parent / "themes" if config else None
-    try:
-        palette = theme.load(_theme(first.theme, environ), own)
-    except theme.ThemeError:
-        # The board must stand to say so; validation names the theme that is not there.
-        palette = theme.load(theme.DEFAULT)
-    views = [SavedView(name, view.filter, view.sort, view.columns) for name, view in first.views.items()]
+    kind, wanted = _theme(first.theme, environ)
     return Look(
-        palette,
+        _palette((remembered.theme(kind, wanted) if kind else wanted, wanted), own),
         glyphs.choose(first.glyphs, environ),
         Keymap(first.keys),
-        saved_views(views),
+        [SavedView(name, view.filter, view.sort, view.columns) for name, view in first.views.items()],
         themes=own,
-        show_changes=changes,
+        memory=remembered,
+        memory_path=kept,
+        kind=kind,
+        theme=wanted,
     )
 
 
-def _theme(name: str, environ: Mapping[str, str]) -> str:
-    """The theme to start with: the config's, unless the terminal has no or few colours."""
+def _palette(names: Sequence[str], own: Path | None) -> Palette:
+    """The first of these themes that can be used: the board must stand to say what is wrong with one."""
+    from reportdash.tui import theme
+
+    for name in names:
+        try:
+            return theme.load(name, own)
+        except theme.ThemeError:
+            continue
+    return theme.load(theme.DEFAULT)
+
+
+def _theme(name: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    """The kind of terminal, and the theme to start with: the config's, unless there are no or few colours.
+
+    Kinds are told apart because a choice made in a terminal with many colours is none for a poor one. Where
+    there is to be no colour at all the kind is empty: nothing else is ever started with.
+    """
     term = _term(environ)
     if environ.get("NO_COLOR") or term in DUMB:
-        return "reportdash-mono"
+        return "", "reportdash-mono"
     many = environ.get("COLORTERM") or "256" in term or "direct" in term
     few = term in ("linux", "vt100", "vt220", "ansi", "xterm", "screen", "tmux", "rxvt") and not many
-    return "reportdash-ansi" if few and name == FirstLook().theme else name
+    if not few:
+        return "many", name
+    return "few", "reportdash-ansi" if name == FirstLook().theme else name
 
 
 def _term(environ: Mapping[str, str]) -> str:

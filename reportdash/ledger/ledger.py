@@ -15,7 +15,7 @@ from reportdash.ledger.problems import DamagedLedger
 from reportdash.ledger.reads import Changes, Known
 from reportdash.ledger.store import Store
 from reportdash.ledger.thread import LedgerThread
-from reportdash.model import Account, Event, Exchange, Fence, Job, LastError
+from reportdash.model import Account, Event, Exchange, Fence, Job, JobState, LastError
 
 if TYPE_CHECKING:
     from reportdash.ledger.rescue import Rescue
@@ -122,6 +122,10 @@ class Ledger:
     async def history(self, job_id: str) -> list[Event]:
         """Oldest first."""
         return await self._thread.read(lambda: self.store.history(job_id))
+
+    async def states_at(self, moment: float) -> dict[str, JobState | None]:
+        """Jobs with something in their history after `moment`, and their states then; None: not known."""
+        return await self._thread.read(lambda: self.store.states_at(moment))
 
     async def exchanges(self, job_id: str) -> list[Exchange]:
         """The newest 20, oldest first."""

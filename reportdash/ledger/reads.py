@@ -226,6 +226,18 @@ class Reads:
         query = "SELECT at, what, who, state, vendor_status, message FROM history WHERE job = ? ORDER BY seq"
         return [event_of(row) for row in self.db.execute(query, (job_id,))]
 
+    def states_at(self, moment: float) -> dict[str, JobState | None]:
+        """Jobs with something in their history after `moment` (unix seconds), and the state each had then.
+
+        None: the ledger did not have it yet.
+        """
+        last = "SELECT seq FROM history WHERE at <= ? ORDER BY seq DESC LIMIT 1"
+        found = self.db.execute(last, (moment,)).fetchone()
+        seq = 0 if found is None else found[0]
+        was = "SELECT state FROM history WHERE job = h.job AND seq <= ?1 ORDER BY seq DESC LIMIT 1"
+        query = f"SELECT h.job, ({was}) FROM (SELECT DISTINCT job FROM history WHERE seq > ?1) AS h"
+        return {job: JobState(state) if state else None for job, state in self.db.execute(query, (seq,))}
+
     def exchanges(self, job_id: str) -> list[Exchange]:
         """The newest 20, oldest first."""
         query = (

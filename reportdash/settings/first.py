@@ -62,7 +62,7 @@ def first_look(path: Path, environ: Mapping[str, str] | None = None) -> FirstLoo
         wire=data.get("wire") is not False,
         read_only=data.get("read_only") is True,
         keys=_keys(data.get("keys")),
-        views=_views(data.get("views")),
+        views=views_of(data.get("views")),
         accounts=_accounts(data.get("accounts")),
     )
 
@@ -91,7 +91,7 @@ def _keys(value: object) -> dict[str, KeyBinding]:
     }
 
 
-def _views(value: object) -> dict[str, View]:
+def views_of(value: object) -> dict[str, View]:
     views = {}
     for name, raw in value.items() if isinstance(value, dict) else ():
         if isinstance(raw, dict):

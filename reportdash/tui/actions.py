@@ -64,6 +64,8 @@ ACTIONS: tuple[Action, ...] = (
         Action(f"view_{n}", (str(n),), f"view {n}", "the saved view of this number", Part.FIND, palette=False)
         for n in range(1, 10)
     ),
+    Action("save_view", ("w",), "save the view", "keep filter, order and columns as a view", Part.FIND),
+    Action("news", ("c",), "what changed", "the jobs that changed since you last looked", Part.FIND),
     Action("select", ("space",), "select", "select the row, or not", Part.CHOOSE),
     Action("range", ("v",), "select a range", "select from the last selected row to here", Part.CHOOSE),
     Action("select_all", ("*",), "select all shown", "select every job the table shows", Part.CHOOSE),
@@ -85,7 +87,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy", ("y",), "copy", "copy the ids, in the details the words", Part.ACT, on_jobs=True),
     Action("accounts", ("a",), "accounts", "accounts, their credentials and their health", Part.APP),
     Action("login", ("l",), "log in", "give an account its key", Part.APP),
-    Action("theme", (), "next theme", "another theme, until you leave", Part.APP),
+    Action("theme", (), "next theme", "another theme, now and from now on", Part.APP),
     Action("help", ("?",), "help", "this page", Part.APP),
     Action("palette", ("ctrl+p",), "all actions", "every action, by name", Part.APP, palette=False),
     Action("quit", ("q",), "quit", "leave; asks while downloads run", Part.APP),

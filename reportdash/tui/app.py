@@ -21,6 +21,7 @@ from reportdash.clock import Clock, SystemClock
 from reportdash.errors import Exit
 from reportdash.tui import theme
 from reportdash.tui.ports import Look, NoRows, OpenEngine
+from reportdash.tui.remembering import Remembering, restore
 from reportdash.tui.screens.board import BoardScreen
 from reportdash.tui.terminal import TerminalDriver
 from reportdash.tui.text import Pen
@@ -65,9 +66,10 @@ class Dashboard(App[int], inherit_bindings=False):
         self.clock = clock or SystemClock()
         first = first if first is not None else NoRows()
         view = View()
-        view.load(first.jobs, first.accounts, self.clock.now())
         self.pen = Pen(look.palette, look.glyphs)
         self.board = BoardScreen(look, view, self.pen)
+        restore(self.board)
+        view.load(first.jobs, first.accounts, self.clock.now())
         self.board.config = config
         self.board.configured = configured
         self._open_engine = open_engine
@@ -94,6 +96,10 @@ class Dashboard(App[int], inherit_bindings=False):
         from reportdash.tui.attention import Attention
 
         return Attention(self.board.view.records, self._write)
+
+    @cached_property
+    def remembering(self) -> Remembering:
+        return Remembering(self)
 
     @cached_property
     def live(self) -> Live:
@@ -135,6 +141,8 @@ class Dashboard(App[int], inherit_bindings=False):
 
     async def _leave(self) -> None:
         await self.operator.stop()
+        if self.engine is not None:
+            await self.remembering.keep()
         await self.live.stop()
         self.attention.stop()
         self.exit(int(Exit.INTERNAL) if self._failed is not None else int(Exit.OK))
@@ -202,6 +210,12 @@ class Dashboard(App[int], inherit_bindings=False):
         self.push_screen(DetailScreen(self.pen, self.look.keymap, read, self.commands.detail_key))
         self.live.read_details(records.job(slot))
 
+    def save_view(self) -> None:
+        """Keep what is shown as a saved view."""
+        from reportdash.tui.screens.saveview import SaveView
+
+        self.push_screen(SaveView(self))
+
     def details_changed(self, job_id: str) -> None:
         """The history of a job was read."""
         from reportdash.tui.screens.detail import DetailScreen
@@ -227,7 +241,7 @@ class Dashboard(App[int], inherit_bindings=False):
         self.push_screen(Quit(self.pen, running), answered)
 
     def next_theme(self) -> None:
-        """The next theme there is, until the dashboard is left; the config keeps its own."""
+        """The next theme there is; it is remembered for terminals of this kind."""
         known = theme.names(self.look.themes)
         here = known.index(self.look.palette.name) if self.look.palette.name in known else -1
         try:
@@ -238,7 +252,7 @@ class Dashboard(App[int], inherit_bindings=False):
             self.board.say(f"theme {self.look.palette.name}", role=Role.MUTED)
 
     def use_theme(self, name: str) -> None:
-        """Another theme, at once. Raises ThemeError."""
+        """Another theme, at once and at the next start. Raises ThemeError."""
         palette = theme.load(name, self.look.themes)
         self.look.palette = palette
         self.pen = Pen(palette, self.look.glyphs)
@@ -246,6 +260,7 @@ class Dashboard(App[int], inherit_bindings=False):
         self.ansi_color = palette.ansi
         self.theme = palette.name
         self.board.repaint(self.pen)
+        self.operator.task(self.remembering.theme(name))
 
     # The terminal.
 

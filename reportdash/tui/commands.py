@@ -9,7 +9,7 @@ from reportdash.board.facts import Run
 from reportdash.board.order import Column
 from reportdash.board.states import Role
 from reportdash.tui.actions import Action
-from reportdash.tui.columns import NAMES
+from reportdash.tui.remembering import order_of
 from reportdash.tui.text import key_run, text_run
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ class Commands:
             "range": self.range,
             "select_all": self.select_all,
             "copy": self.copy,
+            "save_view": app.save_view,
+            "news": self.news,
             "theme": app.next_theme,
             "help": app.show_help,
             "palette": app.show_palette,
@@ -194,6 +196,9 @@ class Commands:
             return True
         if key in ("tab", "shift+tab"):
             if line.take(1 if key == "tab" else -1):
+                if line.settled:
+                    # A field's name is there: its values are next.
+                    self._offer()
                 self.board.refilter()
             return True
         if key in ("up", "down", "pageup", "pagedown"):
@@ -225,20 +230,22 @@ class Commands:
     def _view(self, place: int) -> Callable[[], None]:
         def choose() -> None:
             if place < len(self.board.look.views):
-                self._choose(place)
+                self.choose(place)
 
         return choose
 
-    def _choose(self, place: int) -> None:
+    def choose(self, place: int) -> None:
+        """Show a saved view: its filter, its order, its columns."""
         self.board.active_view = place
         saved = self.board.look.views[place]
-        self.board.table.show_only(saved.columns)
-        if saved.sort is not None:
-            name = saved.sort.casefold()
-            column = NAMES.get(name.removeprefix("-"))
-            if column is not None:
-                self.view.set_order(column, name.startswith("-"))
-        self.board.refilter(anew=saved.sort is not None or saved.columns is not None)
+        self.board.table.choose(saved.columns)
+        if saved.sort:
+            self.view.set_order(*order_of(saved.sort))
+        self.board.refilter(anew=True)
+
+    def news(self) -> None:
+        """Show what changed since the operator last looked, and nothing else."""
+        self.app.live.show_news()
 
     # Choosing.
 

@@ -11,8 +11,10 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from reportdash.board.facts import Fetch
+from reportdash.board.facts import Fetch, Run
+from reportdash.board.news import News, news
 from reportdash.board.states import Kind, Role
+from reportdash.clock import rfc3339
 from reportdash.errors import Problem
 from reportdash.model import Job, JobState
 from reportdash.tui.details import Known
@@ -38,6 +40,8 @@ REST = 0.08
 """Seconds the cursor rests on a job before its history is read."""
 MANY = 1000
 """Changes at once that are taken in by slices: the rest of a large ledger after the first paint."""
+NAMED = 200
+"""Jobs of the news that are named one by one in the filter."""
 REMEMBERED = 50
 """Jobs whose history is kept in memory."""
 
@@ -57,6 +61,9 @@ class Live:
         self._full: str | None = None
         self._detail: asyncio.Task[None] | None = None
         self._downloads = asyncio.Event()
+        self._news: News | None = None
+        self._unread: tuple[Run, ...] = ()
+        self._held: tuple[Run, ...] = ()
 
     def start(self) -> None:
         """After the first paint."""
@@ -127,6 +134,8 @@ class Live:
         self.board.rearrange()
         self.board.show_all()
         self.read_details(self.board.view.cursor_job)
+        if self.board.look.memory.looked_at:
+            self.tell_news(self.board.look.memory.looked_at)
 
     def _savable(self, job: Job) -> bool:
         """Whether the vendor hands out a file of this job, as far as its seat knows."""
@@ -175,6 +184,8 @@ class Live:
             self.read_details(job)
         if any(job.artifact is not None for job in changes.jobs):
             self._downloads.set()
+        if self._news is not None and self.board.status.notice == self._unread:
+            self.tell_news(self._news.since)
 
     def _warn(self) -> None:
         """Say once of each report that it is not saved and its time runs out."""
@@ -220,6 +231,8 @@ class Live:
             await self.clock.sleep(60.0 - now % 60.0 + 0.05)
             self.board.tick()
             self._warn()
+            if self.engine is not None:
+                await self.app.remembering.keep()
 
     async def _learn(self) -> None:
         """How long reports usually take, from those that are finished; beside the keys."""
@@ -256,6 +269,50 @@ class Live:
     def downloads_started(self) -> None:
         """A download was just set going here."""
         self._downloads.set()
+
+    # What changed since the operator last looked.
+
+    def tell_news(self, since: float) -> None:
+        """Say in a line what changed since a moment; the line is kept true until the next key."""
+        if self.engine is not None:
+            self._spawn(self._tell_news(self.engine, since))
+
+    async def _tell_news(self, engine: EnginePort, since: float) -> None:
+        try:
+            then = await engine.ledger.states_at(since)
+        except (Problem, OSError):
+            return
+        records = self.board.view.records
+        slots = [records.slot_of[job_id] for job_id in then if job_id in records.slot_of]
+        self._news = news(then, map(records.job, slots), since)
+        line = self._news.line(self.clock.now(), self.board.look.keymap.shown("news"))
+        if self.board.status.notice in ((), self._unread):
+            self.board.say(*line)
+            self._held = ()
+        else:
+            # A warning stands there: the news come after it.
+            self._held = line
+        self._unread = line
+
+    def tell_held(self) -> None:
+        """The line is free: say the news that waited for it."""
+        if self._held:
+            self.board.say(*self._held)
+            self._held = ()
+
+    def show_news(self) -> None:
+        """Filter the table down to the jobs of the last line of news."""
+        found = self._news
+        if found is None or not found.jobs:
+            self.board.say("nothing has changed since you last looked", role=Role.MUTED)
+            return
+        if len(found.jobs) <= NAMED:
+            query = f"id:{'|'.join(found.jobs)}"
+        else:
+            # More ids than a query holds: what was touched since is near enough.
+            query = f"updated_at>{rfc3339(found.since)}"
+        self.board.filter.edit.set(query)
+        self.board.refilter()
 
     # The details of the job under the cursor.
 

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from reportdash.settings.memory import Memory
 from reportdash.tui.actions import Keymap
 from reportdash.tui.glyphs import Glyphs
 from reportdash.tui.theme import Palette
@@ -54,9 +55,11 @@ FIRST_TITLES = {"7g": "7G", "sigma": "Sigma", "webadmit": "WebAdMIT", "talkdesk"
 class Look:
     """What is known before the first paint, from a first glance at the config.
 
+    `configured`: the config's views; `views`: these, ours and those saved on the screen, under 1 to 9.
     `titles`: vendors' names as people read them, by the name the config uses; the engine's own names follow.
     `themes`: the folder of the operator's own themes. `show_changes`: the header shows the changes seen each
-    second in place of requests, as in the demo.
+    second in place of requests, as in the demo. `memory`: what was last on the screen, and the file it came
+    from; None: nothing is remembered. `kind` is the terminal's, `theme` the config's own for it.
     """
 
     def __init__(
@@ -64,16 +67,30 @@ class Look:
         palette: Palette,
         glyphs: Glyphs = "unicode",
         keymap: Keymap | None = None,
-        views: tuple[SavedView, ...] | None = None,
+        configured: Sequence[SavedView] = (),
         *,
         titles: Mapping[str, str] = FIRST_TITLES,
         themes: Path | None = None,
         show_changes: bool = False,
+        memory: Memory | None = None,
+        memory_path: Path | None = None,
+        kind: str = "",
+        theme: str = "",
     ) -> None:
         self.palette = palette
         self.glyphs = glyphs
         self.keymap = keymap if keymap is not None else Keymap()
-        self.views = views if views is not None else saved_views(())
+        self.configured = tuple(configured)
         self.titles = titles
         self.themes = themes
         self.show_changes = show_changes
+        self.take_memory(memory if memory is not None else Memory())
+        self.memory_path = memory_path
+        self.kind = kind
+        self.theme = theme
+
+    def take_memory(self, memory: Memory) -> None:
+        """What is remembered from now on; its views take the place of the config's of the same name."""
+        self.memory = memory
+        own = [SavedView(name, v.filter, v.sort, v.columns) for name, v in memory.views.items()]
+        self.views = saved_views([*self.configured, *own])

@@ -11,10 +11,11 @@ from reportdash.board import facts
 from reportdash.board.facts import Run
 from reportdash.board.order import Column
 from reportdash.board.states import Face, Role, Weight
+from reportdash.board.units import clock_text
 from reportdash.board.view import View
 from reportdash.model import Job
 from reportdash.tui.columns import Place
-from reportdash.tui.text import Pen, cut, safe, width
+from reportdash.tui.text import Pen, cut, cut_middle, safe, width
 
 
 class Flags(NamedTuple):
@@ -39,6 +40,9 @@ class Cells(NamedTuple):
     next: Run | None
     file: tuple[Run, ...]
     id: str
+    vendor: str
+    reference: str
+    submitted: str
 
 
 def child_id(parent: str, ordinal: int, cells: int = 8) -> str:
@@ -64,6 +68,9 @@ def cells(view: View, slot: int, now: float, file_width: int) -> Cells:
         next=facts.next_run(job, sight),
         file=facts.file_runs(job, face, sight, file_width),
         id=job.id if job.parent is None else child_id(job.parent, job.ordinal),
+        vendor=job.vendor,
+        reference=job.reference or "",
+        submitted="" if job.submitted_at is None else clock_text(job.submitted_at, now),
     )
 
 
@@ -119,6 +126,12 @@ def _column(row: Cells, place: Place) -> tuple[Run, ...]:
         return (row.next,) if row.next is not None else ()
     if column is Column.FILE:
         return row.file
+    if column is Column.VENDOR:
+        return (Run(row.vendor, Role.MUTED),)
+    if column is Column.REFERENCE:
+        return (Run(cut_middle(safe(row.reference), place.width), Role.MUTED),)
+    if column is Column.SUBMITTED:
+        return (Run(row.submitted, Role.MUTED),)
     # A child's id may reach into the blank column at the right end.
     return (Run(row.id, Role.MUTED),)
 

@@ -186,3 +186,16 @@ def test_the_hot_questions_use_an_index(store: Store) -> None:
         if ("SCAN" in step[3] and "INDEX" not in step[3]) or "TEMP B-TREE" in step[3]
     ]
     assert scans == []
+
+
+def test_what_changed_after_a_moment_comes_with_the_state_it_had_then(
+    store: Store, clock: ManualClock
+) -> None:
+    failed, quiet = put(store, reference="a"), put(store, reference="b")
+    then = clock.now()
+    clock.jump(60)
+    store.write(lambda: store.verbs.change(failed.id, lambda job: replace(job, state=JobState.FAILED)))
+    new = put(store, reference="c")
+    assert store.states_at(then) == {failed.id: failed.state, new.id: None}
+    assert store.states_at(then + 60) == {}
+    assert set(store.states_at(0.0)) == {failed.id, quiet.id, new.id}, "before everything"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ from textual.pilot import Pilot
 
 from reportdash.clock import ManualClock
 from reportdash.model import Account, Event, Exchange, Job, LastError
+from reportdash.settings.memory import recall
 from reportdash.tui import theme
 from reportdash.tui.actions import Keymap, Setting
 from reportdash.tui.app import Dashboard
@@ -19,7 +21,7 @@ from reportdash.tui.details import Known
 from reportdash.tui.glyphs import Glyphs
 from reportdash.tui.ports import Look
 from reportdash.tui.widgets.accounts import Slots
-from reportdash.tui.widgets.filter import SavedView, saved_views
+from reportdash.tui.widgets.filter import SavedView
 from reportdash.tui.widgets.header import Mode
 from tests.tui import rows
 
@@ -37,9 +39,19 @@ def dashboard(
     settled: bool = True,
     clock: ManualClock | None = None,
     configured: bool = True,
+    memory_path: Path | None = None,
 ) -> Dashboard:
     """The app as the pictures show it: 14:31, four accounts, two downloads under way."""
-    look = Look(theme.load(palette), glyphs, Keymap(keys), saved_views([MONTH_END]))
+    look = Look(
+        theme.load(palette),
+        glyphs,
+        Keymap(keys),
+        [MONTH_END],
+        memory=recall(memory_path),
+        memory_path=memory_path,
+        kind="many",
+        theme=theme.DEFAULT,
+    )
     first = rows.Rows(
         list(rows.jobs() if jobs is None else jobs),
         list(rows.accounts() if accounts is None else accounts),
@@ -119,6 +131,9 @@ class EmptyLedger:
 
     async def history(self, job_id: str) -> list[Event]:
         return rows.history(job_id)
+
+    async def states_at(self, moment: float) -> dict[str, Any]:
+        return {}
 
     async def exchanges(self, job_id: str) -> list[Exchange]:
         return rows.exchanges(job_id)

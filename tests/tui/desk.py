@@ -20,7 +20,6 @@ from reportdash.tui.actions import Keymap
 from reportdash.tui.app import Dashboard
 from reportdash.tui.ports import Look
 from reportdash.tui.screens.dialog import Dialog
-from reportdash.tui.widgets.filter import saved_views
 from tests.engine.rig import START, Rig
 from tests.tui.boards import screen_text
 
@@ -146,7 +145,7 @@ async def desk(
         async def open_engine() -> AsyncIterator[Engine]:
             yield engine
 
-        look = Look(theme.load(theme.DEFAULT), "unicode", Keymap({}), saved_views(()))
+        look = Look(theme.load(theme.DEFAULT), "unicode", Keymap({}))
         app = Dashboard(look, None, open_engine, clock=ScreenClock(clock))
         try:
             async with app.run_test(size=size) as pilot:

@@ -18,7 +18,6 @@ from reportdash.tui.app import Dashboard
 from reportdash.tui.ports import Look
 from reportdash.tui.screens.accounts import LogOut, Roster
 from reportdash.tui.screens.login import Login
-from reportdash.tui.widgets.filter import saved_views
 from tests.engine.rig import START, Rig
 from tests.tui.desk import Desk, ScreenClock, desk
 
@@ -140,7 +139,7 @@ async def test_a_dashboard_that_ends_with_the_list_open_ends_well(tmp_path: Path
             yield engine
             await rig.close()
 
-        look = Look(theme.load(theme.DEFAULT), "unicode", Keymap({}), saved_views(()))
+        look = Look(theme.load(theme.DEFAULT), "unicode", Keymap({}))
         app = Dashboard(look, None, open_engine, clock=ScreenClock(clock))
         async with app.run_test(size=(140, 40)) as pilot:
             at = Desk(rig, app, pilot)

@@ -170,6 +170,7 @@ async def test_while_a_word_is_typed_what_fits_is_offered_and_tab_takes_it() -> 
         assert "tab account:" in screen_text(app)
         await pilot.press("tab")
         assert app.board.filter.edit.text == "account:"
+        assert "tab admissions  billing  calls  main" in screen_text(app), "its values are next"
         await pilot.press(*"c")
         await pilot.press("tab")
         assert app.board.filter.edit.text == "account:calls"

@@ -20,7 +20,6 @@ from reportdash.tui import theme
 from reportdash.tui.actions import Keymap
 from reportdash.tui.app import Dashboard
 from reportdash.tui.ports import Look
-from reportdash.tui.widgets.filter import saved_views
 from reportdash.vendors import registry
 from tests.engine.rig import START
 from tests.tui.boards import screen_text
@@ -49,7 +48,7 @@ async def board(folder: Path, *accounts: str) -> AsyncIterator[tuple[Dashboard, 
     async def open_engine() -> AsyncIterator[WithoutSome]:
         yield engine
 
-    look = Look(theme.load(theme.DEFAULT), "unicode", Keymap({}), saved_views(()))
+    look = Look(theme.load(theme.DEFAULT), "unicode", Keymap({}))
     app = Dashboard(look, None, open_engine, clock=ScreenClock(clock))
     try:
         async with app.run_test(size=(140, 40)) as pilot:

@@ -35,10 +35,13 @@ from reportdash.tui.widgets.status import Status
 from reportdash.tui.widgets.table import JobTable
 
 if TYPE_CHECKING:
+    from reportdash.board.terms import Query
     from reportdash.tui.app import Dashboard
 
 HOLD = 2.0
 """Seconds after a key in which no row moves by itself."""
+AWAY = 15 * 60.0
+"""Seconds without a key after which the next one is a return."""
 SLICE = 0.004
 """Seconds of sorting or filtering at a stretch before a key gets its turn."""
 PANE = 9
@@ -75,6 +78,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         self.configured = True
         self.on_cursor: Callable[[Job | None], None] = lambda job: None
         self.known: dict[str, Known] = {}
+        self.looked_at = 0.0
         self._pressed = -HOLD
         self._window = Size(0, 0)
         self._settling = False
@@ -320,6 +324,24 @@ class BoardScreen(Screen[None], inherit_bindings=False):
 
     # Filter and order.
 
+    def asked(self) -> Query | None:
+        """The saved view's filter and the typed one together; `fault` says what is wrong with them."""
+        from reportdash.board.query import QueryError, parse
+        from reportdash.board.terms import Query
+
+        saved = self.look.views[self.active_view]
+        base = own = Query()
+        self.fault = None
+        try:
+            base = parse(saved.query)
+        except QueryError as error:
+            self.fault = Fault(f"view {saved.name}: {error.text}")
+        try:
+            own = parse(self.filter.edit.text)
+        except QueryError as error:
+            self.fault = Fault(error.text, error.position)
+        return Query((*base.terms, *own.terms)) or None
+
     def rebuild(self, *, keep_cursor: bool = True) -> None:
         """Filter and sort anew: at once when that is quick, else in slices with keys answered between."""
         line = self.table.cursor_line if keep_cursor else None
@@ -346,24 +368,11 @@ class BoardScreen(Screen[None], inherit_bindings=False):
 
     def refilter(self, *, anew: bool = False) -> None:
         """Apply the saved view and the filter line together; `anew`: even when that is the same query."""
-        from reportdash.board.query import QueryError, parse
-        from reportdash.board.terms import Query
-
-        saved, typed = self.look.views[self.active_view], self.filter.edit.text
-        self.fault = None
-        try:
-            base = parse(saved.query)
-        except QueryError as error:
-            base, self.fault = Query(), Fault(f"view {saved.name}: {error.text}")
-        try:
-            own = parse(typed)
-        except QueryError as error:
+        query = self.asked()
+        if self.fault is not None and self.fault.at is not None:
             # While a query is being typed it is often not yet one: the rows stay as they were.
-            self.fault = Fault(error.text, error.position)
             self.show_frame()
-            return
-        query = Query((*base.terms, *own.terms)) or None
-        if anew or query != self.view.sieve.query:
+        elif anew or query != self.view.sieve.query:
             self.view.set_query(query)
             self.rebuild()
         else:
@@ -387,11 +396,16 @@ class BoardScreen(Screen[None], inherit_bindings=False):
     def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
-        self._pressed = monotonic()
+        away, self._pressed = monotonic() - self._pressed, monotonic()
+        since, self.looked_at = self.looked_at, self.now
+        if since and away > AWAY:
+            self.dashboard.live.tell_news(since)
         if self.status.notice:
             self.status.notice = ()
             self.show_cursor()
         self.dashboard.commands.key(event.key, event.character)
+        if not self.status.notice:
+            self.dashboard.live.tell_held()
         paint_now(self, self.lines)
 
     def on_paste(self, event: events.Paste) -> None:

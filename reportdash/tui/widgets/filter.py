@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from reportdash.board.complete import Completion
 
 
+MOST_VIEWS = 9
+"""As many as there are digits."""
+
+
 class SavedView(NamedTuple):
     """A query with a name, under one of the digits."""
 
@@ -39,12 +43,13 @@ FIRST_VIEWS = (
 LAST_VIEW = SavedView("saved", "artifact:saved")
 
 
-def saved_views(configured: Sequence[SavedView]) -> tuple[SavedView, ...]:
-    """The views under 1 to 9: ours, with the config's own before the last."""
-    mine = {view.name for view in configured}
-    first = [view for view in FIRST_VIEWS if view.name not in mine]
-    last = [] if LAST_VIEW.name in mine else [LAST_VIEW]
-    return tuple([*first, *configured, *last][:9])
+def saved_views(own: Sequence[SavedView]) -> tuple[SavedView, ...]:
+    """The views under 1 to 9: ours, the operator's before the last. Of two of a name the later counts, in
+    the place of the first."""
+    named = {view.name: view for view in own}
+    ours = {view.name for view in (*FIRST_VIEWS, LAST_VIEW)}
+    added = [view for name, view in named.items() if name not in ours]
+    return tuple(named.get(view.name, view) for view in (*FIRST_VIEWS, *added, LAST_VIEW))[:MOST_VIEWS]
 
 
 class Fault(NamedTuple):
@@ -99,6 +104,11 @@ class FilterLine(Lines):
     def end_offer(self) -> None:
         """The filter is no longer typed."""
         self._offered = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing else would fit than what was taken."""
+        return self._picked >= 0 and self._offered is not None and len(self._offered.choices) == 1
 
     def take(self, by: int) -> bool:
         """Put the next choice (`by` 1) or the one before (-1) in its place; False when there is none."""

@@ -50,7 +50,7 @@ class JobTable(Lines):
         super().__init__(pen, id="table")
         self.view = view
         self.top = 0
-        self.only: frozenset[Column] | None = None
+        self.chosen: tuple[Column, ...] | None = None
         self._painted: list[Painted] = []
         self._made_for = 0
 
@@ -64,13 +64,13 @@ class JobTable(Lines):
     @property
     def places(self) -> tuple[Place, ...]:
         """The columns at this width."""
-        return places(max(1, self.size.width), self.only)
+        return places(max(1, self.size.width), self.chosen)
 
-    def show_only(self, names: tuple[str, ...] | None) -> None:
-        """Show only these columns, as far as the width has them; None: all."""
-        found = None if names is None else frozenset(NAMES[n] for n in map(str.casefold, names) if n in NAMES)
-        if found != self.only:
-            self.only = found
+    def choose(self, names: tuple[str, ...] | None) -> None:
+        """Show these columns in their order, as far as there is room; None: those the width has."""
+        found = None if names is None else tuple(dict.fromkeys(NAMES[n] for n in _known(names)))
+        if found != self.chosen:
+            self.chosen = found
             self._made_for = 0
 
     def follow_cursor(self) -> None:
@@ -181,3 +181,7 @@ class JobTable(Lines):
         row = self.view.cursor_row
         if row is not None:
             self.post_message(self.Chosen(row=max(0, min(row + by, len(self.view.rows) - 1))))
+
+
+def _known(names: Iterable[str]) -> list[str]:
+    return [name for name in map(str.casefold, names) if name in NAMES]
