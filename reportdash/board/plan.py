@@ -114,6 +114,44 @@ def plan_forget(cases: Iterable[Case]) -> Plan:
     return Plan(tuple(Placed(case, *_forget(case)) for case in cases))
 
 
+SAVED = "saved already"
+"""The reason of a download that has nothing left to do."""
+
+
+def plan_download(
+    cases: Iterable[Case],
+    accounts: dict[str, Account],
+    *,
+    login_key: str = "l",
+    pause_key: str = "p",
+    now: float,
+) -> Plan:
+    """What a download does for each job."""
+    placed = []
+    for case in cases:
+        account = accounts.get(case.job.account)
+        placed.append(Placed(case, *_download(case, account, login_key, pause_key, now)))
+    return Plan(tuple(placed))
+
+
+def _download(case: Case, account: Account | None, login: str, pause: str, now: float) -> tuple[Section, str]:
+    job = case.job
+    if job.parent is not None:
+        return Section.CANNOT, "part of a group: a group is acted on as a whole"
+    if case.busy:
+        return Section.NOT_NOW, case.busy
+    if job.saved and not case.unsaved:
+        return Section.CANNOT, SAVED
+    if job.state in OCCUPIES_SLOT or job.state is JobState.SUBMITTING:
+        return Section.NOT_NOW, "no file yet: still at work"
+    if case.refusal:
+        return Section.CANNOT, case.refusal.removeprefix(f"{job.state}: ")
+    if account is not None and (shut := _shut(account, login, pause, now)):
+        return Section.NOT_NOW, shut
+    gone = job.artifact is not None and job.artifact.state is ArtifactState.SAVED
+    return Section.GO, "its file here is gone: fetched again" if gone else "to save"
+
+
 def _delete(
     case: Case, account: Account | None, forget: str, login: str, pause: str, now: float
 ) -> tuple[Section, str]:

@@ -25,8 +25,8 @@ class Memory:
 
     `themes`: for each kind of terminal the theme that was chosen, and the config's own then; it counts as
     long as the config still says that. `view`, `filter`: the saved view by name, what was typed beside
-    it. `sort`: a column, `-` in front the other way round, empty: the view's own. `looked_at`: unix seconds of
-    the last key.
+    it. `sort`: a column, `-` in front the other way round, empty: the view's own. `looked_at`: unix seconds
+    of the last key.
     """
 
     themes: Mapping[str, tuple[str, str]] = field(default_factory=dict)

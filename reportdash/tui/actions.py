@@ -72,6 +72,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("download", ("d",), "download", "save the report on this server", Part.ACT, on_jobs=True),
     Action("delete", ("x",), "delete", "delete at the vendor, after a question", Part.ACT, True, True),
     Action("forget", ("f",), "forget", "take the row out of this table only", Part.ACT, True, True),
+    Action("results", ("e",), "results", "how the last act ended for each job, and retry", Part.ACT),
     Action("poll", ("r",), "poll now", "look at the job now", Part.ACT, on_jobs=True),
     Action("pause", ("p",), "pause", "pause or resume polling of the account", Part.ACT, True, True),
     Action(

@@ -27,6 +27,7 @@ from reportdash.tui.terminal import TerminalDriver
 from reportdash.tui.text import Pen
 
 if TYPE_CHECKING:
+    from reportdash.model import Job
     from reportdash.tui.actions import Action
     from reportdash.tui.attention import Attention
     from reportdash.tui.below import EnginePort, FirstRows
@@ -209,6 +210,26 @@ class Dashboard(App[int], inherit_bindings=False):
 
         self.push_screen(DetailScreen(self.pen, self.look.keymap, read, self.commands.detail_key))
         self.live.read_details(records.job(slot))
+
+    def show_results(self) -> None:
+        """How the last act on several jobs ended for each."""
+        batch = self.operator.batch
+        if batch is None:
+            self.board.say("nothing was done to several jobs yet", role=Role.MUTED)
+            return
+        from reportdash.tui.screens.results import Results
+
+        records = self.board.view.records
+
+        def now_of(job: Job) -> Job | None:
+            slot = records.slot_of.get(job.id)
+            return None if slot is None else records.job(slot)
+
+        def answered(jobs: list[Job] | None) -> None:
+            if jobs:
+                self.operator.again(self, jobs)
+
+        self.push_screen(Results(self.pen, batch, now_of), answered)
 
     def save_view(self) -> None:
         """Keep what is shown as a saved view."""

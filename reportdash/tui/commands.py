@@ -47,6 +47,7 @@ class Commands:
             "select_all": self.select_all,
             "copy": self.copy,
             "save_view": app.save_view,
+            "results": app.show_results,
             "news": self.news,
             "theme": app.next_theme,
             "help": app.show_help,

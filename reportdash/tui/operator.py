@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 from reportdash.board.states import Role
 from reportdash.board.units import plural
 from reportdash.errors import Problem
-from reportdash.model import HAS_FILE, Job
+from reportdash.model import Job
 from reportdash.tui.actions import Action
 
 if TYPE_CHECKING:
     from reportdash.tui.app import Dashboard
+    from reportdash.tui.batch import Batch
     from reportdash.tui.ports import EnginePort
 
 DIALOGS = {
+    "download": "reportdash.tui.screens.download",
     "delete": "reportdash.tui.screens.delete",
     "forget": "reportdash.tui.screens.forget",
     "submit": "reportdash.tui.screens.submit",
@@ -43,6 +45,10 @@ class Operator:
 
     def __init__(self, app: Dashboard) -> None:
         self.app = app
+        self.batch: Batch | None = None
+        """The last act on several jobs."""
+        self.again: Callable[[Dashboard, Sequence[Job]], None] = lambda app, jobs: None
+        """What tries jobs of it once more."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._verbs: dict[str, Callable[[EnginePort, Sequence[Job]], None]] = {
             "download": self.download,
@@ -106,18 +112,11 @@ class Operator:
     # The verbs that ask nothing.
 
     def download(self, engine: EnginePort, jobs: Sequence[Job]) -> None:
-        """Save the reports; jobs without one are named."""
-        able = [job for job in jobs if job.state in HAS_FILE and engine.can("download", job)]
-        for job in able:
-            engine.downloads.start(job.id)
-        self.app.live.downloads_started()
-        rest = len(jobs) - len(able)
-        if rest and able:
-            self.app.board.say(
-                f"{plural(len(able), 'download')} started, {rest} have no file", role=Role.MUTED
-            )
-        elif rest:
-            self.app.board.say("none of them has a file to save", role=Role.WARN)
+        """Save a report; several are shown in a plan first."""
+        if len(jobs) > 1:
+            import_module(DIALOGS["download"]).open(self.app, list(jobs))
+        else:
+            import_module(DIALOGS["download"]).carry_out(self.app, engine, jobs)
 
     def poll(self, engine: EnginePort, jobs: Sequence[Job]) -> None:
         """Look at the jobs now."""

@@ -14,6 +14,7 @@ from reportdash.board.plan import (
     consequence_of_forget,
     copy_text,
     plan_delete,
+    plan_download,
     plan_forget,
 )
 from reportdash.model import (
@@ -146,6 +147,37 @@ def test_headings_stand_in_order_one_for_each_reason_and_lose_nobody() -> None:
 def test_every_state_can_be_forgotten_but_an_unsaved_report_is_kept(state: JobState) -> None:
     assert plan_forget([Case(job(state))]).placed[0].section is DELETE
     assert plan_forget([Case(job(state), unsaved=True)]).placed[0].section is KEEP
+
+
+def downloading(case: Case, account: Account | None = None) -> tuple[Section, str]:
+    known = {account.name: account} if account is not None else {}
+    placed = plan_download([case], known, now=NOW).placed[0]
+    return placed.section, placed.reason
+
+
+@pytest.mark.parametrize("state", sorted(HAS_FILE))
+def test_what_has_a_file_is_downloaded(state: JobState) -> None:
+    assert downloading(Case(job(state), unsaved=True)) == (DELETE, "to save")
+
+
+def test_a_saved_file_is_not_fetched_again_unless_it_is_gone() -> None:
+    saved = job(S.READY, artifact=Artifact(ArtifactState.SAVED, path="/r/a.csv", bytes=1))
+    assert downloading(Case(saved)) == (CANNOT, "saved already")
+    assert downloading(Case(saved, unsaved=True)) == (DELETE, "its file here is gone: fetched again")
+
+
+@pytest.mark.parametrize("state", [S.SUBMITTING, S.QUEUED, S.RUNNING, S.FINALIZING])
+def test_what_is_still_at_work_is_not_downloaded_now(state: JobState) -> None:
+    assert downloading(Case(job(state), refusal=f"{state}: no")) == (NOT_NOW, "no file yet: still at work")
+
+
+def test_a_download_that_is_refused_says_why() -> None:
+    refused = Case(job(S.FAILED), refusal="failed: there is no report to download")
+    assert downloading(refused) == (CANNOT, "there is no report to download")
+    assert downloading(Case(job(S.READY), busy="its file is being fetched"))[0] is NOT_NOW
+    assert downloading(Case(job(S.READY, parent="g")))[0] is CANNOT
+    shut = Account("main", "7g", health=Health.AUTH_FAILED)
+    assert downloading(Case(job(S.READY), unsaved=True), shut)[0] is NOT_NOW
 
 
 def test_a_row_says_what_is_ours() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -98,6 +99,7 @@ def screen_text(app: Dashboard) -> str:
 class Downloads:
     running: dict[str, Any] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
+    ends: dict[str, asyncio.Future[Any]] = field(default_factory=dict)
     whole: bool = True
     notice: str | None = None
 
@@ -107,6 +109,10 @@ class Downloads:
     def start(self, job_id: str) -> None:
         self.started.append(job_id)
         self.running[job_id] = SimpleNamespace(bytes=0, total=100, place=None)
+
+    async def fetch(self, job_id: str) -> Any:
+        """Ends when the test says so."""
+        return await self.ends.setdefault(job_id, asyncio.get_running_loop().create_future())
 
     async def is_intact(self, job: Job) -> bool:
         return self.whole
@@ -124,8 +130,6 @@ class EmptyLedger:
         return SimpleNamespace(rev=rev, jobs=[], accounts=[])
 
     async def wait(self, rev: int, timeout: float) -> bool:
-        import asyncio
-
         await asyncio.Event().wait()
         return False
 

@@ -1,15 +1,15 @@
-"""What stands around the dialog of a plan: the look at the disk before it, and the words after it."""
+"""What stands around the dialog of a plan: the look at the disk before it, and the act after it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from reportdash.board.plan import Case, Plan, Section
-from reportdash.board.states import Role
 from reportdash.board.units import digits
 from reportdash.model import ArtifactState, Job, Stage
+from reportdash.tui.batch import Batch, End
 from reportdash.tui.screens.plan import Agreed, PlanDialog
 from reportdash.tui.text import key_run, muted, text_run
 
@@ -39,7 +39,7 @@ async def _case(engine: EnginePort, job: Job, verb: str) -> Case:
     return Case(
         job,
         refusal="" if can else str(can.reason),
-        never=seat is not None and not seat.vendor.can(Action.DELETE),
+        never=verb == "delete" and seat is not None and not seat.vendor.can(Action.DELETE),
         unsaved=await engine.is_unsaved(job),
         busy=await _busy(engine, job),
     )
@@ -116,13 +116,38 @@ def ask(
 
 
 def _save_first(app: Dashboard, engine: EnginePort, jobs: Sequence[Job], verb: str) -> None:
-    app.operator.download(engine, jobs)
+    from reportdash.tui.screens import download
+
+    download.carry_out(app, engine, jobs)
     which = "it is" if len(jobs) == 1 else "they are"
     app.board.say(
         muted(f"{digits(len(jobs))} being saved; once {which}, "),
         key_run(app.look.keymap.shown(verb) or verb),
         muted(f" {verb}s"),
     )
+
+
+def carry_out(
+    app: Dashboard,
+    batch: Batch,
+    act: Callable[[Job], Awaitable[End]],
+    again: Callable[[Dashboard, Sequence[Job]], None],
+    *,
+    at_once: int | None = None,
+) -> None:
+    """Do what was agreed to beside the screen, and say on the board how it ended.
+
+    `again` is what tries those that failed once more; the batch stays to be looked at until the next one.
+    """
+
+    async def run() -> str:
+        await batch.carry_out(act, at_once=at_once)
+        app.board.say(*batch.told(app.look.keymap.shown("results")))
+        return ""
+
+    if len(batch.jobs) > 1:
+        app.operator.batch, app.operator.again = batch, again
+    app.operator.task(run())
 
 
 def unselect(app: Dashboard, jobs: Iterable[Job]) -> None:
@@ -132,20 +157,3 @@ def unselect(app: Dashboard, jobs: Iterable[Job]) -> None:
         selection.discard(job.id)
     app.board.table.sync(())
     app.board.show_frame()
-
-
-def told(parts: Sequence[tuple[int, str]], failures: Sequence[tuple[Job, str]]) -> tuple[str, Role]:
-    """The end of it in one line: `3 deleted, 1 refused: TransactionSummary (c9j4ea): …`."""
-    text = ", ".join(f"{digits(count)} {what}" for count, what in parts if count)
-    named = [f"{job.name} ({job.id}): {words_of(said, job)}" for job, said in failures[:3]]
-    if len(failures) > len(named):
-        named.append(f"and {digits(len(failures) - len(named))} more")
-    if named:
-        return f"{text}: {'; '.join(named)}", Role.WARN
-    return text, Role.MUTED
-
-
-def words_of(said: str, job: Job) -> str:
-    """An engine's sentence without what stands beside it already: id, verb, and commands for a shell."""
-    bare = said.partition(": `reportdash ")[0].removeprefix(f"{job.id} ")
-    return bare.removeprefix("delete refused: ").removeprefix("delete ")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +9,8 @@ from reportdash.board.facts import Run
 from reportdash.board.plan import Case, Group, Section, plan_delete
 from reportdash.board.states import Role
 from reportdash.board.units import digits
-from reportdash.errors import Problem
 from reportdash.model import FINAL, Job, JobState
+from reportdash.tui.batch import Batch, End, How
 from reportdash.tui.screens import asking
 from reportdash.tui.screens.plan import Agreed, Heading, PlanDialog
 from reportdash.tui.text import muted, strong, text_run
@@ -81,7 +79,7 @@ def open(app: Dashboard, jobs: Sequence[Job]) -> None:
         return _dialog(app, engine, cases)
 
     def agreed(what: Agreed) -> None:
-        app.operator.task(carry_out(app, engine, what))
+        carry_out(app, engine, what)
 
     asking.ask(app, engine, frozen, "delete", make, agreed)
 
@@ -115,41 +113,23 @@ def _dialog(app: Dashboard, engine: EnginePort, cases: list[Case]) -> Delete:
     return dialog
 
 
-async def carry_out(app: Dashboard, engine: EnginePort, agreed: Agreed) -> str:
-    """Delete what was agreed to, a few at once for each account, and say on the board how it ended."""
-    turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
+def carry_out(app: Dashboard, engine: EnginePort, agreed: Agreed) -> None:
+    """Delete what was agreed to, a few at once for each account."""
 
-    async def one(job: Job) -> tuple[Job, Any | Problem]:
-        async with turns[job.account]:
-            try:
-                return job, await engine.delete(job.id, unsaved=job.id in agreed.lost)
-            except Problem as problem:
-                return job, problem
+    async def one(job: Job) -> End:
+        return end_of(await engine.delete(job.id, unsaved=job.id in agreed.lost))
 
-    text, role = result_text(await asyncio.gather(*(one(job) for job in agreed.jobs)))
-    app.board.say(text, role=role)
-    return ""
+    asking.carry_out(app, Batch("delete", agreed.jobs), one, open, at_once=AT_ONCE)
 
 
-def result_text(results: Sequence[tuple[Job, Any | Problem]]) -> tuple[str, Role]:
-    """How the deletes ended, in one line, with what failed by name."""
-    deleted = gone = waiting = refused = 0
-    failures: list[tuple[Job, str]] = []
-    for job, end in results:
-        if isinstance(end, Problem):
-            refused += 1
-            failures.append((job, end.text))
-        elif end.ok and end.job.state in FINAL:
-            deleted += end.job.state is JobState.DELETED
-            gone += end.job.state is not JobState.DELETED
-        elif end.job.state is JobState.DELETING:
-            waiting += 1
-            failures.append((job, end.text))
-        else:
-            refused += 1
-            failures.append((job, end.text))
-    counted = ((deleted, "deleted"), (gone, "gone already"), (waiting, "not confirmed"), (refused, "refused"))
-    return asking.told(counted, failures)
+def end_of(outcome: Any) -> End:
+    """What an engine's answer to a delete means for the operator."""
+    state = outcome.job.state
+    if outcome.ok and state in FINAL:
+        return End(How.DONE, "deleted" if state is JobState.DELETED else "gone already", outcome.text)
+    if state is JobState.DELETING:
+        return End(How.UNSURE, "not confirmed", outcome.text)
+    return End(How.FAILED, "refused", outcome.text)
 
 
 def _are(count: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,8 +9,8 @@ from reportdash.board.facts import Run
 from reportdash.board.plan import Case, Group, Section, consequence_of_forget, plan_forget
 from reportdash.board.states import Role
 from reportdash.board.units import digits
-from reportdash.errors import Problem
 from reportdash.model import Job
+from reportdash.tui.batch import Batch, End, How
 from reportdash.tui.screens import asking
 from reportdash.tui.screens.plan import Agreed, Heading, PlanDialog
 from reportdash.tui.text import muted, strong, text_run
@@ -88,7 +87,7 @@ def open(app: Dashboard, jobs: Sequence[Job]) -> None:
         return _dialog(app, engine, cases)
 
     def agreed(what: Agreed) -> None:
-        app.operator.task(carry_out(app, engine, what))
+        carry_out(app, engine, what)
 
     asking.ask(app, engine, tuple(jobs), "forget", make, agreed)
 
@@ -105,19 +104,11 @@ def _dialog(app: Dashboard, engine: EnginePort, cases: list[Case]) -> Forget:
     return dialog
 
 
-async def carry_out(app: Dashboard, engine: EnginePort, agreed: Agreed) -> str:
+def carry_out(app: Dashboard, engine: EnginePort, agreed: Agreed) -> None:
     """Forget what was agreed to; the rules are looked at once more for each."""
 
-    async def one(job: Job) -> tuple[Job, str] | None:
-        try:
-            await engine.forget(job.id, unsaved=job.id in agreed.lost)
-        except Problem as problem:
-            return job, problem.text
-        return None
+    async def one(job: Job) -> End:
+        await engine.forget(job.id, unsaved=job.id in agreed.lost)
+        return End(How.DONE, "forgotten")
 
-    ends = await asyncio.gather(*(one(job) for job in agreed.jobs))
-    failures = [end for end in ends if end is not None]
-    counted = ((len(ends) - len(failures), "forgotten"), (len(failures), "refused"))
-    text, role = asking.told(counted, failures)
-    app.board.say(text, role=role)
-    return ""
+    asking.carry_out(app, Batch("forget", agreed.jobs), one, open)

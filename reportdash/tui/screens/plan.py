@@ -1,7 +1,7 @@
 """The dialog of a plan: what happens to which job, what is typed before, and what was agreed to.
 
-Delete and forget are two wordings of it. It is shown after the disk has been looked at, and never changes
-after that: the operator agrees to exactly these jobs.
+Delete, forget and download are wordings of it. It is shown after the disk has been looked at, and never
+changes after that: the operator agrees to exactly these jobs.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ class PlanDialog(Dialog[Agreed]):
 
     verb = ""
     """Lower case; also the word that is typed."""
+    danger = True
+    """Whether the button is one to think about."""
 
     def __init__(
         self,
@@ -215,7 +217,9 @@ class PlanDialog(Dialog[Agreed]):
         if not count:
             return []
         label = self.verb.capitalize()
-        return [Button(label if self.single is not None else f"{label} {digits(count)}", GO, danger=True)]
+        return [
+            Button(label if self.single is not None else f"{label} {digits(count)}", GO, danger=self.danger)
+        ]
 
     # Keys.
 
