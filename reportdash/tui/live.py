@@ -122,6 +122,9 @@ class Live:
         for seat in engine.accounts.values():
             self.board.titles[seat.vendor.name] = seat.vendor.title
         self.board.left_out = tuple(engine.settings.left_out)
+        if not engine.read_only:
+            # Of the whole dashboard the word stands in line 1.
+            self.board.read_only = [n for n, seat in engine.accounts.items() if seat.settings.read_only]
         self.board.view.records.savable = self._savable
         self.app.attention.allow(bell=engine.settings.bell, title=engine.settings.title)
         # Only now is it known which results no vendor hands out: those ask for nothing.

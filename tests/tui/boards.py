@@ -174,7 +174,8 @@ class Engine:
     def _seat(self, name: str, vendor: str) -> Any:
         titles = {"7g": "7G", "sigma": "Sigma", "webadmit": "WebAdMIT", "talkdesk": "Talkdesk"}
         made = SimpleNamespace(name=vendor, title=titles[vendor], can=lambda action, job=None: True)
-        return SimpleNamespace(vendor=made, slots=10 if vendor == "7g" else None)
+        settings = SimpleNamespace(read_only=False, careful=False)
+        return SimpleNamespace(vendor=made, slots=10 if vendor == "7g" else None, settings=settings)
 
     def polled_here(self) -> set[str]:
         return set(self.accounts)

@@ -27,9 +27,9 @@ DOWN = Account("billing", "sigma", Health.UNREACHABLE, since=at(14, 2), until=at
 REFUSED = Account("calls", "talkdesk", Health.AUTH_FAILED, since=at(13, 0), message="invalid_client")
 
 
-def shown(*accounts: Account, cells: int, now: float = NOW) -> str:
+def shown(*accounts: Account, cells: int, now: float = NOW, read_only: tuple[str, ...] = ()) -> str:
     slots = {"main": Slots(7, 10)}
-    strip = line(accounts, now, cells, PEN, titles=TITLES, slots=slots, login_key="l")
+    strip = line(accounts, now, cells, PEN, titles=TITLES, slots=slots, login_key="l", read_only=read_only)
     assert strip.cell_length == cells
     return strip.text.strip()
 
@@ -83,3 +83,10 @@ def test_a_vendor_that_says_full_while_we_count_fewer_is_quoted_for_a_while() ->
     full = replace(MAIN, slots_full_at=NOW - 60)
     assert shown(full, cells=140) == "main 7G · slots full (vendor)"
     assert shown(replace(MAIN, slots_full_at=NOW - 3600), cells=140) == "main 7G · 7 of 10 slots"
+
+
+def test_an_account_in_which_nothing_is_changed_says_so() -> None:
+    both = ("main", "billing")
+    assert shown(MAIN, cells=140, read_only=both) == "main 7G · 7 of 10 slots · read-only"
+    assert shown(MAIN, cells=80, read_only=both) == "main read-only"
+    assert shown(DOWN, cells=140, read_only=both).endswith("next try 14:07 · read-only")

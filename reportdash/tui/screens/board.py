@@ -73,6 +73,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         self.rate = ""
         self.slots: dict[str, Slots] = {}
         self.left_out: Collection[str] = ()
+        self.read_only: Collection[str] = ()
         self.titles = dict(look.titles)
         self.config = ""
         self.configured = True
@@ -185,6 +186,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
             slots=self.slots,
             login_key=keymap.shown("login"),
             left_out=self.left_out,
+            read_only=self.read_only,
             accounts_key=keymap.shown("accounts"),
             plain="everything is kept on this server" if first else "",
         )

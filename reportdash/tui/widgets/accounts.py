@@ -41,11 +41,13 @@ class Accounts(Lines):
         slots: Mapping[str, Slots],
         login_key: str,
         left_out: Collection[str] = (),
+        read_only: Collection[str] = (),
         accounts_key: str = "",
         plain: str = "",
     ) -> None:
         """Show the accounts. `titles`: how people read a vendor's name; `left_out`: accounts whose plug-in
-        can not be used, the page behind `accounts_key` says why; `plain` stands alone.
+        can not be used, the page behind `accounts_key` says why; `read_only`: those in which nothing is
+        changed; `plain` stands alone.
         """
         cells = self.size.width
         if plain:
@@ -54,7 +56,15 @@ class Accounts(Lines):
         kept = [account for account in accounts if account.name not in left_out]
         broken = [_broken(name, accounts_key) for name in left_out]
         shown = line(
-            kept, now, cells, self.pen, titles=titles, slots=slots, login_key=login_key, broken=broken
+            kept,
+            now,
+            cells,
+            self.pen,
+            titles=titles,
+            slots=slots,
+            login_key=login_key,
+            broken=broken,
+            read_only=read_only,
         )
         self.show([shown])
 
@@ -69,6 +79,7 @@ def line(
     slots: Mapping[str, Slots],
     login_key: str,
     broken: Sequence[tuple[Run, ...]] = (),
+    read_only: Collection[str] = (),
 ) -> Strip:
     """Line 2 in `cells`. What does not fit is folded: healthy accounts, then vendors' names, then times."""
     roomy = cells >= ROOMY
@@ -77,8 +88,12 @@ def line(
 
     def item(account: Account, much: int) -> tuple[Run, ...]:
         if account.shown is Health.OK:
-            return _healthy(account, titles, slots.get(account.name), much, now)
-        return _troubled(account, titles, now, much, login_key)
+            found = _healthy(account, titles, slots.get(account.name), much, now)
+        else:
+            found = _troubled(account, titles, now, much, login_key)
+        if account.name in read_only and much is not SHORT:
+            return (*found, Run(" · read-only" if much is LONG else " read-only", Role.TEXT))
+        return found
 
     def folded(kept: Sequence[Account], count: int, much: int) -> list[tuple[Run, ...]]:
         items = [*broken, *(item(account, much) for account in kept)]
