@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from enum import StrEnum
 from typing import Any, TypeAlias
 
@@ -92,29 +92,36 @@ def key(column: Column, job: Job, kind: int, moment: Moment) -> Key:
     return job.id
 
 
-def portions(column: Column, tops: list[int], keys: list[Any]) -> Iterator[list[list[int]]]:
+def portions(column: Column, tops: list[int], keys: list[Any]) -> Generator[None, None, list[list[int]]]:
     """Slots divided into parts whose keys follow each other, so that each is sorted for itself.
 
-    The last list given is the division; the ones before it only give a key its turn. In the default order the
-    parts are the families, which mostly come sorted from the ledger.
+    In the default order the families come first, which mostly stand sorted in the ledger.
     """
-    if column is Column.STATE:
-        parts: list[list[int]] = [[] for _ in Kind]
-        for slot in tops:
-            parts[int(keys[slot] // FAMILY)].append(slot)
-        yield parts
-        return
-    if len(tops) <= RUN:
-        yield [tops]
-        return
-    sample = sorted(keys[slot] for slot in tops[:: max(1, len(tops) // 512)])
+    if column is not Column.STATE:
+        return (yield from _divided(tops, keys))
+    families: list[list[int]] = [[] for _ in Kind]
+    for start in range(0, len(tops), RUN):
+        for slot in tops[start : start + RUN]:
+            families[int(keys[slot] // FAMILY)].append(slot)
+        yield
+    parts: list[list[int]] = []
+    for family in families:
+        parts += yield from _divided(family, keys)
+    return parts
+
+
+def _divided(slots: list[int], keys: list[Any]) -> Generator[None, None, list[list[int]]]:
+    """By bounds that a sample of the keys gives."""
+    if len(slots) <= RUN:
+        return [slots]
+    sample = sorted(keys[slot] for slot in slots[:: max(1, len(slots) // 512)])
     bounds = sample[16::16]
-    parts = [[] for _ in range(len(bounds) + 1)]
-    for number, slot in enumerate(tops):
-        parts[bisect_left(bounds, keys[slot])].append(slot)
-        if number % SLICE == SLICE - 1:
-            yield []
-    yield parts
+    parts: list[list[int]] = [[] for _ in range(len(bounds) + 1)]
+    for start in range(0, len(slots), SLICE):
+        for slot in slots[start : start + SLICE]:
+            parts[bisect_left(bounds, keys[slot])].append(slot)
+        yield
+    return parts
 
 
 def place(

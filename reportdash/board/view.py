@@ -8,13 +8,14 @@ work in slices (`rebuild`), so that a key between two slices is answered at once
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from reportdash.board import blocks
 from reportdash.board.counts import Counts
 from reportdash.board.delta import Delta
 from reportdash.board.facts import next_moment
-from reportdash.board.order import DESCENDING, RUN, SLICE, Column, Key, key, place, portions, urgency
+from reportdash.board.order import DESCENDING, SLICE, Column, Key, key, place, portions, urgency
 from reportdash.board.records import Records
 from reportdash.board.selection import Selection
 from reportdash.board.sieve import Sieve
@@ -171,6 +172,12 @@ class View:
         self._generation += 1
         mine = self._generation
         self._rebuilding = True
+        for _ in self._steps():
+            yield
+            if self._generation != mine:
+                return
+
+    def _steps(self) -> Generator[None, None, None]:
         records = self.records
         if not self._keys_fit:
             # Every key is made anew from here, so nothing is held back any more.
@@ -178,91 +185,65 @@ class View:
         self._grow()
         # What is new from here on is placed after the last slice.
         count = len(records.jobs)
-        if self.sieve.query is None:
-            self._matched[:] = bytes(job is not None for job in records.jobs)
-        else:
-            for slot in range(count):
-                self._matched[slot] = records.jobs[slot] is not None and self.sieve.passes(slot, self.now)
-                if slot % SLICE == SLICE - 1:
-                    yield
-                    if self._generation != mine:
-                        return
-        keys: list[Any] = self._keys
-        if not self._keys_fit and self.column is Column.STATE:
-            keys = []
-            soon, kinds = records.expiring, records.kinds
-            for start in range(0, count, RUN):
-                keys += [
-                    None if job is None else urgency(job, 1 if slot in soon else kinds[slot])
-                    for slot, job in enumerate(records.jobs[start : min(start + RUN, count)], start)
-                ]
-                yield
-                if self._generation != mine:
-                    return
-        elif not self._keys_fit:
-            keys = [None] * count
-            for slot in range(count):
-                job = records.jobs[slot]
-                if job is not None:
-                    keys[slot] = self._key(slot)
-                if slot % SLICE == SLICE - 1:
-                    yield
-                    if self._generation != mine:
-                        return
+        yield from self._match(count)
+        keys = self._keys
+        if not self._keys_fit:
+            keys = yield from self._make_keys(count)
         forgotten = records.forgotten
-        tops = self._tops(count)
+        tops, own = yield from blocks.tops(records, self._matched, count)
+        parts = yield from portions(self.column, tops, keys)
         runs: list[int] = []
-        parts: list[list[int]] = []
-        for made in portions(self.column, tops, keys):
-            parts = made
-            yield
-            if self._generation != mine:
-                return
         for part in reversed(parts) if self.reverse else parts:
             runs += sorted(part, key=keys.__getitem__, reverse=self.reverse)
             yield
-            if self._generation != mine:
-                return
+        rows = yield from blocks.with_parts(runs, records, self._shown_children)
         if forgotten != records.forgotten:
-            runs = [slot for slot in runs if records.jobs[slot] is not None]
+            rows = array("I", [slot for slot in rows if records.jobs[slot] is not None])
+            own = sum(self._matched[slot] for slot in rows if records.parent_of.get(slot, -1) < 0)
         cursor = self.cursor_row
-        self.rows, self._keys, self._keys_fit = self._with_children(runs), keys, True
-        self.shown = len(runs) if not records.children else sum(self._matched[slot] for slot in runs)
+        self.rows, self._keys, self._keys_fit = rows, keys, True
+        self.shown = own
         self._rebuilding = False
         self._grow()
         self._keep_cursor(cursor)
-        late, self._held = list(self._held), set()
+        late = list(self._held)
         for start in range(0, len(late), FLOOD):
-            self._move(
-                {slot for slot in late[start : start + FLOOD] if records.jobs[slot]}, Delta(), hold=False
-            )
+            part = late[start : start + FLOOD]
+            self._held.difference_update(part)
+            self._move({slot for slot in part if records.jobs[slot]}, Delta(), hold=False)
             yield
-            if self._generation != mine:
-                self._held.update(late[start + FLOOD :])
-                return
 
-    def _tops(self, count: int) -> list[int]:
-        """The slots, of the first `count`, whose rows stand for themselves, not below a parent."""
-        records, matched = self.records, self._matched
-        if not records.parent_of:
-            return [slot for slot in range(count) if matched[slot]]
-        return [
-            slot
-            for slot in range(count)
-            if records.jobs[slot] is not None and records.parent_of.get(slot, -1) < 0 and self._stands(slot)
-        ]
+    def _match(self, count: int) -> Iterator[None]:
+        """Which of the first `count` slots pass the filter."""
+        jobs, matched = self.records.jobs, self._matched
+        for start in range(0, count, SLICE):
+            end = min(start + SLICE, count)
+            if self.sieve.query is None:
+                matched[start:end] = bytes(job is not None for job in jobs[start:end])
+            else:
+                passes, now = self.sieve.passes, self.now
+                matched[start:end] = bytes(
+                    job is not None and passes(slot, now) for slot, job in enumerate(jobs[start:end], start)
+                )
+            yield
 
-    def _with_children(self, tops: list[int]) -> array[int]:
-        """The rows: each group's shown children below it."""
-        children = self.records.children
-        if not children:
-            return array("I", tops)
-        rows = array("I")
-        for slot in tops:
-            rows.append(slot)
-            if slot in children:
-                rows.extend(self._shown_children(slot))
-        return rows
+    def _make_keys(self, count: int) -> Generator[None, None, list[Any]]:
+        """The place of each of the first `count` slots in the order."""
+        records = self.records
+        keys: list[Any] = []
+        soon, kinds = records.expiring, records.kinds
+        by_state = self.column is Column.STATE
+        for start in range(0, count, SLICE):
+            part = enumerate(records.jobs[start : min(start + SLICE, count)], start)
+            if by_state:
+                keys += [
+                    None if job is None else urgency(job, 1 if slot in soon else kinds[slot])
+                    for slot, job in part
+                ]
+            else:
+                keys += [None if job is None else self._key(slot) for slot, job in part]
+            yield
+        return keys
 
     def _grow(self) -> None:
         missing = len(self.records.jobs) - len(self._matched)
