@@ -51,7 +51,7 @@ NAMES = {
 """What a saved view may call a column."""
 
 
-NAME_OF = {column: name for name, column in reversed(NAMES.items())}
+NAME_OF = {column: next(name for name, found in NAMES.items() if found is column) for column in Column}
 """A column as a saved view writes it."""
 
 ORDINARY = (Column.ACCOUNT, Column.SAYS, Column.AGE, Column.NEXT, Column.FILE, Column.ID)

@@ -142,7 +142,8 @@ async def test_with_nine_views_another_one_takes_the_place_of_one(path: Path) ->
 
 
 async def test_a_folder_that_can_not_be_written_is_said_and_the_view_stands_for_this_run(path: Path) -> None:
-    async with board(memory_path=path / "no" / "screen.toml") as (app, pilot):
+    path.write_text("a file where the folder would be")
+    async with board(memory_path=path / "screen.toml") as (app, pilot):
         await pilot.press("w", *"mine", "enter")
         await pilot.pause()
         await until(app, "for this run only")

@@ -32,6 +32,7 @@ class SaveView(Dialog[None]):
         asked = board.asked()
         self.filter = str(asked) if asked is not None else ""
         self.sort = sort_of(board.view.column, board.view.reverse)
+        self.order = f"{board.view.column} {'↓' if board.view.descending else '↑'}"
         here = board.look.views[board.active_view]
         # Whoever chose a view of theirs and changed it mostly wants to keep it under its name.
         self.mine = here.name in board.look.memory.views
@@ -55,7 +56,7 @@ class SaveView(Dialog[None]):
             ),
             BLANK,
             Words([(0, (muted("Filter"),)), (AT + 2, (text_run(self.filter or "none: all jobs"),))]),
-            Words([(0, (muted("Order"),)), (AT + 2, (text_run(self.sort),))]),
+            Words([(0, (muted("Order"),)), (AT + 2, (text_run(self.order),))]),
         ]
         if self.note:
             rows += [BLANK, *paragraph(self.note, cells, Role.WARN, sign="▲")]
