@@ -9,40 +9,73 @@ import argparse
 import asyncio
 import re
 import sys
-from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from reportdash.cli.main import build_parser
 from reportdash.tui.actions import ACTIONS, Keymap, Part
-from tests.tui.boards import dashboard
+from reportdash.tui.app import Dashboard
+from tests.tui.boards import Engine, dashboard, screen_text
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDE, SMALL = (140, 40), (80, 24)
 
-# Name, size, theme, keys pressed before the picture is taken.
-PICTURES: tuple[tuple[str, tuple[int, int], str, tuple[str, ...]], ...] = (
-    ("board", WIDE, "reportdash-dark", ("j",)),
-    ("board-light", WIDE, "reportdash-light", ("j",)),
-    ("board-80x24", SMALL, "reportdash-dark", ("j",)),
-    ("help", WIDE, "reportdash-dark", ("question_mark",)),
+
+class Picture(NamedTuple):
+    """A picture: the window, the theme, the keys pressed before it is taken, and words it waits for."""
+
+    name: str
+    size: tuple[int, int] = WIDE
+    palette: str = "reportdash-dark"
+    keys: tuple[str, ...] = ("j",)
+    shows: str = "Report"
+
+
+SEVERAL = ("space", "space", "space", "j", "space", "space", "j", "space", "end", "k", "k", "space", "space")
+PICTURES = (
+    Picture("board"),
+    Picture("error", SMALL, keys=("j", "enter"), shows="What to do"),
+    Picture("plan", keys=(*SEVERAL, "x"), shows="Cancel"),
+    Picture("board-80x24", SMALL),
+    Picture("filter", keys=("slash", *"state:fa"), shows="tab failed"),
+    Picture("help", keys=("question_mark",), shows="one row up"),
+    Picture("theme-light", palette="reportdash-light"),
+    Picture("theme-contrast", palette="reportdash-contrast"),
+    Picture("theme-ansi", palette="reportdash-ansi"),
+    Picture("theme-mono", palette="reportdash-mono"),
 )
 
 
-async def _picture(size: tuple[int, int], palette: str, keys: Iterable[str]) -> str:
-    app = dashboard(palette=palette)
-    async with app.run_test(size=size) as pilot:
-        await pilot.press(*keys)
+async def painted(picture: Picture) -> str:
+    """The picture as the program paints it now."""
+    engine = Engine()
+    app = dashboard(
+        palette=picture.palette,
+        glyphs="ascii" if picture.palette.endswith("mono") else "unicode",
+        open_engine=engine.opener(),
+    )
+    async with app.run_test(size=picture.size) as pilot:
+        await shown(app, "live")
+        await pilot.press(*picture.keys)
+        await shown(app, picture.shows)
         await pilot.pause()
-        picture = app.export_screenshot(title="reportdash")
+        svg = app.export_screenshot(title="reportdash")
+        app.leave()
     # One line of the file carries no more than the screen does: blanks at its end only move with the fonts.
-    return re.sub(r"[ \t]+$", "", picture, flags=re.MULTILINE) + "\n"
+    return re.sub(r"[ \t]+$", "", svg, flags=re.MULTILINE) + "\n"
+
+
+async def shown(app: Dashboard, words: str) -> None:
+    """Wait for words on the screen."""
+    async with asyncio.timeout(20):
+        while words not in screen_text(app):
+            await asyncio.sleep(0.01)
 
 
 def pictures() -> dict[Path, str]:
     """Each picture's file and content."""
     return {
-        ROOT / "screenshots" / f"{name}.svg": asyncio.run(_picture(size, palette, keys))
-        for name, size, palette, keys in PICTURES
+        ROOT / "screenshots" / f"{picture.name}.svg": asyncio.run(painted(picture)) for picture in PICTURES
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from textual.pilot import Pilot
 
 from reportdash.clock import ManualClock
-from reportdash.model import Account, Event, Exchange, Job, LastError
+from reportdash.model import HAS_FILE, Account, Event, Exchange, Job, LastError
 from reportdash.settings.memory import recall
 from reportdash.tui import theme
 from reportdash.tui.actions import Keymap, Setting
@@ -145,6 +145,9 @@ class EmptyLedger:
     async def last_error(self, job_id: str) -> LastError | None:
         return None
 
+    async def owner_alive(self, owner: str) -> bool:
+        return False
+
     async def slots_used(self, account: str) -> int:
         return 7
 
@@ -166,16 +169,25 @@ class Engine:
         self.ledger = ledger or EmptyLedger()
         self.downloads = Downloads()
         self.read_only = read_only
-        self.settings = SimpleNamespace(bell=True, title=True, left_out={})
+        self.settings = SimpleNamespace(bell=True, title=True, left_out={}, download_dir="/srv/reports")
         self.asked: list[tuple[str, Any]] = []
         self.refusals: dict[str, str] = {}
         self.accounts = {name: self._seat(name, vendor) for name, vendor in rows.VENDORS.items()}
 
     def _seat(self, name: str, vendor: str) -> Any:
         titles = {"7g": "7G", "sigma": "Sigma", "webadmit": "WebAdMIT", "talkdesk": "Talkdesk"}
-        made = SimpleNamespace(name=vendor, title=titles[vendor], can=lambda action, job=None: True)
+        made = SimpleNamespace(name=vendor, title=titles[vendor])
+        made.can = lambda action, job=None: self._vendor_can(vendor, str(action))
         settings = SimpleNamespace(read_only=False, careful=False)
         return SimpleNamespace(vendor=made, slots=10 if vendor == "7g" else None, settings=settings)
+
+    def _vendor_can(self, vendor: str, action: str) -> Answer:
+        """As the real ones: two of them have no delete."""
+        none = action == "delete" and vendor in ("sigma", "webadmit")
+        return Answer("the vendor has no delete" if none else "")
+
+    async def is_unsaved(self, job: Job) -> bool:
+        return job.state in HAS_FILE and not job.saved
 
     def polled_here(self) -> set[str]:
         return set(self.accounts)
