@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from reportdash.cli.context import place
 from reportdash.cli.output import data, say
-from reportdash.errors import Exit, PlugInBroken, UsageProblem
+from reportdash.errors import Exit, PlugInBroken
 from reportdash.settings import config_path, first_look, show, starter
+from reportdash.settings.writing import write_new
 from reportdash.vendors import registry
 
 if TYPE_CHECKING:
@@ -25,19 +26,7 @@ def config(args: argparse.Namespace) -> int:
     if args.what == "path":
         data(str(path))
     elif args.what == "init":
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            raise UsageProblem(
-                f"{path} exists and was left alone; `reportdash config validate` checks it"
-            ) from None
-        except OSError as error:
-            raise UsageProblem(
-                f"{path} can not be written ({error.strerror}); name another place with --config FILE"
-            ) from error
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(starter())
+        write_new(path, starter().encode())
         data(str(path))
         say("uncomment an account, then `reportdash config validate` and `reportdash login ACCOUNT`")
     elif args.what == "schema":

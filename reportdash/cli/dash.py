@@ -10,8 +10,8 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -36,8 +36,25 @@ DUMB = ("dumb", "unknown")
 
 
 def dashboard(args: argparse.Namespace) -> int:
-    """The board over the config's accounts."""
+    """The board over the config's accounts; from its first page the demo, and back to it."""
     _need_terminal()
+    looked, said = False, ""
+    while True:
+        code, wants_demo = _board(args, looked, said)
+        if not wants_demo:
+            return code
+        looked, said = True, ""
+        try:
+            code, told_to_end = visit(args)
+        except Problem as problem:
+            said = problem.text
+        else:
+            if code or told_to_end:
+                return code
+
+
+def _board(args: argparse.Namespace, looked: bool, said: str) -> tuple[int, bool]:
+    """One run of the board: its exit code, and whether the demo is wanted. `said`: a notice to begin with."""
     path = config_path(args.config, os.environ)
     folder = data_dir(args.data_dir, os.environ)
     stopped: list[Problem] = []
@@ -67,20 +84,43 @@ def dashboard(args: argparse.Namespace) -> int:
 
     first = first_look(path, os.environ)
     look = _look(first, path, folder / memory.FILE_NAME, os.environ)
-    app = _app(look, folder / FILE_NAME, open_engine, config=path, configured=bool(first.accounts))
-    code = _run(app, first.mouse)
+    with _same_terminal():
+        app = _app(
+            look,
+            folder / FILE_NAME,
+            open_engine,
+            config=path,
+            configured=bool(first.accounts),
+            read_only=bool(args.read_only or first.read_only),
+            looked=looked,
+            said=said,
+        )
+        code = _run(app, first.mouse)
     if stopped:
         raise stopped[0]
-    return code
+    return code, bool(app.wants_demo and not app.told_to_end and not code)
 
 
-def show(ledger: Path, open_engine: OpenEngine, *, changes: bool) -> int:
-    """The board on a ledger and an engine of the caller's, without any config: the demo."""
+def visit(args: argparse.Namespace) -> tuple[int, bool]:
+    """The demo, opened from the board: its exit code, and whether a signal ended it."""
+    from reportdash.cli.demo import opened
+
+    words = {"jobs": 100, "changes": None, "seed": 1, "chaos": False}
+    return opened(argparse.Namespace(**{**vars(args), **words}))
+
+
+def show(ledger: Path, open_engine: OpenEngine, *, changes: bool) -> tuple[int, bool]:
+    """The board on a ledger and an engine of the caller's, without any config: the demo.
+
+    Gives the exit code, and whether a signal ended it.
+    """
     _need_terminal()
     first = FirstLook()
     look = _look(first, None, None, os.environ)
     look.show_changes = changes
-    return _run(_app(look, ledger, open_engine), first.mouse)
+    with _same_terminal():
+        app = _app(look, ledger, open_engine)
+        return _run(app, first.mouse), bool(app.told_to_end)
 
 
 def load_engine() -> None:
@@ -104,15 +144,42 @@ def _app(
     *,
     config: Path | None = None,
     configured: bool = True,
+    read_only: bool = False,
+    looked: bool = False,
+    said: str = "",
 ) -> Any:
+    from reportdash.board.facts import Run
+    from reportdash.board.states import Role
     from reportdash.tui.app import Dashboard
 
     rows = _first_rows(ledger)
     if _term(os.environ) in DUMB:
         # Rich takes such a terminal for 80×25 whatever its size is, and Textual never rests between the two.
         os.environ["TERM"] = "vt100"
-    # The first page is the right one from the first paint on.
-    return Dashboard(look, rows, open_engine, config=str(config) if config else "", configured=configured)
+    app = Dashboard(
+        look,
+        rows,
+        open_engine,
+        config=str(config) if config else "",
+        # The first page is the right one from the first paint on.
+        configured=configured,
+        read_only=read_only,
+        looked=looked,
+    )
+    if said:
+        app.board.status.notice = (Run(said, Role.TEXT),)
+    return app
+
+
+@contextmanager
+def _same_terminal() -> Iterator[None]:
+    """What TERM becomes for one run of the screen is not what the next run sees."""
+    term = os.environ.get("TERM")
+    try:
+        yield
+    finally:
+        if term is not None:
+            os.environ["TERM"] = term
 
 
 def _run(app: Any, mouse: str | bool) -> int:

@@ -47,6 +47,11 @@ def simulator(args: argparse.Namespace) -> int:
 
 def demo(args: argparse.Namespace) -> int:
     """The dashboard on a simulator of its own."""
+    return opened(args)[0]
+
+
+def opened(args: argparse.Namespace) -> tuple[int, bool]:
+    """The demo's exit code, and whether a signal ended it."""
     from reportdash.cli.dash import show
 
     with (

@@ -69,6 +69,11 @@ class Poller:
         if not self._watch:
             self._watch = [asyncio.ensure_future(self._follow()), asyncio.ensure_future(self._housekeep())]
 
+    @property
+    def running(self) -> bool:
+        """Whether accounts are polled, or followed."""
+        return bool(self._watch)
+
     async def stop(self) -> None:
         """End every worker; leases are given back."""
         tasks = [*self._watch, *self._tasks.values()]

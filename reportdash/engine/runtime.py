@@ -99,6 +99,17 @@ class Engine:
             self.accounts[name] = self._make_seat(name, settings)
         await self.ledger.ensure_accounts({name: seat.vendor.name for name, seat in self.accounts.items()})
 
+    async def join(self, name: str, settings: AccountSettings) -> None:
+        """Take in an account that the config has got since; it is polled if the others are."""
+        self.settings = self.settings.model_copy(
+            update={"accounts": {**self.settings.accounts, name: settings}}
+        )
+        seat = self._make_seat(name, settings)
+        await self.ledger.ensure_accounts({name: seat.vendor.name})
+        self.accounts[name] = seat
+        if self._poller.running:
+            self.poll([name])
+
     async def stop(self) -> None:
         """End polling and downloads, give back leases, close connections; within two seconds."""
         ends = [self._poller.stop(), self.downloads.stop()]

@@ -35,15 +35,17 @@ def load(
     required: bool = False,
     known_actions: Collection[str] | None = None,
     known_themes: Collection[str] | None = None,
+    text: str | None = None,
 ) -> Settings:
     """The settings of `path` and `environ`; the environment wins. No file: the defaults.
 
     `account_class` gives the settings class of a vendor and raises UsageProblem or KeyError for an unknown
     one; where it raises PlugInBroken the account is left out (`Settings.left_out`). `required`: the operator
     named the file, so it must be there. `known_actions`, `known_themes`: the names that `[keys]` and `theme`
-    may use, where the caller knows them. Raises UsageProblem.
+    may use, where the caller knows them. `text`: what the file is going to say. Raises UsageProblem.
     """
-    text = _read(path, required)
+    if text is None:
+        text = _read(path, required)
     try:
         data = tomllib.loads(text)
     except ValueError as error:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from reportdash.settings.records import Settings
 
+DOWNLOAD_DIR = "~/reports"
+"""Where reports go unless the config names another folder."""
+
 _STARTER = """\
 # reportdash settings. Each value can also be an environment variable: REPORTDASH_KEEP_DAYS=30,
 # REPORTDASH_ACCOUNTS__CALLS__REGION=eu. Secrets never stand here: `reportdash login ACCOUNT` keeps them.
@@ -55,9 +58,17 @@ keep_days = 90                 # settled rows stay this long
 """
 
 
-def starter() -> str:
+def starter(download_dir: str | None = None) -> str:
     """A commented config that is valid as it stands: every account in it is commented out."""
-    return _STARTER
+    if download_dir is None or download_dir == DOWNLOAD_DIR:
+        return _STARTER
+    return _STARTER.replace(f'"{DOWNLOAD_DIR}"', _value(download_dir), 1)
+
+
+def account_table(name: str, keys: Mapping[str, Any]) -> str:
+    """An account as the config has it: `[accounts.main]` and a line for each key."""
+    lines = [f"[accounts.{_key(name)}]", *(f"{_key(key)} = {_value(value)}" for key, value in keys.items())]
+    return "\n".join(lines) + "\n"
 
 
 def show(settings: Settings) -> str:
@@ -93,14 +104,16 @@ def _account(account: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _line(name: str, value: Any, dotted: str, came_from: Mapping[str, str]) -> str:
-    from reportdash.settings.sentences import toml_value
-
-    text = f"{name} = {toml_value(str(value) if isinstance(value, Path) else value)}"
+    text = f"{name} = {_value(str(value) if isinstance(value, Path) else value)}"
     source = came_from.get(dotted)
     return f"{text:<44}  # {source}" if source else text
 
 
-def _key(name: str) -> str:
+def _value(value: Any) -> str:
     from reportdash.settings.sentences import toml_value
 
-    return name if name.replace("-", "").replace("_", "").isalnum() and name.isascii() else toml_value(name)
+    return toml_value(value)
+
+
+def _key(name: str) -> str:
+    return name if name.replace("-", "").replace("_", "").isalnum() and name.isascii() else _value(name)

@@ -88,9 +88,12 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy", ("y",), "copy", "copy the ids, in the details the words", Part.ACT, on_jobs=True),
     Action("accounts", ("a",), "accounts", "accounts, their credentials and their health", Part.APP),
     Action("login", ("l",), "log in", "give an account its key", Part.APP),
+    Action("add_account", (), "add an account", "write an account into the config", Part.APP, changes=True),
+    Action("demo", (), "look around", "the demo, until you leave it", Part.APP),
     Action("theme", (), "next theme", "another theme, now and from now on", Part.APP),
     Action("help", ("?",), "help", "this page", Part.APP),
     Action("palette", ("ctrl+p",), "all actions", "every action, by name", Part.APP, palette=False),
+    Action("suspend", ("ctrl+z",), "to the shell", "to the shell, and back with fg", Part.APP, palette=False),
     Action("quit", ("q",), "quit", "leave; asks while downloads run", Part.APP),
 )
 

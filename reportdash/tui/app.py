@@ -42,6 +42,8 @@ class Dashboard(App[int], inherit_bindings=False):
 
     `first`: the ledger's rows for the first paint. `open_engine`: see `ports`; None shows the ledger alone.
     `config`: where the config file is, or belongs; `configured`: whether a glance found an account there.
+    `read_only`: nothing is changed, whatever the config says; `looked`: the demo was opened from here before.
+    Afterwards `wants_demo` tells that it is wanted, and `told_to_end` that a signal ended the run.
     """
 
     CSS_PATH = "reportdash.tcss"
@@ -58,6 +60,8 @@ class Dashboard(App[int], inherit_bindings=False):
         clock: Clock | None = None,
         config: str = "",
         configured: bool = True,
+        read_only: bool = False,
+        looked: bool = False,
     ) -> None:
         self.look = look
         super().__init__(driver_class=TerminalDriver, ansi_color=look.palette.ansi)
@@ -73,6 +77,11 @@ class Dashboard(App[int], inherit_bindings=False):
         view.load(first.jobs, first.accounts, self.clock.now())
         self.board.config = config
         self.board.configured = configured
+        self.board.looked = looked
+        self.wants_demo = False
+        self.told_to_end = False
+        self.holds_keys = False  # of accounts, in memory: gone when this run ends
+        self._read_only = read_only
         self._open_engine = open_engine
         self._first_rev = first.rev
         self._failed: BaseException | None = None
@@ -129,10 +138,15 @@ class Dashboard(App[int], inherit_bindings=False):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGHUP, signal.SIGTERM):
             try:
-                loop.add_signal_handler(number, self.leave)
+                loop.add_signal_handler(number, self.end)
             except (ValueError, RuntimeError, NotImplementedError):
                 # Not in the main thread, as in some tests: then whoever owns it decides.
                 return
+
+    def end(self) -> None:
+        """Leave because a signal says so, or because the line is gone: there is nobody to come back to."""
+        self.told_to_end = True
+        self.leave()
 
     def leave(self) -> None:
         """End the dashboard in order: tasks, downloads, leases, terminal."""
@@ -247,6 +261,16 @@ class Dashboard(App[int], inherit_bindings=False):
         if job is not None and job.id == job_id:
             self.board.show_cursor()
 
+    @property
+    def read_only(self) -> bool:
+        """Whether this dashboard changes nothing."""
+        return self._read_only or (self.engine is not None and self.engine.read_only)
+
+    def look_around(self) -> None:
+        """Leave for the demo; whoever runs this app opens it, and comes back."""
+        self.wants_demo = True
+        self.leave()
+
     def ask_quit(self) -> None:
         """Leave; while downloads run, ask first."""
         running = self.engine.downloads.busy() if self.engine is not None else 0
@@ -284,6 +308,29 @@ class Dashboard(App[int], inherit_bindings=False):
         self.operator.task(self.remembering.theme(name))
 
     # The terminal.
+
+    def suspends(self, key: str, character: str | None) -> bool:
+        """Whether a key, on whatever screen, means to go to the shell; if so it is done."""
+        printed = character is not None and character.isprintable()
+        action = None if printed else self.look.keymap.action(key, character)
+        if action is None or action.id != "suspend":
+            return False
+        self.suspend_here()
+        return True
+
+    def suspend_here(self) -> None:
+        """To the shell, until it says `fg`; where no shell waits for that, say so."""
+        from reportdash.tui.terminal import TerminalDriver, shell_waits
+
+        if isinstance(self._driver, TerminalDriver) and shell_waits():
+            self._suspend_signal()
+            self._driver.stop_job()
+        else:
+            self.board.say("there is no shell here to come back from", role=Role.WARN)
+
+    def on_driver_signal_resume(self) -> None:
+        """Back from the shell: nothing of what was painted is there any more."""
+        self.refresh(layout=True)
 
     def _write(self, sequence: str) -> None:
         """An escape sequence of ours to the terminal."""

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from reportdash.board.facts import Run
 from reportdash.board.order import Column
 from reportdash.board.states import Role
-from reportdash.tui.actions import Action
+from reportdash.tui.actions import BY_ID, Action
 from reportdash.tui.remembering import order_of
+from reportdash.tui.screens import firstrun
 from reportdash.tui.text import key_run, text_run
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from reportdash.tui.screens.detail import DetailScreen
 
 
+_ROWS = frozenset("filter sort reverse select range select_all copy fold save_view news".split())
+"""Actions that need a table."""
 _SCROLL = {"up": (-1, 0), "down": (1, 0), "page_up": (0, -1), "page_down": (0, 1)}
 
 
@@ -52,6 +55,7 @@ class Commands:
             "theme": app.next_theme,
             "help": app.show_help,
             "palette": app.show_palette,
+            "suspend": app.suspend_here,
             "quit": app.ask_quit,
         }
         for number in range(1, 10):
@@ -74,6 +78,8 @@ class Commands:
         """Carry out an action, or say why it is off."""
         if self.board.too_small and action.id != "quit":
             return
+        if self.board.first_run and self._on_first_page(action.id):
+            return
         own = self.own.get(action.id)
         if own is not None:
             own()
@@ -86,6 +92,19 @@ class Commands:
             return
         self.app.operator.act(action.id, jobs)
 
+    def _on_first_page(self, name: str) -> bool:
+        """What a key means while there is no job. False: what it always means."""
+        steps = {f"view_{number}": number for number in range(1, 10)} | {"details": self.board.stage.next}
+        if name in steps:
+            step = firstrun.STEPS.get(steps[name])
+            if step is not None:
+                self.run(BY_ID[step])
+            elif name == "details":
+                self.board.say("still looking whether an account has a key")
+        elif name in _ROWS:
+            self.board.say("there are no jobs yet")
+        return name in steps or name in _ROWS
+
     def detail_key(self, screen: DetailScreen, key: str, character: str | None) -> None:
         """A key while the details fill the screen."""
         action = self.board.look.keymap.action(key, character)
@@ -97,6 +116,8 @@ class Commands:
         elif name in _SCROLL:
             by, pages = _SCROLL[name]
             screen.detail.scroll_by(by + pages * screen.detail.page)
+        elif name == "suspend":
+            self.app.suspend_here()
         elif name == "copy":
             self.app.copy_text(screen.detail.text())
         elif action is not None and action.on_jobs:

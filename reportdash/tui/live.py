@@ -64,6 +64,8 @@ class Live:
         self._news: News | None = None
         self._unread: tuple[Run, ...] = ()
         self._held: tuple[Run, ...] = ()
+        self._again = asyncio.Event()
+        self._new: dict[str, Any] = {}
 
     def start(self) -> None:
         """After the first paint."""
@@ -109,13 +111,48 @@ class Live:
             await self._open_engine.aclose()
             self.board.configured = False
             self.board.rearrange()
-            await self.clock.sleep(CONFIG)
+            self.board.show_frame()
+            await self._look_later()
         self.engine = engine
+        await self._join(engine)
         self.board.configured = True
         self._meet(engine)
         self._spawn(self._progress(engine))
         self._spawn(self._rates(engine))
         await self._follow(engine)
+
+    async def _look_later(self) -> None:
+        """Until it is time to look for a config again, or somebody says that there is one."""
+        waits = {asyncio.ensure_future(self.clock.sleep(CONFIG)), asyncio.ensure_future(self._again.wait())}
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        self._again.clear()
+
+    async def add_account(self, name: str, settings: Any) -> None:
+        """An account that the config has got just now: into the engine, or into the one that is opened next.
+
+        Raises Problem when the ledger does not take it.
+        """
+        self._new[name] = settings
+        if self.engine is not None:
+            await self._join(self.engine)
+        else:
+            # Ticked at once; whether there really is one is found out by the look.
+            self.board.configured = True
+            self.board.show_all()
+            self._again.set()
+
+    async def _join(self, engine: EnginePort) -> None:
+        while self._new:
+            name, settings = self._new.popitem()
+            # The config may have been read before it was written.
+            if name not in engine.accounts:
+                await engine.join(name, settings)
+                vendor = engine.accounts[name].vendor
+                self.board.titles[vendor.name] = vendor.title
 
     def _meet(self, engine: EnginePort) -> None:
         """What only the engine knows: vendors' names, which of them hand out files, who polls."""

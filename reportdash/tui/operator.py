@@ -30,6 +30,7 @@ DIALOGS = {
     "track": "reportdash.tui.screens.track",
     "accounts": "reportdash.tui.screens.accounts",
     "login": "reportdash.tui.screens.login",
+    "add_account": "reportdash.tui.screens.account",
 }
 """The module behind each action that asks first."""
 
@@ -37,6 +38,8 @@ _ASKED = ("download", "delete", "forget", "poll")
 """Actions the engine can refuse for a single job."""
 
 NOT_YET = "the vendors are still being loaded"
+_ALONE = ("add_account", "demo")
+"""Actions that need no engine."""
 READ_ONLY = "this dashboard is read-only"
 
 
@@ -62,6 +65,8 @@ class Operator:
         if action.on_jobs and not jobs:
             return "no job is selected"
         engine = self.app.engine
+        if action.id in _ALONE:
+            return self._why_not_alone(action)
         if engine is None:
             return NOT_YET if self.app.board.configured else "there is no account yet"
         if action.changes and engine.read_only:
@@ -71,10 +76,26 @@ class Operator:
             return "" if can else str(can.reason)
         return ""
 
+    def _why_not_alone(self, action: Action) -> str:
+        board = self.app.board
+        if not board.config:
+            return "this is the demo, which has no config"
+        if action.id == "demo":
+            if board.first_run and not self.app.holds_keys:
+                return ""
+            why = "the key you gave would be forgotten; " if board.first_run else ""
+            return f"{why}reportdash demo opens it in another terminal"
+        return READ_ONLY if self.app.read_only else ""
+
     def act(self, name: str, jobs: Sequence[Job]) -> None:
         """Carry out an action of the registry; `why_not` has been asked."""
         engine = self.app.engine
+        if name == "demo":
+            self.app.look_around()
+            return
         if engine is None:
+            if name in _ALONE:
+                import_module(DIALOGS[name]).open(self.app, list(jobs))
             return
         verb = self._verbs.get(name)
         if verb is not None:

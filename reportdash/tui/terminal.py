@@ -6,7 +6,10 @@ Here a line that is gone swallows what is written, and says so once.
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import IO, Any
 
 from textual.drivers.linux_driver import LinuxDriver
@@ -44,14 +47,21 @@ class TerminalDriver(LinuxDriver):
 
     def __init__(self, app: Any, **options: Any) -> None:
         super().__init__(app, **options)
-        self._leave: Callable[[], None] = app.leave
+        self._leave: Callable[[], None] = app.end
         self._file: Any = Line(self._file, self._hung_up)
         self._drawing = False  # between the start and the stop of application mode
         self._resuming = False
+        self._told_again = False
+
+    def stop_job(self) -> None:
+        """What ctrl+z does to a job of a shell: the whole group stops, we after the terminal is as it was."""
+        os.killpg(os.getpgrp(), signal.SIGTSTP)
 
     def start_application_mode(self) -> None:
+        before = self._writer_thread
         super().start_application_mode()  # type: ignore[no-untyped-call]
-        self._drawing = True
+        # In the background of a shell nothing is started: the terminal is not ours.
+        self._drawing = self._writer_thread is not before
 
     def stop_application_mode(self) -> None:
         self._drawing = False
@@ -64,6 +74,7 @@ class TerminalDriver(LinuxDriver):
         then nobody ever stops them, and the process never ends.
         """
         if self._resuming or not self._auto_restart:
+            self._told_again = True
             return  # a handler can be interrupted by the next signal
         self._resuming = True
         try:
@@ -71,7 +82,12 @@ class TerminalDriver(LinuxDriver):
                 self.suspend_application_mode()
                 self._must_signal_resume = True
             if self._must_signal_resume:
+                self._told_again = False
                 self.resume_application_mode()
+                # `bg` stopped us in the middle of it, and `fg` has come since.
+                while self._told_again and not self._drawing:
+                    self._told_again = False
+                    self.resume_application_mode()
         finally:
             self._resuming = False
 
@@ -80,3 +96,18 @@ class TerminalDriver(LinuxDriver):
             self._loop.call_soon_threadsafe(self._leave)
         except RuntimeError:
             return  # the loop has ended: the app has left already
+
+
+def shell_waits() -> bool:
+    """Whether a shell with job control would go on when our group of processes stops, and could wake it.
+
+    Without one (a terminal that runs nothing but us, a container's first process) nobody ever would.
+    """
+    try:
+        group, session, parent = os.getpgrp(), os.getsid(0), os.getppid()
+        while parent and os.getpgid(parent) == group:
+            # A wrapper that started us stops with us; who started the wrapper?
+            parent = int(Path(f"/proc/{parent}/stat").read_text().rpartition(")")[2].split()[1])
+        return bool(parent) and os.getsid(parent) == session
+    except (OSError, ValueError, IndexError):
+        return False

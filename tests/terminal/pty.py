@@ -31,6 +31,7 @@ class Terminal:
         lines: int = 40,
         env: Mapping[str, str] | None = None,
         cwd: str | os.PathLike[str] | None = None,
+        program: Sequence[str] = (sys.executable, "-m", "reportdash"),
     ) -> None:
         self.screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self.screen)
@@ -40,7 +41,7 @@ class Terminal:
         self.before = termios.tcgetattr(slave)
         self._slave = slave
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "reportdash", *words],
+            [*program, *words],
             stdin=slave,
             stdout=slave,
             stderr=slave,

@@ -41,6 +41,7 @@ def dashboard(
     clock: ManualClock | None = None,
     configured: bool = True,
     memory_path: Path | None = None,
+    read_only: bool = False,
 ) -> Dashboard:
     """The app as the pictures show it: 14:31, four accounts, two downloads under way."""
     look = Look(
@@ -64,6 +65,7 @@ def dashboard(
         clock=clock or ManualClock(rows.NOW),
         config="/home/op/.config/reportdash/config.toml",
         configured=configured,
+        read_only=read_only,
     )
     if settled:
         app.board.slots = {"main": Slots(7, 10)}

@@ -127,7 +127,7 @@ class Roster(Form[None]):
             rows.append(self._line(name, place == self.at, columns))
         if len(self.names) > shown:
             rows.append(words(muted(f"{self.at + 1} of {len(self.names)} accounts")))
-        return [*rows, BLANK, *self._details(cells), *self.note_rows(cells)]
+        return [*rows, BLANK, *self._details(cells)]
 
     def _line(self, name: str, here: bool, columns: Sequence[tuple[str, int]]) -> Words:
         if name in self.left_out:
@@ -213,7 +213,14 @@ class Roster(Form[None]):
     def keys(self) -> Sequence[tuple[str, str]]:
         row = self.known.get(self.chosen)
         pause = "resume" if row is not None and row.paused else "pause"
-        return (("↑↓", "choose"), ("l", "log in"), ("p", pause), ("x", "log out"), ("esc", "close"))
+        return (
+            ("↑↓", "choose"),
+            ("l", "log in"),
+            ("p", pause),
+            ("x", "log out"),
+            ("a", "add"),
+            ("esc", "close"),
+        )
 
     # What it does.
 
@@ -229,7 +236,7 @@ class Roster(Form[None]):
             self.note = ""
             verb()
         elif character == "a":
-            self.dismiss(None)
+            self.add()
         else:
             super()._key(key, character)
 
@@ -239,6 +246,35 @@ class Roster(Form[None]):
             return False
         self.tell(f"The account {self.chosen} is left out until its plug-in works.")
         return True
+
+    def add(self) -> None:
+        """The form of one more account, over this list."""
+        from reportdash.tui.actions import BY_ID
+        from reportdash.tui.screens import account
+
+        reason = self.dashboard.operator.why_not(BY_ID["add_account"], [])
+        if reason:
+            self.tell(f"Nothing is added: {reason}.")
+            return
+
+        def added(name: str | None) -> None:
+            if name is not None:
+                self._spawn(self._show_new(name))
+
+        async def ask() -> None:
+            form = await account.made(self.dashboard)
+            if self.is_current:
+                self.app.push_screen(form, added)
+
+        self._spawn(ask())
+
+    async def _show_new(self, name: str) -> None:
+        """The account that was added, as the chosen one."""
+        self.names = [*self.engine.accounts, *self.left_out]
+        if name in self.names:
+            self.at = self.names.index(name)
+            self.redraw()
+            await self._find_keys([name])
 
     def log_in(self) -> None:
         """The login of the chosen account, over this list."""

@@ -77,6 +77,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         self.titles = dict(look.titles)
         self.config = ""
         self.configured = True
+        self.looked = False
         self.on_cursor: Callable[[Job | None], None] = lambda job: None
         self.known: dict[str, Known] = {}
         self.looked_at = 0.0
@@ -127,9 +128,14 @@ class BoardScreen(Screen[None], inherit_bindings=False):
 
     @property
     def first_run(self) -> bool:
-        """Whether there is nothing to show but how to begin."""
-        records = self.view.records
-        return not self.configured and not records.slot_of and not records.accounts
+        """Whether there is nothing to show but how to begin: there is no job."""
+        return not self.view.records.slot_of
+
+    @property
+    def stage(self) -> firstrun.Stage:
+        """How far the first run has come."""
+        accounts = list(self.view.records.accounts.values())
+        return firstrun.Stage(self.config, self.configured, accounts, self.looked)
 
     def _lay_out(self, size: Size) -> None:
         """Which lines stand on the screen at this size."""
@@ -144,7 +150,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         self.page.display = paged
         self.detail.display = pane
         self.detail.styles.height = PANE + 1
-        self.status.display = not small and not first
+        self.status.display = not small
 
     def rearrange(self) -> None:
         """After the table became empty, or is no longer."""
@@ -176,8 +182,9 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         counts = view.counts()
         keymap = self.look.keymap
         first = self.first_run
+        empty = first and not self.configured and not view.records.accounts
         self.header.update(
-            counts, now, rate=self.rate, mode=self.mode, plain="no account yet" if first else ""
+            counts, now, rate=self.rate, mode=self.mode, plain="no account yet" if empty else ""
         )
         self.accounts.update(
             list(view.records.accounts.values()),
@@ -188,32 +195,32 @@ class BoardScreen(Screen[None], inherit_bindings=False):
             left_out=self.left_out,
             read_only=self.read_only,
             accounts_key=keymap.shown("accounts"),
-            plain="everything is kept on this server" if first else "",
+            plain="everything is kept on this server" if empty else "",
         )
         self.filter.update(self.look.views, self.active_view, key=keymap.shown("filter"), fault=self.fault)
         self._show_footer(first)
         if self.page.display:
-            self._show_page(counts.total)
+            self._show_page()
 
-    def _show_page(self, total: int) -> None:
+    def _show_page(self) -> None:
         size = self.page.size
         keymap = self.look.keymap
         if self.first_run:
-            lines = firstrun.first_run(size.width, size.height, self.config, self.pen)
-        elif total:
+            lines = firstrun.first_run(size.width, size.height, self.stage, keymap, self.pen)
+        else:
             name = self.look.views[self.active_view].name
             counts = self.view.counts()
             query = self.filter.edit.text.strip()
             lines = firstrun.nothing_found(size.width, size.height, query, name, counts, keymap, self.pen)
-        else:
-            lines = firstrun.no_jobs(size.width, size.height, keymap, self.pen)
         self.page.show(lines)
 
     def _show_footer(self, first: bool) -> None:
         hints: Sequence[footer.Hint]
         chosen = self.view.selection
         if first:
-            hints = [footer.Hint(name) for name in footer.FIRST_RUN]
+            hints = footer.first_run(
+                firstrun.WORDS.get(self.stage.next, ""), bool(self.view.records.accounts)
+            )
         elif self.filter.editing:
             hints = footer.EDITING
         elif self.detail.active:
@@ -317,7 +324,8 @@ class BoardScreen(Screen[None], inherit_bindings=False):
             self.rebuild()
         if delta.moved:
             self.table.keep_line(line)
-        if bool(self.view.rows) is self.page.display and not self.too_small:
+        paged = self.first_run or not self.view.rows
+        if (paged is not self.page.display or self.first_run is self.filter.display) and not self.too_small:
             self.rearrange()
         self.table.sync(None if every else delta.touched)
         self.show_frame()
@@ -398,6 +406,8 @@ class BoardScreen(Screen[None], inherit_bindings=False):
     def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
+        if self.dashboard.suspends(event.key, event.character):
+            return
         away, self._pressed = monotonic() - self._pressed, monotonic()
         since, self.looked_at = self.looked_at, self.now
         if since and away > AWAY:

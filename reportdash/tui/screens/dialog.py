@@ -31,6 +31,8 @@ LEAST_WIDTH = 100
 """Below this (or PANE_HEIGHT lines) a dialog fills the screen."""
 EDGE = 4
 """From the frame's column to its words."""
+WHEEL = 3
+"""Lines a turn of the mouse's wheel scrolls."""
 _SCROLL = {"down": 1, "up": -1, "pagedown": 10, "pageup": -10, "end": 1_000_000, "home": -1_000_000}
 """Lines a key moves what is longer than the dialog; the drawing stops at both ends."""
 
@@ -118,6 +120,8 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         self._followed: Item | None = None
         self._cancel = Button("Cancel", CANCEL)
         self._panel = Lines(pen, id="panel")
+        self._targets: list[tuple[int, range, Item]] = []  # where the mouse finds what, on the frame
+        self._height = self._blank = 0
 
     # For subclasses.
 
@@ -179,10 +183,13 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         rows = self.rows(room)
         foot = self.foot(room)
         height = size.height if self.fills else min(len(rows) + len(foot) + 6, size.height - 2)
+        self._height = height
         shown = max(1, height - 6 - len(foot))
         self._follow(rows, shown)
         self.scroll_top = max(0, min(self.scroll_top, len(rows) - shown))
         visible = rows[self.scroll_top : self.scroll_top + shown]
+        placed = [*enumerate(visible, 2), *enumerate(foot, height - 3 - len(foot))]
+        self._targets = [(y, range(frame), row) for y, row in placed if not isinstance(row, Words)]
         lines = [self._top(frame), self._inside((), frame)]
         lines += [self._row(row, frame) for row in visible]
         lines += [self._inside((), frame)] * (height - len(lines) - len(foot) - 3)
@@ -192,7 +199,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
             lines[-1] = self._inside(((room - width(said), (muted(said),)),), frame)
         lines += [self._row(row, frame) for row in foot]
         lines += [self._inside((), frame), self._button_line(frame), self._bottom(frame)]
-        blank = 0 if self.fills else 1
+        blank = self._blank = 0 if self.fills else 1
         self._panel.styles.width = frame + 2 * blank
         self._panel.styles.height = height
         if blank:
@@ -299,6 +306,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
             role = Role.BAD if button.danger else Role.STRONG if here else Role.TEXT
             label = Run(button.label, role, bold=here)
             cells = width(button.label) + 4
+            self._targets.append((self._height - 2, range(at, at + cells), button))
             runs = [(0, (Run("▌", Role.ACCENT),))] if here else []
             parts.append((cells, [*runs, (2, (label,))], Role.CURSOR if here else Role.MARK))
             at += cells
@@ -327,7 +335,17 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
     def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
+        if self._suspends(event):
+            return
         self._key(event.key, event.character)
+        self._show_at_once()
+
+    def _suspends(self, event: events.Key) -> bool:
+        from reportdash.tui.app import Dashboard
+
+        return isinstance(self.app, Dashboard) and self.app.suspends(event.key, event.character)
+
+    def _show_at_once(self) -> None:
         if self.is_current:
             self.redraw()
             paint_now(self, (self._panel,))
@@ -354,6 +372,34 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
             self._step(1 if key == "right" else -1)
         elif not self.typed(key, character) and key in _SCROLL:
             self.scroll_top += _SCROLL[key]
+
+    # Mouse.
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        x = event.screen_x - self._panel.region.x - self._blank
+        y = event.screen_y - self._panel.region.y
+        item = next((item for line, cells, item in self._targets if line == y and x in cells), None)
+        if item is not None:
+            self.clicked(item)
+            self._show_at_once()
+
+    def clicked(self, item: Item) -> None:
+        """The mouse chose a field, a choice, a fold or a button: the same as going there and pressing enter,
+        but a field is only gone to."""
+        self.focused_item = item
+        if not isinstance(item, Field):
+            self._key("enter", None)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self.scroll_top += WHEEL
+        self._show_at_once()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self.scroll_top -= WHEEL
+        self._show_at_once()
 
     def _enter(self, item: Item | None) -> None:
         if isinstance(item, Field):

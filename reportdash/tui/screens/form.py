@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from reportdash.board.facts import Run
 from reportdash.board.states import Role
 from reportdash.errors import Problem
-from reportdash.tui.screens.dialog import BLANK, CANCEL, Button, Choice, Dialog, Field, Row, Words, words
+from reportdash.tui.screens.dialog import CANCEL, Button, Choice, Dialog, Field, Row, Words, words
 from reportdash.tui.text import safe
 from reportdash.tui.widgets.pick import Pick
 
@@ -32,11 +32,14 @@ class Form(Dialog[T]):
     def __init__(self, dashboard: Dashboard, title: str, *, cells: int = 104) -> None:
         super().__init__(dashboard.pen, title, cells=cells)
         self.dashboard = dashboard
-        engine = dashboard.engine
-        assert engine is not None, "a form is opened only when there is an engine"
-        self.engine: EnginePort = engine
+        self._engine = dashboard.engine
         self.note = ""
         self._work: asyncio.Task[None] | None = None
+
+    @property
+    def engine(self) -> EnginePort:
+        assert self._engine is not None, "this form is opened only when there is an engine"
+        return self._engine
 
     # What it says.
 
@@ -44,16 +47,14 @@ class Form(Dialog[T]):
         """Say in the dialog what is wrong."""
         first, _, rest = text.partition(" ")
         # A sentence begins with a capital, but a name keeps its own letters.
-        named = not first.isalpha() or first in self.engine.accounts
+        named = not first.isalpha() or (self._engine is not None and first in self._engine.accounts)
         self.note = text if named or not rest else text[:1].upper() + text[1:]
         if self.is_attached:
             self.redraw()
 
-    def note_rows(self, cells: int) -> list[Row]:
-        """The note's lines, below a blank one."""
-        if not self.note:
-            return []
-        return [BLANK, *paragraph(self.note, cells, Role.WARN, sign="▲")]
+    def foot(self, cells: int) -> list[Row]:
+        """The note: however small the window is, it is seen."""
+        return paragraph(self.note, cells, Role.WARN, sign="▲") if self.note else []
 
     def changed(self, item: Field | Choice) -> None:
         self.note = ""

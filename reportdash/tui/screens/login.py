@@ -185,7 +185,7 @@ class Login(Form[None]):
         rows += [] if tight else [BLANK]
         tried = f"The key is tried at {self.title_of} before it is kept. Nothing is written as plain text."
         rows += paragraph(tried, cells, Role.MUTED)
-        return rows + self.note_rows(cells)
+        return rows
 
     def _before(self, cells: int) -> list[Row]:
         """What went wrong before."""
@@ -310,6 +310,7 @@ class Login(Form[None]):
         except Problem as problem:
             self._failed(masked(problem.text, values))
         else:
+            self.dashboard.holds_keys |= where == MEMORY
             kept = "in memory until you quit" if where == MEMORY else f"in the {where}"
             self.dismiss(None)
             self.dashboard.board.say(

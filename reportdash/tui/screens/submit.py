@@ -135,7 +135,7 @@ class Submit(Form[None]):
             rows += [self.start, self.end]
         rows.append(self.name_field)
         rows.append(Words([(AT + 2, (muted("what the table calls it; empty: its own name"),))]))
-        return rows + self.note_rows(cells)
+        return rows
 
     def buttons(self) -> list[Button]:
         return [Button("Submit", "submit")]

@@ -92,7 +92,7 @@ class Track(Form[None]):
         why = self.lists()
         said = why or f"Adopt all takes whatever {vendor.title} lists and this table does not know."
         rows += [BLANK, *paragraph(said, cells, Role.MUTED)]
-        return rows + self.note_rows(cells)
+        return rows
 
     def buttons(self) -> list[Button]:
         follow = Button("Follow", "track")

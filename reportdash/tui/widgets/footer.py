@@ -37,7 +37,6 @@ BOARD = (
     "quit",
 )
 BOARD_SHORT = ("details", "select", "download", "delete", "filter", "help")
-FIRST_RUN = ("help", "palette", "quit")
 PANE = (Hint("next_tab"), Hint("copy", "copy the words"), Hint("open"), Hint("back"), Hint("help"))
 EDITING = (Hint("details", "keep"), Hint("back", "clear"))
 
@@ -60,6 +59,13 @@ def hints(cells: int, *, selected: int, downloads: int) -> tuple[Hint, ...]:
         first = ([Hint("download", save)] if downloads else []) + [Hint("delete"), Hint("copy", "copy ids")]
         return (*first, Hint("back", "clear"), *map(Hint, ("filter", "sort", "details", "help")))
     return tuple(map(Hint, BOARD if cells >= ROOMY else BOARD_SHORT))
+
+
+def first_run(word: str, accounts: bool) -> tuple[Hint, ...]:
+    """What the footer names before there is a job. `word`: the next step, which enter does."""
+    step = (Hint("details", word),) if word else ()
+    able = ("submit", "track", "accounts") if accounts else ("palette",)
+    return (*step, *map(Hint, (*able, "help", "quit")))
 
 
 def line(
