@@ -67,6 +67,12 @@ class TerminalDriver(LinuxDriver):
         self._drawing = False
         super().stop_application_mode()
 
+    def _sigtstp_application(self, *_: Any) -> None:
+        if self._drawing:
+            super()._sigtstp_application()
+        else:  # before the screen or after it, there is nothing to put aside
+            os.kill(os.getpid(), signal.SIGSTOP)
+
     def _sigcont_application(self, *_: Any) -> None:
         """Go on after a stop. The kernel sends this with every hang-up as well, and anybody may at any time.
 

@@ -174,6 +174,7 @@ async def test_from_nothing_to_the_first_row_without_leaving_the_screen(
         await paste_into(at, "wrong")
         await at.press("enter")
         await at.shows("7G refused the key")
+        assert "•••••" in at.text, "the field with the focus is in sight"
         await at.press("ctrl+u")
         await paste_into(at, secrets["password"])
         await at.press("enter")
@@ -266,7 +267,7 @@ async def test_each_vendor_is_asked_for_what_it_needs_and_nothing_else_is_writte
         await at.press("enter")
         await at.until(lambda: at.app.screen is at.app.board)
         assert at.config.read_text(encoding="utf-8") == f"{starter()}\n{table}"
-        assert at.notice.endswith("l gives it its key")
+        assert at.notice == f"{form.name_field.edit.text} is in the config; l gives it its key"
 
 
 @pytest.mark.parametrize(

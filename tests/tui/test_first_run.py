@@ -49,6 +49,7 @@ async def test_the_page_names_every_step_with_its_key_and_its_command(size: tupl
         assert step(app, "reportdash submit").startswith("n or submit one")
         assert "…" not in text
         assert lines(app)[-1].startswith(" enter look around")
+        assert lines(app)[-1].endswith("? help")
 
 
 async def test_the_page_looks_right_in_ascii_without_colour() -> None:

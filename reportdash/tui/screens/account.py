@@ -249,11 +249,11 @@ class AddAccount(Form[str]):
         finally:
             self._writing = False
         app, login = self.dashboard, self.dashboard.look.keymap.shown("login")
-        said = f"{name} stands in {self.path}; {login} gives it its key"
+        said = f"{name} is in the config; {login} gives it its key"
         try:
             await app.live.add_account(name, draft.settings.accounts[name])
         except Problem as problem:
-            said = f"{name} stands in {self.path} and is read at the next start: {problem.text}"
+            said = f"{name} is in the config and read at the next start: {problem.text}"
         self.dismiss(name)
         app.board.say(said, role=Role.MUTED)
 

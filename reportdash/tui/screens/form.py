@@ -49,6 +49,8 @@ class Form(Dialog[T]):
         # A sentence begins with a capital, but a name keeps its own letters.
         named = not first.isalpha() or (self._engine is not None and first in self._engine.accounts)
         self.note = text if named or not rest else text[:1].upper() + text[1:]
+        # The note takes lines: where the focus is must still be seen.
+        self._followed = None
         if self.is_attached:
             self.redraw()
 

@@ -65,7 +65,7 @@ def first_run(word: str, accounts: bool) -> tuple[Hint, ...]:
     """What the footer names before there is a job. `word`: the next step, which enter does."""
     step = (Hint("details", word),) if word else ()
     able = ("submit", "track", "accounts") if accounts else ("palette",)
-    return (*step, *map(Hint, (*able, "help", "quit")))
+    return (*step, *map(Hint, (*able, "quit", "help")))
 
 
 def line(
