@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from reportdash.tui.screens.detail import DetailScreen
 
 
-_ROWS = frozenset("filter sort reverse select range select_all copy fold save_view news".split())
+_ROWS = (
+    "filter",
+    "sort",
+    "reverse",
+    "select",
+    "range",
+    "select_all",
+    "copy",
+    "fold",
+    "save_view",
+    "news",
+)
 """Actions that need a table."""
 _SCROLL = {"up": (-1, 0), "down": (1, 0), "page_up": (0, -1), "page_down": (0, 1)}
 
