@@ -114,7 +114,11 @@ class Live:
             self.board.show_frame()
             await self._look_later()
         self.engine = engine
-        await self._join(engine)
+        try:
+            await self._join(engine)
+        except Problem as problem:
+            # The ledger does not take it now; at the next start it will.
+            self.board.say(problem.text, role=Role.WARN)
         self.board.configured = True
         self._meet(engine)
         self._spawn(self._progress(engine))
