@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -222,7 +221,13 @@ class Dashboard(App[int], inherit_bindings=False):
             now = records.slot_of.get(job_id)
             return None if now is None else self.board.subject(now)
 
-        self.push_screen(DetailScreen(self.pen, self.look.keymap, read, self.commands.detail_key))
+        def left(_: None) -> None:
+            self.board.over = None
+
+        screen = DetailScreen(self.pen, self.look.keymap, read, self.commands.detail_key)
+        screen.detail.on_files = self.live.read_files
+        self.board.over = screen.say
+        self.push_screen(screen, left)
         self.live.read_details(records.job(slot))
 
     def show_results(self) -> None:
@@ -251,14 +256,14 @@ class Dashboard(App[int], inherit_bindings=False):
 
         self.push_screen(SaveView(self))
 
-    def details_changed(self, job_id: str) -> None:
-        """The history of a job was read."""
+    def details_changed(self, job_id: str | None = None) -> None:
+        """The history of a job was read; None: what its files begin with."""
         from reportdash.tui.screens.detail import DetailScreen
 
         if isinstance(self.screen, DetailScreen):
             self.screen.show_all()
         job = self.board.view.cursor_job
-        if job is not None and job.id == job_id:
+        if job is not None and job_id in (None, job.id):
             self.board.show_cursor()
 
     @property
@@ -337,44 +342,37 @@ class Dashboard(App[int], inherit_bindings=False):
         if self._driver is not None and not self.is_headless:
             self._driver.write(sequence)
 
-    def copy_text(self, text: str) -> bool:
-        """To the operator's clipboard; False when the terminal could not take it."""
+    def copy_text(self, text: str, what: str) -> None:
+        """To the operator's clipboard; says in one line what became of it. `what` it is, in two words."""
         from reportdash.tui import clipboard
 
+        if not text:
+            self.board.say("there is nothing to copy", role=Role.WARN)
+            return
         sequence = clipboard.sequence(text, os.environ)
-        if sequence is None:
-            return False
-        self._clipboard = text
-        self._write(sequence)
-        return True
+        if sequence is not None:
+            self._clipboard = text
+            self._write(sequence)
+        if clipboard.between(os.environ) is clipboard.Between.TMUX:
+            self.operator.tell(asyncio.to_thread(clipboard.to_tmux, text, what))
+        else:
+            told = clipboard.said(text, what, os.environ)
+            self.board.say(told.text, role=Role.MUTED if told.well else Role.WARN)
 
-    def page_file(self, path: str) -> None:
-        """Show a saved file in $PAGER, the dashboard put aside meanwhile."""
-        from reportdash.tui.pager import command
-
-        words = command(Path(path), os.environ)
-        self._suspended(lambda: _call(words))
-
-    def _suspended(self, work: Callable[[], str]) -> None:
+    async def page_file(self, path: str) -> str:
+        """Show a saved file in $PAGER, the dashboard put aside meanwhile; what went wrong, else empty."""
         from textual.app import SuspendNotSupported
 
+        from reportdash.tui import pager
+
         try:
+            words = pager.command(Path(path), os.environ)
             with self.suspend():
-                said = work()
+                return await pager.show(words)
+        except pager.NoPager as problem:
+            return str(problem)
         except SuspendNotSupported:
-            said = "this terminal cannot be handed over"
-        if said:
-            self.board.say(said, role=Role.WARN)
-
-
-def _call(words: list[str]) -> str:
-    import subprocess
-
-    try:
-        subprocess.run(words, check=False, env={**os.environ, "LESSSECURE": "1"})  # noqa: S603 - the operator's own
-    except OSError as error:
-        return f"{words[0]}: {error.strerror or 'does not start'}"
-    return ""
+            return "this terminal cannot be handed over"
 
 
 def fault_text(error: BaseException) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from reportdash.board.facts import Run
 from reportdash.board.order import Column
 from reportdash.board.states import Role
+from reportdash.model import Job
 from reportdash.tui.actions import BY_ID, Action
 from reportdash.tui.remembering import order_of
 from reportdash.tui.screens import firstrun
@@ -16,6 +16,7 @@ from reportdash.tui.text import key_run, text_run
 if TYPE_CHECKING:
     from reportdash.tui.app import Dashboard
     from reportdash.tui.screens.detail import DetailScreen
+    from reportdash.tui.widgets.detail import Detail
 
 
 _ROWS = (
@@ -46,8 +47,8 @@ class Commands:
             "down": lambda: self._move(1),
             "page_up": lambda: self._move(-self.board.table.page),
             "page_down": lambda: self._move(self.board.table.page),
-            "first": lambda: self._to(0),
-            "last": lambda: self._to(len(self.view.rows) - 1),
+            "first": lambda: self._end(False),
+            "last": lambda: self._end(True),
             "details": self.details,
             "next_tab": lambda: self._tab(1),
             "last_tab": lambda: self._tab(-1),
@@ -85,8 +86,8 @@ class Commands:
         if action is not None:
             self.run(action)
 
-    def run(self, action: Action) -> None:
-        """Carry out an action, or say why it is off."""
+    def run(self, action: Action, jobs: Sequence[Job] | None = None) -> None:
+        """Carry out an action, or say why it is off. `jobs`: other ones than those of the table."""
         if self.board.too_small and action.id != "quit":
             return
         if self.board.first_run and self._on_first_page(action.id):
@@ -95,7 +96,7 @@ class Commands:
         if own is not None:
             own()
             return
-        jobs = self.board.targets()
+        jobs = self.board.targets() if jobs is None else jobs
         reason = self.app.operator.why_not(action, jobs)
         if reason:
             key = self.board.look.keymap.shown(action.id)
@@ -129,10 +130,13 @@ class Commands:
             screen.detail.scroll_by(by + pages * screen.detail.page)
         elif name == "suspend":
             self.app.suspend_here()
+        elif name in ("first", "last"):
+            screen.detail.scroll_to_end(name == "last")
         elif name == "copy":
-            self.app.copy_text(screen.detail.text())
-        elif action is not None and action.on_jobs:
-            self.run(action)
+            self.app.copy_text(screen.detail.text(), _words(screen.detail))
+        elif action is not None and action.on_jobs and screen.detail.subject is not None:
+            # What fills the screen is meant, whatever is selected behind it.
+            self.run(action, [screen.detail.subject.job])
 
     def clicked(self, row: int | None, column: Column | None, twice: bool) -> None:
         """The mouse chose a row or a column."""
@@ -162,6 +166,12 @@ class Commands:
     def _to(self, row: int) -> None:
         if self.view.rows:
             self.board.move_cursor(row)
+
+    def _end(self, last: bool) -> None:
+        if self.board.detail.active:
+            self.board.detail.scroll_to_end(last)
+        else:
+            self._to(len(self.view.rows) - 1 if last else 0)
 
     def _tab(self, by: int) -> None:
         if self.board.with_pane:
@@ -323,7 +333,7 @@ class Commands:
     def copy(self) -> None:
         """Copy the ids; in the details their words."""
         if self.board.detail.active:
-            text, what = self.board.detail.text(), "the words"
+            text, what = self.board.detail.text(), _words(self.board.detail)
         else:
             jobs = self.board.targets()
             if not jobs:
@@ -333,7 +343,9 @@ class Commands:
             else:
                 text = " ".join(job.id for job in jobs)
                 what = jobs[0].id if len(jobs) == 1 else f"{len(jobs)} ids"
-        if self.app.copy_text(text):
-            self.board.say(Run(f"copied {what}", Role.MUTED))
-        else:
-            self.board.say(Run("too long for a terminal's clipboard", Role.WARN))
+        self.app.copy_text(text, what)
+
+
+def _words(detail: Detail) -> str:
+    """What a copy of the details' open tab is."""
+    return "the error" if detail.tab == "error" else f"the tab {detail.tab.capitalize()}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from textwrap import wrap
-from typing import NamedTuple, TypeAlias
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from reportdash.board import facts
 from reportdash.board.explain import Explanation, KeyOf, Line, explain
@@ -16,18 +17,20 @@ from reportdash.model import (
     HAS_FILE,
     NOT_RECENT,
     UNLISTED,
-    ArtifactState,
     Event,
     Exchange,
     Health,
     Job,
     JobState,
     LastError,
-    Verified,
 )
 from reportdash.plain import clean_block
+from reportdash.tui import saved
 from reportdash.tui.actions import Keymap
 from reportdash.tui.text import cut_middle, key_run, muted, strong, text_run
+
+if TYPE_CHECKING:
+    from reportdash.engine.preview import Preview
 
 Pieces: TypeAlias = Sequence[tuple[int, Iterable[Run]]]
 
@@ -46,14 +49,18 @@ class Known(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """One job with everything its details are made from. `title`: the vendor's name for people."""
+    """One job with everything its details are made from. `title`: the vendor's name for people.
+
+    `parts`: a group's children. `previews`: what the files begin with, by path, as far as it was read.
+    """
 
     job: Job
     face: Face
     sight: Sight
     title: str
     known: Known = Known()
-    slots: str = ""
+    parts: Sequence[Job] = ()
+    previews: Mapping[str, Preview] = MappingProxyType({})
 
     def explanation(self) -> Explanation | None:
         return explain(self.job, self.known.error, self.sight.account, self.title, self.sight.now)
@@ -75,17 +82,9 @@ def tabs(subject: Subject) -> list[Tab]:
         found.append(Tab("history", f"History {len(subject.known.history)}"))
     if subject.known.exchanges:
         found.append(Tab("exchanges", f"Exchanges {len(subject.known.exchanges)}"))
-    if has_file(subject):
+    if saved.has_file(subject):
         found.append(Tab("file", "File"))
     return found
-
-
-def has_file(subject: Subject) -> bool:
-    """Whether there is anything to say of our copy."""
-    artifact = subject.job.artifact
-    if artifact is not None and artifact.state is not ArtifactState.NONE:
-        return True
-    return subject.sight.fetch is not None or subject.job.state in HAS_FILE
 
 
 def lines(name: str, subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]:
@@ -97,7 +96,7 @@ def lines(name: str, subject: Subject, cells: int, keymap: Keymap) -> list[Piece
     if name == "exchanges":
         return exchange_lines(subject, cells)
     if name == "file":
-        return file_lines(subject, cells, keymap)
+        return saved.lines(subject, cells, keymap)
     return overview_lines(subject, cells, keymap)
 
 
@@ -338,44 +337,3 @@ def _body(text: str, cells: int) -> list[str]:
     for line in clean_block(text).splitlines():
         found += wrap(line, max(20, cells), replace_whitespace=False, drop_whitespace=False) or [""]
     return found if text else []
-
-
-def file_lines(subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]:
-    """Our copy: where it is, how large, what it was checked against; or why there is none."""
-    job = subject.job
-    artifact = job.artifact
-    rows: list[tuple[str, Sequence[Run]]] = []
-    if subject.sight.fetch is not None:
-        rows.append(("Download", facts.fetch_runs(subject.sight.fetch, 21)))
-    if artifact is None or artifact.state is ArtifactState.NONE:
-        if subject.sight.fetch is None:
-            rows.append(
-                ("File", (text_run("not saved  "), key_run(keymap.shown("download")), text_run(" saves it")))
-            )
-    elif artifact.state is ArtifactState.SAVED:
-        proof = {
-            Verified.CHECKSUM: "checked against the vendor's checksum",
-            Verified.LENGTH: "length checked only: the vendor gives no checksum",
-            Verified.NONE: "not checked: the vendor gives neither length nor checksum",
-        }[artifact.verified]
-        rows.append(
-            ("Size", (text_run(f"{size(artifact.bytes)}  "), muted(f"{digits(artifact.bytes)} bytes")))
-        )
-        rows.append(("Proof", (text_run(proof),)))
-        if artifact.sha256:
-            rows.append(("SHA-256", (text_run(artifact.sha256),)))
-    elif artifact.state is ArtifactState.FAILED:
-        rows.append(("File", (Run("not saved", Role.BAD, bold=True),)))
-        if artifact.error:
-            rows.append(("Why", (text_run(artifact.error),)))
-        rows.append(
-            ("What to do", (key_run(keymap.shown("download")), text_run(" tries again; a part goes on")))
-        )
-    elif subject.sight.fetch is None:
-        rows.append(("Download", (text_run("another process fetches it"),)))
-    out: list[Pieces] = [[(2, (muted(name),)), (18, runs)] for name, runs in rows]
-    if artifact is not None and artifact.path:
-        for number, part in enumerate(wrap(artifact.path, max(20, cells - 20), break_on_hyphens=False)):
-            head: Pieces = [(2, (muted("Path"),))] if number == 0 else []
-            out.append([*head, (18, (text_run(part),))])
-    return out

@@ -7,7 +7,7 @@ while some run. Everything here runs on the screen's loop and waits on the ledge
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,9 @@ MANY = 1000
 NAMED = 200
 """Jobs of the news that are named one by one in the filter."""
 REMEMBERED = 50
-"""Jobs whose history is kept in memory."""
+"""Jobs whose history, and files whose first rows, are kept in memory."""
+MOST_FILES = 20
+"""Files of a group whose first rows are read."""
 
 
 class Live:
@@ -60,6 +62,7 @@ class Live:
         self._tasks: set[asyncio.Task[None]] = set()
         self._full: str | None = None
         self._detail: asyncio.Task[None] | None = None
+        self._files: asyncio.Task[None] | None = None
         self._downloads = asyncio.Event()
         self._news: News | None = None
         self._unread: tuple[Run, ...] = ()
@@ -77,7 +80,7 @@ class Live:
 
     async def stop(self) -> None:
         """End every task, then the engine."""
-        tasks = [*self._tasks, *([self._detail] if self._detail else [])]
+        tasks = [*self._tasks, *(task for task in (self._detail, self._files) if task)]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -176,6 +179,7 @@ class Live:
         self._warn()
         self._mode(engine)
         self.board.rearrange()
+        self.board.detail.on_files = self.read_files
         self.board.show_all()
         self.read_details(self.board.view.cursor_job)
         if self.board.look.memory.looked_at:
@@ -219,12 +223,21 @@ class Live:
 
     def take(self, changes: Changes) -> None:
         """One flush of changes."""
+        known = self.board.view.records.accounts
+        paused = {
+            account.name
+            for account in changes.accounts
+            if account.name in known and known[account.name].paused is not account.paused
+        }
         ready = self.app.attention.arrivals(changes.jobs)
         self.board.take(changes.jobs, changes.accounts)
         self.app.attention.tell(ready, self.board.view.counts())
         self._warn()
         job = self.board.view.cursor_job
-        if job is not None and any(changed.id == job.id for changed in changes.jobs):
+        # A pause of its account is a line of its history as well.
+        if job is not None and (
+            any(changed.id == job.id for changed in changes.jobs) or job.account in paused
+        ):
             self.read_details(job)
         if any(job.artifact is not None for job in changes.jobs):
             self._downloads.set()
@@ -386,6 +399,32 @@ class Live:
         while len(kept) > REMEMBERED:
             del kept[next(iter(kept))]
         self.app.details_changed(job.id)
+
+    def read_files(self, paths: Sequence[str]) -> None:
+        """Read what saved files begin with, once the cursor rests on their job."""
+        if self._files is not None:
+            self._files.cancel()
+            self._files = None
+        if paths:
+            self._files = asyncio.create_task(self._preview(list(paths)[:MOST_FILES]))
+            self._files.add_done_callback(self._previewed)
+
+    async def _preview(self, paths: Sequence[str]) -> None:
+        await asyncio.sleep(REST)
+        from reportdash.engine.preview import read_all
+
+        kept = self.board.previews
+        found = await read_all(paths, kept)
+        for path in found:
+            kept.pop(path, None)
+        kept.update(found)
+        while len(kept) > REMEMBERED:
+            del kept[next(iter(kept))]
+        self.app.details_changed()
+
+    def _previewed(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.app.fail(error)
 
     def _same_error(self, job: Job) -> int:
         """Failed jobs of this account with the same words in the last day, this one included."""

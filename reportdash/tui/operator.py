@@ -20,6 +20,7 @@ from reportdash.tui.actions import Action
 if TYPE_CHECKING:
     from reportdash.tui.app import Dashboard
     from reportdash.tui.batch import Batch
+    from reportdash.tui.clipboard import Said
     from reportdash.tui.ports import EnginePort
 
 DIALOGS = {
@@ -103,7 +104,7 @@ class Operator:
         else:
             import_module(DIALOGS[name]).open(self.app, list(jobs))
 
-    def task(self, work: Coroutine[Any, Any, str]) -> None:
+    def task(self, work: Coroutine[Any, Any, str | None]) -> None:
         """Run a verb beside the screen; what it returns, or the Problem it raises, is said on the board."""
 
         async def run() -> None:
@@ -123,6 +124,17 @@ class Operator:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.app.fail(error)
+
+    def tell(self, work: Coroutine[Any, Any, Said]) -> None:
+        """As `task`, for work that never fails but says whether it went well."""
+
+        async def run() -> None:
+            told = await work
+            self.app.board.say(told.text, role=Role.MUTED if told.well else Role.WARN)
+
+        task = asyncio.create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         """End what still runs; the ledger keeps every intent."""
@@ -165,15 +177,21 @@ class Operator:
     def open(self, engine: EnginePort, jobs: Sequence[Job]) -> None:
         """Read the saved file in $PAGER."""
         job = jobs[0]
-        if job.artifact is None or job.artifact.path is None or not job.saved:
-            self.app.board.say("nothing is saved yet", role=Role.WARN)
+        path = job.artifact.path if job.artifact is not None and job.saved else None
+        if path is None:
+            told = (
+                "each part has a file of its own: open one of them"
+                if job.is_group
+                else "nothing is saved yet"
+            )
+            self.app.board.say(told, role=Role.WARN)
             return
-        path = job.artifact.path
 
-        async def show() -> str:
+        async def show() -> None:
             if not await engine.downloads.is_intact(job):
-                return "the file is no longer where it was saved"
-            self.app.page_file(path)
-            return ""
+                key = self.app.board.look.keymap.shown("download")
+                raise Problem(f"the file is no longer where it was saved; {key} fetches it again")
+            if wrong := await self.app.page_file(path):
+                raise Problem(wrong)
 
         self.task(show())

@@ -51,6 +51,7 @@ class TerminalDriver(LinuxDriver):
         self._file: Any = Line(self._file, self._hung_up)
         self._drawing = False  # between the start and the stop of application mode
         self._resuming = False
+        self._away = False  # the terminal is lent to another program
         self._told_again = False
 
     def stop_job(self) -> None:
@@ -72,6 +73,20 @@ class TerminalDriver(LinuxDriver):
             super()._sigtstp_application()
         else:  # before the screen or after it, there is nothing to put aside
             os.kill(os.getpid(), signal.SIGSTOP)
+
+    def suspend_application_mode(self) -> None:
+        super().suspend_application_mode()
+        self._away = True
+
+    def resume_application_mode(self) -> None:
+        self._away = False
+        super().resume_application_mode()
+        self._away = not self._drawing  # stopped in the background of a shell, it is not ours yet
+
+    def write(self, data: str) -> None:
+        """What the board has to say while another program has the terminal is painted when it is back."""
+        if not self._away:
+            super().write(data)
 
     def _sigcont_application(self, *_: Any) -> None:
         """Go on after a stop. The kernel sends this with every hang-up as well, and anybody may at any time.

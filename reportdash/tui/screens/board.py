@@ -36,6 +36,7 @@ from reportdash.tui.widgets.table import JobTable
 
 if TYPE_CHECKING:
     from reportdash.board.terms import Query
+    from reportdash.engine.preview import Preview
     from reportdash.tui.app import Dashboard
 
 HOLD = 2.0
@@ -81,6 +82,8 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         self.on_cursor: Callable[[Job | None], None] = lambda job: None
         self.known: dict[str, Known] = {}
         self.looked_at = 0.0
+        self.previews: dict[str, Preview] = {}
+        self.over: Callable[[tuple[Run, ...]], None] | None = None
         self._pressed = -HOLD
         self._window = Size(0, 0)
         self._settling = False
@@ -245,6 +248,8 @@ class BoardScreen(Screen[None], inherit_bindings=False):
             records.sight(slot, self.view.now),
             self.titles.get(job.vendor, job.vendor),
             self.known.get(job.id, Known()),
+            [records.job(child) for child in records.children.get(slot, ())],
+            self.previews,
         )
 
     def show_cursor(self) -> None:
@@ -264,8 +269,14 @@ class BoardScreen(Screen[None], inherit_bindings=False):
             self.status.update(job, records.face(slot), facts.says(job, records.group(slot)))
 
     def say(self, *runs: Run | str, role: Role = Role.TEXT) -> None:
-        """A notice on the line above the footer; it stands until the next key."""
+        """A notice on the line above the footer; it stands until the next key.
+
+        `over` takes it while the details fill the screen.
+        """
         made = tuple(Run(run, role) if isinstance(run, str) else run for run in runs)
+        if self.over is not None:
+            self.over(made)
+            return
         self.status.notice = made
         self.show_cursor()
 

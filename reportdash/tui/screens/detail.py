@@ -8,6 +8,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
 
+from reportdash.board.facts import Run
 from reportdash.tui.actions import Keymap
 from reportdash.tui.details import Subject
 from reportdash.tui.paint import paint_now
@@ -39,6 +40,11 @@ class DetailScreen(Screen[None], inherit_bindings=False):
         self.footer = Footer(pen)
         self._take_key = key
 
+    def say(self, runs: tuple[Run, ...]) -> None:
+        """A notice on the line above the footer; it stands until the next key."""
+        self.detail.notice = runs
+        self.detail.update(self.detail.subject)
+
     def compose(self) -> ComposeResult:
         yield self.detail
         yield self.footer
@@ -61,6 +67,8 @@ class DetailScreen(Screen[None], inherit_bindings=False):
     def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
+        if self.detail.notice:
+            self.say(())
         self._take_key(self, event.key, event.character)
         if self.is_current:
             paint_now(self, (self.detail, self.footer))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from textual.strip import Strip
 
 from reportdash.board.facts import Run
 from reportdash.board.states import Role, Weight
 from reportdash.board.units import plural
-from reportdash.tui import details
+from reportdash.tui import details, saved
 from reportdash.tui.actions import Keymap
 from reportdash.tui.details import Subject, Tab
 from reportdash.tui.rows import child_id
@@ -21,7 +21,10 @@ MARGIN = 3
 
 
 class Detail(Lines):
-    """The first line is the rule, the second blank, the others the tab's. `active` has the keys."""
+    """The first line is the rule, the second blank, the others the tab's. `active` has the keys.
+
+    `notice` takes the last line. `on_files` is told which files the tab File shows, when it comes into sight.
+    """
 
     def __init__(self, pen: Pen, keymap: Keymap, *, id: str = "detail") -> None:
         super().__init__(pen, id=id)
@@ -30,6 +33,9 @@ class Detail(Lines):
         self.active = False
         self.wanted: str | None = None
         self.scroll = 0
+        self.notice: tuple[Run, ...] = ()
+        self.on_files: Callable[[tuple[str, ...]], None] | None = None
+        self._looked_at: tuple[str, ...] | None = None
 
     @property
     def tab(self) -> str:
@@ -56,6 +62,18 @@ class Detail(Lines):
         self.scroll += by
         self.update(self.subject)
 
+    def scroll_to_end(self, end: bool) -> None:
+        """The first lines of the tab, or the last."""
+        # More lines than any tab has; `update` brings it to what there is.
+        self.scroll = 1 << 20 if end else 0
+        self.update(self.subject)
+
+    def _look(self, files: tuple[str, ...] | None) -> None:
+        """Ask for what these files begin with, once each time the tab File comes into sight."""
+        if self.on_files is not None and files != self._looked_at:
+            self._looked_at = files
+            self.on_files(files or ())
+
     @property
     def page(self) -> int:
         """Lines of a tab that fit."""
@@ -66,6 +84,7 @@ class Detail(Lines):
         if subject is None or self.subject is None or subject.job.id != self.subject.job.id:
             self.scroll = 0
         self.subject = subject
+        self._look(saved.paths(subject) if subject is not None and self.tab == "file" else None)
         cells = self.size.width
         if cells <= 0:
             return
@@ -83,6 +102,8 @@ class Detail(Lines):
             more = f"{plural(len(body) - self.scroll - self.page, 'more line')}"
             last = seen[-1] if seen else []
             lines[len(seen) + 1] = self.pen.strip([*last, (cells - 1 - len(more), (muted(more),))], cells)
+        if self.notice:
+            lines[-1] = self.pen.strip([(1, self.notice)], cells)
         self.show(lines)
 
     def text(self) -> str:
