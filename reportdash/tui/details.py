@@ -63,7 +63,25 @@ class Subject(NamedTuple):
     previews: Mapping[str, Preview] = MappingProxyType({})
 
     def explanation(self) -> Explanation | None:
-        return explain(self.job, self.known.error, self.sight.account, self.title, self.sight.now)
+        return explain(
+            self.job,
+            self.known.error,
+            self.sight.account,
+            self.title,
+            self.sight.now,
+            since=self.since,
+            parts=self.parts,
+        )
+
+    @property
+    def since(self) -> float | None:
+        """When the job came into its state: by its history, else by what its row keeps."""
+        at = self.job.settled_at
+        for event in reversed(self.known.history):
+            if event.state is not self.job.state:
+                break
+            at = event.at
+        return at
 
 
 class Tab(NamedTuple):
@@ -162,7 +180,7 @@ def error_lines(subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]:
     told = subject.explanation()
     if told is None:
         return overview_lines(subject, cells, keymap)
-    role = Role.WARN if told.check or subject.job.state is not JobState.FAILED else Role.BAD
+    role = Role.BAD if told.bad else Role.WARN
     bar = (2, (Run("▌", role),))
     room = (_facts_at(cells) if cells >= 100 else cells) - 6
     out: list[Pieces] = [[bar, (4, (strong(text),))] for text in _wrapped(told.headline, room, 2)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from reportdash.board.order import Column
@@ -440,8 +438,13 @@ async def test_o_says_when_there_is_nothing_to_open_and_opens_what_is_saved(
 ) -> None:
     engine = Engine()
     opened: list[str] = []
+
+    async def page(path: str) -> str:
+        opened.append(path)
+        return ""
+
     async with board(open_engine=engine.opener()) as (app, pilot):
-        monkeypatch.setattr(app, "page_file", opened.append)
+        monkeypatch.setattr(app, "page_file", page)
         await pilot.pause(0.05)
         await pilot.press("o")
         assert "nothing is saved yet" in screen_text(app)
@@ -482,14 +485,6 @@ async def test_the_mouse_chooses_a_row_and_a_column() -> None:
         assert app.board.view.cursor_row == 2
         await pilot.click("#table", offset=(56, 0))
         assert order(app) is Column.ACCOUNT
-
-
-def test_the_pager_gets_an_absolute_path_and_its_own_words(tmp_path: Path) -> None:
-    from reportdash.tui.pager import command
-
-    path = tmp_path / "-x.csv"
-    assert command(path, {"PAGER": "most -s"}) == ["most", "-s", str(path)]
-    assert command(path, {})[0] == "less"
 
 
 def test_every_job_of_the_set_is_a_row() -> None:
