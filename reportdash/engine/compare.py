@@ -85,7 +85,11 @@ class Compare:
                 if not adopt:
                     found.only_there.append(seen.reference)
                     continue
-                row, new = await core.ledger.add(_adopted(core, seat, seen), who="vendor", what="adopted")
+                # The poller's list carries its fence; without one somebody asked for this.
+                who = "reportdash" if fence is not None else "operator"
+                row, new = await core.ledger.add(
+                    _adopted(core, seat, seen), who=who, what="adopted from the vendor's list"
+                )
                 if new:
                     found.adopted.append(row)
         except CallFailed as error:

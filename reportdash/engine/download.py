@@ -52,6 +52,7 @@ class _Flight:
 
     task: asyncio.Task[Outcome]
     background: bool
+    who: str = "operator"
     waiters: int = 0
     bytes: int = 0
     total: int | None = None
@@ -157,10 +158,13 @@ class Downloads:
         finally:
             flight.waiters -= 1
 
-    def start(self, job_id: str) -> None:
-        """Save the job's report in the background; the ledger tells how it ends. Twice is once."""
+    def start(self, job_id: str, *, who: str = "operator") -> None:
+        """Save the job's report in the background; the ledger tells how it ends. Twice is once.
+
+        `who` asked for it, for the history.
+        """
         if job_id not in self._flights:
-            self._fly(job_id, None, 60.0, background=True)
+            self._fly(job_id, None, 60.0, background=True, who=who)
         else:
             self._flights[job_id].background = True
 
@@ -169,7 +173,7 @@ class Downloads:
         found = []
         for job in await self._ledger.jobs():
             if job.parent is None and await self._orphaned(job):
-                self.start(job.id)
+                self.start(job.id, who="reportdash")
                 found.append(job.id)
         return found
 
@@ -186,9 +190,11 @@ class Downloads:
 
     # flights
 
-    def _fly(self, job_id: str, to: Path | None, patience: float, *, background: bool) -> _Flight:
+    def _fly(
+        self, job_id: str, to: Path | None, patience: float, *, background: bool, who: str = "operator"
+    ) -> _Flight:
         task = asyncio.ensure_future(self._run(job_id, to, patience))
-        flight = _Flight(task, background)
+        flight = _Flight(task, background, who)
         self._flights[job_id] = flight
         task.add_done_callback(lambda done: self._landed(job_id, done))
         self._moved()
@@ -239,6 +245,7 @@ class Downloads:
             endless=lambda: self._flights[job_id].background,
             report=lambda count, total: self._report(job_id, count, total),
             waits=lambda sentence: self._wait_shown(job_id, sentence),
+            who=self._flights[job_id].who,
         )
         async with self._turns.turn(job_id, job.account):
             return await (saver.save_group(job) if job.is_group else saver.save(job))

@@ -183,7 +183,7 @@ class Poller:
         own = seat.settings.auto_download and (waited or self.fence(job.account) is not None)
         if (asked_for or own) and seat.vendor.can(Action.DOWNLOAD, job):
             self._offered.add(job.id)
-            self._downloads.start(job.id)
+            self._downloads.start(job.id, who="reportdash")
         elif seat.settings.auto_download and not own:
             self._passed_over[job.id] = job.account
 

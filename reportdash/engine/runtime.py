@@ -242,7 +242,11 @@ class Engine:
         seat = self.seat(account)
         self._refuse_if_blocked(seat)
         return await self.ledger.change_account(
-            seat.name, lambda row: replace(row, paused=paused) if row.paused != paused else None, durable=True
+            seat.name,
+            lambda row: replace(row, paused=paused) if row.paused != paused else None,
+            durable=True,
+            who="operator",
+            what="polling paused" if paused else "polling resumed",
         )
 
     def requests_per_minute(self) -> int:

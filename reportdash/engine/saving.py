@@ -61,7 +61,8 @@ class SeatLike(Protocol):
 
 
 class Saver:
-    """One download. `endless()`: whether to wait for room on the disk without end (nobody waits for us).
+    """One download, asked for by `who`. `endless()`: whether to wait for room on the disk without end
+    (nobody waits for us).
 
     `report(bytes, total)` tells progress, `waits(sentence or None)` that the disk is full.
     """
@@ -80,6 +81,7 @@ class Saver:
         endless: Callable[[], bool],
         report: Callable[[int, int | None], None],
         waits: Callable[[str | None], None],
+        who: str = "operator",
     ) -> None:
         self._ledger = ledger
         self._seat = seat
@@ -91,6 +93,7 @@ class Saver:
         self._endless = endless
         self._report = report
         self._waits = waits
+        self._who = who
         settings = seat.settings
         self._guard = Guard(
             settings.download_hosts,
@@ -185,6 +188,8 @@ class Saver:
                     continue
             taken = await self._ledger.change(job.id, partial(self._taken, dead=dead))
             if taken.artifact is not None and taken.artifact.owner == self._owner:
+                # Told only by the one of two processes that does it.
+                await self._ledger.change(job.id, lambda _: None, who=self._who, what="download started")
                 return None
 
     def _taken(self, row: Job, *, dead: str | None) -> Job | None:

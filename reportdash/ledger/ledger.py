@@ -241,10 +241,16 @@ class Ledger:
         *,
         fence: Fence | None = None,
         durable: bool = False,
+        who: str = "reportdash",
+        what: str = "",
     ) -> Account:
-        """Run `fn` on the fresh account; the lease in it is not `fn`'s to change. LeaseLost, KeyError."""
+        """Run `fn` on the fresh account; the lease in it is not `fn`'s to change. LeaseLost, KeyError.
+
+        `what`: a line of history of its jobs at work. See `Verbs.change_account`.
+        """
         return await self._thread.write(
-            lambda: self.store.verbs.change_account(name, fn, fence=fence), durable=durable
+            lambda: self.store.verbs.change_account(name, fn, fence=fence, who=who, what=what),
+            durable=durable,
         )
 
     async def ensure_accounts(self, names: Mapping[str, str]) -> None:

@@ -32,9 +32,16 @@ from reportdash.model import Account, Exchange, Fence, Job, LastError, new_id, r
 
 KEPT_EXCHANGES = 20
 KEPT_EVENTS = 200
+SILENT = 3
+"""Failed looks in a row from which the history tells of them: one now and then is nothing."""
 _INSERT_JOB = f"INSERT INTO jobs ({JOB}, added_at) VALUES ({', '.join('?' * (len(JOB_COLUMNS) + 1))})"
 _INSERT_EVENT = (
     "INSERT INTO history (job, at, what, who, state, vendor_status, message) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_TELL_ALL = (
+    "INSERT INTO history (job, at, what, who, state, vendor_status, message) "
+    "SELECT id, ?, ?, ?, state, vendor_status, message FROM jobs WHERE account = ? AND parent IS NULL "
+    "AND forgotten_at IS NULL AND state IN ('submitting', 'queued', 'running', 'finalizing', 'unknown')"
 )
 _INSERT_EXCHANGE = (
     "INSERT INTO exchanges (job, n, at, method, url, status, ms, request, response, size, error) "
@@ -44,6 +51,7 @@ _DROP_EXCHANGES = (
     "DELETE FROM exchanges WHERE job = ?1 AND n <= (SELECT max(n) FROM exchanges WHERE job = ?1) - ?2"
 )
 _STATE, _VENDOR_STATUS, _MESSAGE = (JOB_COLUMNS.index(c) for c in ("state", "vendor_status", "message"))
+_ATTEMPTS = JOB_COLUMNS.index("attempts")
 _REFERENCE, _FORGOTTEN = JOB_COLUMNS.index("reference"), JOB_COLUMNS.index("forgotten_at")
 _LOGGED = frozenset({_REFERENCE, _FORGOTTEN, JOB_COLUMNS.index("children_total")})
 
@@ -105,6 +113,8 @@ class Verbs:
         self.check(fence)
         row = self._row(job_id)
         new = fn(job_of(row))
+        if what is None and error is not None and new is not None and new.attempts == SILENT:
+            what = f"{SILENT} looks in a row failed: {error.text}"
         job = self._update(row, row_of(new) if new is not None else row, who, what, touched=error is not None)
         if job.id == job_id:
             self._errors(job_id, error, clear_error)
@@ -138,9 +148,18 @@ class Verbs:
         return parent
 
     def change_account(
-        self, name: str, fn: Callable[[Account], Account | None], *, fence: Fence | None = None
+        self,
+        name: str,
+        fn: Callable[[Account], Account | None],
+        *,
+        fence: Fence | None = None,
+        who: str = "reportdash",
+        what: str = "",
     ) -> Account:
-        """Run `fn` on the fresh account; owner, epoch and lease stay as they are. KeyError: none such."""
+        """Run `fn` on the fresh account; owner, epoch and lease stay as they are. KeyError: none such.
+
+        `what`: if that changes anything, a line of history of each of its jobs that is still at work.
+        """
         self.check(fence)
         old = self.reads.account(name)
         new = fn(old)
@@ -149,7 +168,11 @@ class Verbs:
         new = replace(
             new, name=old.name, owner=old.owner, epoch=old.epoch, lease_until=old.lease_until, rev=old.rev
         )
-        return old if new == old else self.put_account(new)
+        if new == old:
+            return old
+        if what:
+            self.db.execute(_TELL_ALL, (self.clock.now(), safe(what), safe(who), name))
+        return self.put_account(new)
 
     def ensure_accounts(self, names: Mapping[str, str]) -> None:
         """Account name → vendor: rows for those that have none yet."""
@@ -351,4 +374,8 @@ def _told(old: Row, new: Sequence[object]) -> str | None:
         return f"{old[_STATE]} → {new[_STATE]}"
     if old[_VENDOR_STATUS] != new[_VENDOR_STATUS]:
         return f"{old[_VENDOR_STATUS] or '–'} → {new[_VENDOR_STATUS] or '–'}"
-    return "new message" if old[_MESSAGE] != new[_MESSAGE] else None
+    if old[_MESSAGE] != new[_MESSAGE]:
+        return "new message"
+    failed = old[_ATTEMPTS]
+    well = isinstance(failed, int) and failed >= SILENT and new[_ATTEMPTS] == 0
+    return f"answers again, after {failed} looks that failed" if well else None

@@ -85,7 +85,7 @@ async def test_what_became_ready_just_before_a_leader_died_is_saved_by_the_next(
     second = await rig.another(owner="elsewhere:2")
     second.poll()
     await rig.passes(10)
-    first.downloads.start = lambda job_id: None  # type: ignore[method-assign]  # killed before it began
+    first.downloads.start = lambda *_, **__: None  # type: ignore[method-assign]  # killed before it began
     rig.sim.script("7g", job.reference or "", ["complete"])
     await rig.state(job, JobState.READY, within=120)
     await rig.passes(5)
