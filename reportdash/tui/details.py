@@ -110,7 +110,7 @@ def lines(name: str, subject: Subject, cells: int, keymap: Keymap) -> list[Piece
     if name == "error":
         return error_lines(subject, cells, keymap)
     if name == "history":
-        return history_lines(subject)
+        return history_lines(subject, cells)
     if name == "exchanges":
         return exchange_lines(subject, cells)
     if name == "file":
@@ -313,16 +313,24 @@ def overview_lines(subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]
     return _beside(left, _facts(subject), cells)
 
 
-def history_lines(subject: Subject) -> list[Pieces]:
-    """The job's history, the newest first."""
+def history_lines(subject: Subject, cells: int) -> list[Pieces]:
+    """The job's history, the newest first: when, who, what; the vendor's words where they are new."""
     now = subject.sight.now
     out: list[Pieces] = []
-    for event in reversed(subject.known.history):
+    before: tuple[str | None, str | None] = (None, None)
+    for event in subject.known.history:
         told = [text_run(event.what)]
-        words = " · ".join(text for text in (event.vendor_status, event.message) if text)
-        if words:
+        said = event.vendor_status, event.message
+        # A refusal and its message say the same.
+        words = " · ".join(text for text in said if text and text != event.what)
+        if words and said != before:
             told.append(muted(f"  {words}"))
-        out.append([(2, (muted(clock_text(event.at, now)),)), (18, (muted(event.who),)), (30, told)])
+        before = said
+        lines: list[Pieces] = []
+        for number, runs in enumerate(flow(told, max(20, cells - 31))):
+            head: Pieces = [(2, (muted(clock_text(event.at, now)),)), (18, (muted(event.who),))]
+            lines.append([*(head if number == 0 else []), (30, runs)])
+        out = lines + out
     return out
 
 
@@ -335,13 +343,13 @@ def exchange_lines(subject: Subject, cells: int) -> list[Pieces]:
         good = exchange.status is not None and exchange.status < 400 and exchange.error is None
         if out:
             out.append([])
-        out.append(
-            [
-                (2, (muted(clock_text(exchange.at, now)),)),
-                (18, (Run(answered, Role.TEXT if good else Role.WARN, bold=not good),)),
-                (30, (text_run(exchange.method), text_run(f" {exchange.url}"))),
-            ]
-        )
+        head: Pieces = [
+            (2, (muted(clock_text(exchange.at, now)),)),
+            (18, (Run(answered, Role.TEXT if good else Role.WARN, bold=not good),)),
+        ]
+        asked = wrap(f"{exchange.method} {exchange.url}", max(20, cells - 31), break_on_hyphens=False)
+        for number, line in enumerate(asked):
+            out.append([*(head if number == 0 else []), (30, (text_run(line),))])
         facts_ = f"{digits(exchange.ms)} ms · {size(exchange.size)}"
         out.append([(30, (muted(facts_ + (f" · {exchange.error}" if exchange.error else "")),))])
         for sign, body in (("›", exchange.request), ("‹", exchange.response)):

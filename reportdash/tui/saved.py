@@ -61,12 +61,12 @@ def lines(subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]:
     job, group = subject.job, subject.sight.group
     out: list[Pieces] = []
     if subject.sight.fetch is not None:
-        out.append([(2, (muted("Download"),)), (18, facts.fetch_runs(subject.sight.fetch, 21))])
+        out.append([(2, (muted("Download"),)), (_at(cells), facts.fetch_runs(subject.sight.fetch, 21))])
     if group is not None and group.files:
         told: list[Run] = [text_run(f"{group.saved} of {group.files} saved")]
         if not group.all_saved and subject.sight.fetch is None:
             told += [text_run("  "), key_run(keymap.shown("download")), text_run(" saves the others")]
-        out.append([(2, (muted("Files"),)), (18, told)])
+        out.append([(2, (muted("Files"),)), (_at(cells), told)])
     if job.artifact is not None and job.artifact.state is ArtifactState.FAILED and job.artifact.error:
         out += _folded("Why", job.artifact.error, cells)
     for part in subject.parts:
@@ -109,12 +109,12 @@ def _one(subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]:
         rows.append(("File", (Run("not saved", Role.BAD, bold=True),)))
     elif fetch is None:
         rows.append(("Download", (text_run("another process fetches it"),)))
-    out: list[Pieces] = [[(2, (muted(name),)), (18, runs)] for name, runs in rows]
+    out: list[Pieces] = [[(2, (muted(name),)), (_at(cells), runs)] for name, runs in rows]
     if artifact is not None and artifact.state is ArtifactState.FAILED:
         if artifact.error:
             out += _folded("Why", artifact.error, cells)
         again = (key_run(keymap.shown("download")), text_run(" tries again; a part goes on"))
-        out.append([(2, (muted("What to do"),)), (18, again)])
+        out.append([(2, (muted("What to do"),)), (_at(cells), again)])
     return out
 
 
@@ -137,7 +137,7 @@ def _saved(
             (text_run(size(artifact.bytes)), muted(f"{large}  "), text_run(_PROOFS[artifact.verified])),
         )
     )
-    out: list[Pieces] = [[(2, (muted(name),)), (18, runs)] for name, runs in rows]
+    out: list[Pieces] = [[(2, (muted(name),)), (_at(cells), runs)] for name, runs in rows]
     if artifact.path:
         out += _folded("Path", artifact.path, cells)
     if artifact.sha256:
@@ -147,13 +147,18 @@ def _saved(
     return out
 
 
+def _at(cells: int) -> int:
+    """Column of the values; a checksum fits on a line of a narrow screen."""
+    return 18 if cells >= 100 else 14
+
+
 def _folded(name: str, text: str, cells: int) -> list[Pieces]:
     """A value as long as it likes, on as many lines as it takes."""
-    parts = wrap(text, max(20, cells - 20), break_on_hyphens=False) or [""]
+    parts = wrap(text, max(20, cells - _at(cells) - 1), break_on_hyphens=False) or [""]
     out: list[Pieces] = []
     for number, part in enumerate(parts):
         head: list[tuple[int, Sequence[Run]]] = [(2, (muted(name),))] if number == 0 else []
-        out.append([*head, (18, (text_run(part),))])
+        out.append([*head, (_at(cells), (text_run(part),))])
     return out
 
 
