@@ -97,9 +97,9 @@ def said(text: str, what: str, environ: Mapping[str, str]) -> Said:
         return Said(_too_long(text), well=False)
     match between(environ):
         case Between.OUTER_TMUX:
-            return Said(f"sent {what} to the terminal; the tmux it is in needs set-clipboard on")
+            return Said(f"sent {what} to the terminal; its tmux needs set-clipboard on")
         case Between.EITHER:
-            return Said(f"sent {what} to the terminal; a tmux it is in needs set-clipboard on")
+            return Said(f"sent {what} to the terminal; a tmux there needs set-clipboard on")
     return Said(f"copied {what}")
 
 
@@ -115,15 +115,15 @@ def to_tmux(text: str, what: str) -> Said:
         wrong = _load(["tmux", "load-buffer", *options, "-"], _bytes(text))
         if not wrong:
             if options:
-                rest = ", and to the clipboard where tmux may set it"
+                rest = ", and to the clipboard if tmux may"
             else:
-                rest = "" if short else f"; {_too_long(text)}"
+                rest = "" if short else f"; too long for the clipboard: {size(len(_bytes(text)))}"
             return Said(f"copied {what} to tmux's buffer{rest}")
         if wrong == "is not there":
             break
     if not short:
         return Said(_too_long(text), well=False)
-    return Said(f"tmux {wrong}; {what} was sent past it, which needs allow-passthrough on", well=False)
+    return Said(f"tmux {wrong}; sent past it, which needs allow-passthrough on", well=False)
 
 
 def _load(words: Sequence[str], data: bytes) -> str:

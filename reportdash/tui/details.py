@@ -321,8 +321,9 @@ def history_lines(subject: Subject, cells: int) -> list[Pieces]:
     for event in subject.known.history:
         told = [text_run(event.what)]
         said = event.vendor_status, event.message
-        # A refusal and its message say the same.
-        words = " · ".join(text for text in said if text and text != event.what)
+        # The vendor's word belongs to what the vendor did; a refusal and its message say the same.
+        parts = said if event.who == "vendor" else said[1:]
+        words = " · ".join(text for text in parts if text and text != event.what)
         if words and said != before:
             told.append(muted(f"  {words}"))
         before = said
@@ -352,9 +353,10 @@ def exchange_lines(subject: Subject, cells: int) -> list[Pieces]:
             out.append([*(head if number == 0 else []), (30, (text_run(line),))])
         facts_ = f"{digits(exchange.ms)} ms · {size(exchange.size)}"
         out.append([(30, (muted(facts_ + (f" · {exchange.error}" if exchange.error else "")),))])
+        at = 30 if cells >= 100 else 4
         for sign, body in (("›", exchange.request), ("‹", exchange.response)):
-            for number, line in enumerate(_body(body, cells - 34)):
-                out.append([(30, (muted(sign if number == 0 else " "), text_run(f" {line}")))])
+            for number, line in enumerate(_body(body, cells - at - 4)):
+                out.append([(at, (muted(sign if number == 0 else " "), text_run(f" {line}")))])
     return out
 
 

@@ -131,12 +131,12 @@ def _saved(
     subject: Subject, artifact: Artifact, rows: list[tuple[str, Sequence[Run]]], cells: int
 ) -> list[Pieces]:
     large = f"  {digits(artifact.bytes)} bytes" if artifact.bytes >= 1000 else ""
-    rows.append(
-        (
-            "Size",
-            (text_run(size(artifact.bytes)), muted(f"{large}  "), text_run(_PROOFS[artifact.verified])),
-        )
-    )
+    proof = text_run(_PROOFS[artifact.verified])
+    length: list[Run] = [text_run(size(artifact.bytes)), muted(large)]
+    if cells >= 100:
+        rows.append(("Size", (*length, text_run("  "), proof)))
+    else:
+        rows += [("Size", length), ("Proof", (proof,))]
     out: list[Pieces] = [[(2, (muted(name),)), (_at(cells), runs)] for name, runs in rows]
     if artifact.path:
         out += _folded("Path", artifact.path, cells)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from reportdash.ledger.store import Store
 from reportdash.model import Artifact, ArtifactState, Job, JobState
-from tests.terminal.pty import Terminal
+from tests.terminal.pty import PATIENCE, Terminal
 from tests.terminal.test_dashboard import environment
 
 EVIL = "\x1b]52;c;Z290Y2hh\x07\x1b[2J\x9b31m\u202egnp"
@@ -92,3 +93,7 @@ def test_a_terminate_signal_while_the_pager_runs_ends_both(tmp_path: Path) -> No
         terminal.until("PAGER")
         terminal.signal(signal.SIGTERM)
         terminal.finish()
+    deadline = time.monotonic() + PATIENCE
+    while not ended.exists():
+        assert time.monotonic() < deadline, "the pager still runs"
+        time.sleep(0.02)

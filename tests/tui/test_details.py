@@ -181,9 +181,9 @@ def test_a_wide_table_shows_the_columns_that_fit_and_says_how_many_more_there_ar
     titles = tuple(f"Column {n}" for n in range(30))
     table = Table(titles, (tuple(f"value {n}" for n in range(30)),) * 20, None, frozenset())
     told = file_tab(Preview((1234, 1), ("CSV",), table), 80)
-    assert told[3] == "  first 20 rows · 23 more columns · CSV"
-    assert all(len(line) < 80 for line in told[3:])
-    assert told[4].split("  ")[1] == "Column 0" and "Column 6" in told[4]
+    assert told[4] == "  first 20 rows · 23 more columns · CSV"
+    assert all(len(line) < 80 for line in told[4:])
+    assert told[5].split("  ")[1] == "Column 0" and "Column 6" in told[5]
 
 
 def test_a_number_is_never_cut() -> None:

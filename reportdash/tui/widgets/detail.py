@@ -13,7 +13,7 @@ from reportdash.tui import details, saved
 from reportdash.tui.actions import Keymap
 from reportdash.tui.details import Subject, Tab
 from reportdash.tui.rows import child_id
-from reportdash.tui.text import Pen, length, muted, strong
+from reportdash.tui.text import Pen, length, muted, strong, text_run
 from reportdash.tui.widgets.lines import Lines
 
 MARGIN = 3
@@ -101,7 +101,8 @@ class Detail(Lines):
         if len(body) > self.scroll + self.page:
             more = f"{plural(len(body) - self.scroll - self.page, 'more line')}"
             last = seen[-1] if seen else []
-            lines[len(seen) + 1] = self.pen.strip([*last, (cells - 1 - len(more), (muted(more),))], cells)
+            end = (cells - 3 - len(more), (text_run("  "), muted(more)))
+            lines[len(seen) + 1] = self.pen.strip([*last, end], cells)
         if self.notice:
             lines[-1] = self.pen.strip([(1, self.notice)], cells)
         self.show(lines)
