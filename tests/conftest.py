@@ -18,6 +18,10 @@ KNOBS = {
 }
 """Variables that are the suite's own."""
 
+# Nor is what tests copy handed to the tmux of whoever runs them.
+for multiplexer in ("TMUX", "STY"):
+    os.environ.pop(multiplexer, None)
+
 for name in [name for name in os.environ if name.startswith("REPORTDASH_") and name not in KNOBS]:
     del os.environ[name]
 

@@ -61,19 +61,18 @@ def deleting(case: Case) -> Explanation:
     if not left:
         then = "It is sent by itself "
     then += "as soon as the key works." if refused else f"{case.at(job.intent.not_before)}."
-    todo: Line = (
-        ("Log in: ", LOGIN, ".") if refused else ("Nothing: it ends by itself. ", DELETE, " tries now.")
-    )
+    todo: Line = ("Log in: ", LOGIN, ".") if refused else ("Nothing: it ends by itself.",)
     return Explanation(error.text, case.tried("the delete", error), ((first,), (then,)), (todo,), check=True)
 
 
 def not_deleted(case: Case) -> Explanation:
     kind, _, words = (case.job.message or "").partition(": ")
     refused = kind == "delete refused"
+    at = f" · at {clock_text(case.error.at, case.now)}" if case.error is not None else ""
     first = f"{case.vendor} refused to delete it." if refused else f"The delete did not reach {case.vendor}."
     return Explanation(
         words,
-        f"{case.vendor}'s own words" if refused else "the delete was not sent",
+        (f"{case.vendor}'s own words" if refused else "the delete was not sent") + at,
         (
             (f"{first} The report is {case.job.state} as before.",),
             ("The delete is not sent again by itself.",),

@@ -170,7 +170,7 @@ def _throttled(case: Case) -> _Check:
 
 
 def _refused_key(case: Case) -> _Check:
-    return f"{case.vendor} does not take the key of this account any more", (
+    return f"{case.vendor} does not take this account's key", (
         ("Log in: ", LOGIN, ". The jobs are looked at again as soon as the key works."),
     )
 
