@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reportdash.engine import preview
-from reportdash.engine.preview import HEAD, ROWS, Preview, Table, is_number, parse, read, read_all
+from reportdash.engine.preview import ROWS, Preview, Table, is_number, parse, read, read_all
 
 
 def table(head: bytes, extension: str = "csv", *, whole: bool = True) -> Table:
@@ -277,7 +277,3 @@ def _harmless(found: Preview) -> None:
     cells = [cell for row in found.table.rows for cell in row] if found.table is not None else []
     told = "".join([*cells, *found.lines, found.why, *found.about])
     assert not [char for char in told if ord(char) < 32 or 0x7F <= ord(char) < 0xA0]
-
-
-def test_the_head_is_bounded() -> None:
-    assert HEAD == 64 * 1024

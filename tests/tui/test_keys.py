@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from reportdash.board.order import Column
-from reportdash.model import replace
+from reportdash.model import Event, JobState, replace
 from reportdash.tui.app import Dashboard
+from reportdash.tui.details import Known
 from reportdash.tui.screens.detail import DetailScreen
 from reportdash.tui.screens.help import Help
 from reportdash.tui.screens.palette import Palette
@@ -84,6 +85,31 @@ async def test_enter_gives_the_pane_the_keys_and_esc_takes_them_back() -> None:
         assert app.board.view.cursor_row == 0, "the keys belong to the pane"
         await pilot.press("escape", "j")
         assert app.board.view.cursor_row == 1
+
+
+async def test_a_long_history_scrolls_to_its_first_line_and_back() -> None:
+    async with board() as (app, pilot):
+        events = [Event(rows.NOW, f"line {n}", "vendor", JobState.FAILED) for n in range(200)]
+        app.board.known["k3f9ta"] = Known(tuple(events))
+        await pilot.press("j", "tab", "enter")
+        assert app.board.detail.tab == "history"
+        assert "line 199" in screen_text(app) and "192 more lines" in screen_text(app)
+        await pilot.press("end")
+        assert "line 0" in screen_text(app) and "more line" not in screen_text(app)
+        await pilot.press("pageup", "k")
+        assert "line 15" in screen_text(app) and "line 0" not in screen_text(app)
+        await pilot.press("home")
+        assert "line 199" in screen_text(app)
+
+
+async def test_o_on_a_group_says_that_its_parts_have_the_files() -> None:
+    engine = Engine()
+    async with board(open_engine=engine.opener()) as (app, pilot):
+        await pilot.pause(0.05)
+        slot = app.board.view.records.slot_of["g1n8ba"]
+        app.board.move_cursor(app.board.view.row_of(slot) or 0)
+        await pilot.press("o")
+        assert "each part has a file of its own" in screen_text(app)
 
 
 async def test_tab_and_shift_tab_open_the_tabs_in_turn() -> None:
