@@ -64,15 +64,20 @@ def lines(subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]:
         out.append([(2, (muted("Download"),)), (_at(cells), facts.fetch_runs(subject.sight.fetch, 21))])
     if group is not None and group.files:
         told: list[Run] = [text_run(f"{group.saved} of {group.files} saved")]
-        if not group.all_saved and subject.sight.fetch is None:
+        if job.state not in HAS_FILE:
+            told.append(muted("  they can be saved when the whole group is done"))
+        elif not group.all_saved and subject.sight.fetch is None:
             told += [text_run("  "), key_run(keymap.shown("download")), text_run(" saves the others")]
         out.append([(2, (muted("Files"),)), (_at(cells), told)])
     if job.artifact is not None and job.artifact.state is ArtifactState.FAILED and job.artifact.error:
         out += _folded("Why", job.artifact.error, cells)
+    spaced = True
     for part in subject.parts:
-        out.append([])
-        out.append([(2, (strong(part.name),)), *_after(part.name, _copy(part))])
         path = part.artifact.path if part.saved and part.artifact is not None else None
+        if spaced or path is not None:
+            out.append([])
+        spaced = path is not None
+        out.append([(2, (strong(part.name),)), *_after(part.name, _copy(part))])
         if path is not None:
             out.append([(4, (muted(path),))])
             out += _content(subject, part, path, cells, 4, PART_ROWS)
@@ -92,7 +97,9 @@ def _copy(part: Job) -> list[Run]:
         return [text_run("fetching")]
     if artifact is not None and artifact.state is ArtifactState.FAILED:
         return [Run("not saved", Role.BAD, bold=True), muted(f"  {artifact.error or ''}")]
-    return [text_run("not saved")] if part.state in HAS_FILE else [muted(f"{part.state}: no file")]
+    if part.state in HAS_FILE:
+        return [text_run("not saved")]
+    return [muted(f"{part.state}: no file" if part.settled else f"{part.state}: no file yet")]
 
 
 def _one(subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]:

@@ -246,11 +246,13 @@ def test_a_group_shows_each_parts_file() -> None:
         *["length", "checked", "only:", "the", "vendor", "gives", "no", "checksum"],
     ]
     assert told[3].strip() == "/r/a.csv" and told[4].strip() == "first 5 of 20 rows"
-    assert told[-3].split() == ["Ledger", "not", "saved"] and told[-1].split() == [
+    assert told[-2].split() == ["Ledger", "not", "saved"] and told[-1].split() == [
         "Assets",
         "empty:",
         "no",
         "file",
     ]
+    busy = replace(group, state=JobState.RUNNING)
+    assert "when the whole group is done" in shown(subject._replace(job=busy), "file")[0]
     part = Subject(parts[1], face(parts[1]), Sight(rows.NOW), "Sigma")
     assert "the download of its group saves it" in shown(part, "file")[0]
