@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from reportdash.board.order import Column
-from reportdash.board.states import Role
 from reportdash.model import Job
 from reportdash.tui.actions import BY_ID, Action
 from reportdash.tui.remembering import order_of
