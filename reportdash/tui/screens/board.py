@@ -18,7 +18,8 @@ from reportdash.board.facts import Fetch, Run
 from reportdash.board.states import Role
 from reportdash.board.view import View
 from reportdash.model import HAS_FILE, Account, Job
-from reportdash.tui.columns import LEAST, LEAST_HEIGHT, PANE_HEIGHT, ROOMY, WIDE
+from reportdash.tui.ahead import belongs_elsewhere
+from reportdash.tui.columns import PANE_HEIGHT, ROOMY, WIDE
 from reportdash.tui.details import Known, Subject
 from reportdash.tui.paint import paint_now
 from reportdash.tui.ports import Look
@@ -124,7 +125,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
 
     @property
     def too_small(self) -> bool:
-        return self._window.width < LEAST or self._window.height < LEAST_HEIGHT
+        return firstrun.is_too_small(self._window)
 
     @property
     def first_run(self) -> bool:
@@ -215,6 +216,9 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         self.page.show(lines)
 
     def _show_footer(self, first: bool) -> None:
+        if first and self.status.notice:
+            self.footer.say(self.status.notice)
+            return
         hints: Sequence[footer.Hint]
         chosen = self.view.selection
         if first:
@@ -267,7 +271,16 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         """A notice on the line above the footer; it stands until the next key."""
         made = tuple(Run(run, role) if isinstance(run, str) else run for run in runs)
         self.status.notice = made
+        self._show_notice()
+        details = self.dashboard.details
+        if details is not None:
+            details.show_all()
+
+    def _show_notice(self) -> None:
         self.show_cursor()
+        if self.first_run:
+            # There the keys give way to it.
+            self._show_footer(True)
 
     # Data.
 
@@ -406,7 +419,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
     def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
-        if self.dashboard.suspends(event.key, event.character):
+        if belongs_elsewhere(self, event) or self.dashboard.suspends(event.key, event.character):
             return
         away, self._pressed = monotonic() - self._pressed, monotonic()
         since, self.looked_at = self.looked_at, self.now
@@ -414,7 +427,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
             self.dashboard.live.tell_news(since)
         if self.status.notice:
             self.status.notice = ()
-            self.show_cursor()
+            self._show_notice()
         self.dashboard.commands.key(event.key, event.character)
         if not self.status.notice:
             self.dashboard.live.tell_held()
