@@ -71,15 +71,15 @@ class Commands:
 
     # Keys.
 
-    def key(self, key: str, character: str | None) -> None:
-        """Carry out what a key means now."""
+    def key(self, key: str, character: str | None, *, noticed: bool = False) -> None:
+        """Carry out what a key means now. `noticed`: it took a notice away, which may be all it was for."""
         if self.board.filter.editing and not self.board.too_small and self._typed(key, character):
             return
         if key == "ctrl+c":
             self.app.ask_quit()
             return
         action = self.board.look.keymap.action(key, character)
-        if action is not None:
+        if action is not None and not (noticed and action.id == "back" and self.why_not(action)):
             self.run(action)
 
     def run(self, action: Action) -> None:

@@ -114,9 +114,8 @@ def test_a_dumb_terminal_of_any_size_gets_a_board_in_ascii_that_answers(tmp_path
 
 def test_without_a_config_the_board_names_the_first_steps(tmp_path: Path) -> None:
     with Terminal([], env=environment(tmp_path)) as terminal:
-        text = terminal.until("No account yet")
-        for step in ("reportdash demo", "reportdash config", "reportdash login", "reportdash track"):
-            assert step in text
+        steps = ("reportdash demo", "reportdash config", "reportdash login", "reportdash track")
+        terminal.until(lambda text: "No account yet" in text and all(step in text for step in steps))
         terminal.send("q")
         assert terminal.finish() == 0
 

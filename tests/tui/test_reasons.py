@@ -243,6 +243,16 @@ async def test_in_the_details_on_the_whole_screen_keys_act_and_say_what_came_of_
         assert app.details is None and app.is_running, "q leaves the page, as in a pager"
 
 
+async def test_esc_takes_a_notice_away_and_puts_none_in_its_place() -> None:
+    async with board() as (app, pilot):
+        await pilot.press("9")
+        assert "9: there are only 5 views" in screen_text(app)
+        await pilot.press("escape")
+        assert not app.board.status.notice
+        await pilot.press("escape")
+        assert "esc: there is nothing to go back from" in screen_text(app)
+
+
 async def test_an_action_without_a_key_is_named_by_its_place_in_the_palette() -> None:
     async with board(keys={"select": False}) as (app, pilot):
         await pilot.press("v")

@@ -425,10 +425,11 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         since, self.looked_at = self.looked_at, self.now
         if since and away > AWAY:
             self.dashboard.live.tell_news(since)
-        if self.status.notice:
+        noticed = bool(self.status.notice)
+        if noticed:
             self.status.notice = ()
             self._show_notice()
-        self.dashboard.commands.key(event.key, event.character)
+        self.dashboard.commands.key(event.key, event.character, noticed=noticed)
         if not self.status.notice:
             self.dashboard.live.tell_held()
         paint_now(self, self.lines)
