@@ -13,6 +13,7 @@ from reportdash.cli.output import data, say
 from reportdash.errors import Exit, PlugInBroken
 from reportdash.settings import config_path, first_look, show, starter
 from reportdash.settings.writing import write_new
+from reportdash.tui.actions import ACTIONS
 from reportdash.vendors import registry
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def config(args: argparse.Namespace) -> int:
 
         # A plug-in that no account names is not imported: what its accounts may hold stays open.
         named = set(first_look(path, os.environ).accounts.values())
-        data(json.dumps(schema(_classes(named)), indent=2, ensure_ascii=False))
+        made = schema(_classes(named), [action.id for action in ACTIONS])
+        data(json.dumps(made, indent=2, ensure_ascii=False))
     elif args.what == "show":
         data(show(place(args).settings))
     else:

@@ -17,7 +17,10 @@ from reportdash.clock import Clock, SystemClock
 from reportdash.errors import Exit, PlugInBroken, UsageProblem
 from reportdash.ledger import FILE_NAME
 from reportdash.settings import LeftOut, Settings, config_path, data_dir, load
-from reportdash.tui.actions import ACTIONS
+from reportdash.settings.bindings import KeyRules
+from reportdash.tui.actions import ACTIONS, normal_key
+from reportdash.tui.columns import NAMES
+from reportdash.tui.keynames import fault as key_fault
 from reportdash.vendors import registry
 
 if TYPE_CHECKING:
@@ -62,7 +65,12 @@ def place(args: argparse.Namespace, *, screen: bool = False) -> Place:
         required=bool(explicit),
         known_actions=[action.id for action in ACTIONS],
         known_themes=themes,
+        key_rules=KeyRules({action.id: action.keys for action in ACTIONS}, normal_key, key_fault),
+        known_columns=NAMES,
+        filter_fault=_filter_fault,
     )
+    if themes is not None:
+        _check_theme(settings.theme, path)
     settings = _tried(settings)
     for warning in () if screen else settings.warnings():
         say(warning)
@@ -79,6 +87,28 @@ def place(args: argparse.Namespace, *, screen: bool = False) -> Place:
                 "another folder with --data-dir"
             ) from error
     return Place(settings, folder, bool(args.read_only or settings.read_only))
+
+
+def _filter_fault(text: str) -> tuple[int, str] | None:
+    """Where and why the filter of a view can not be read; None when it can."""
+    from reportdash.board.query import QueryError, parse
+
+    try:
+        parse(text)
+    except QueryError as error:
+        return error.position, error.text
+    return None
+
+
+def _check_theme(name: str, config: Path) -> None:
+    """A theme file is config too: what is wrong in it is said with its own place."""
+    from reportdash.tui.theme import ThemeError
+    from reportdash.tui.theme import load as load_theme
+
+    try:
+        load_theme(name, config.parent / "themes")
+    except ThemeError as error:
+        raise UsageProblem(str(error)) from None
 
 
 def _tried(settings: Settings) -> Settings:

@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 from reportdash.errors import Exit, Problem, UsageProblem
 from reportdash.ledger import FILE_NAME
-from reportdash.settings import FirstLook, config_path, data_dir, first_look, memory
+from reportdash.settings import FirstLook, View, config_path, data_dir, first_look, memory
 
 if TYPE_CHECKING:
     from reportdash.engine.runtime import Engine
     from reportdash.model import Account, Job
     from reportdash.tui.ports import Look, OpenEngine
     from reportdash.tui.theme import Palette
+    from reportdash.tui.widgets.filter import SavedView
 
 AT_ONCE = 2_000
 """Rows read before the first paint; the rest of a larger table follows with the engine."""
@@ -68,6 +69,7 @@ def _board(args: argparse.Namespace, looked: bool, said: str) -> tuple[int, bool
         async with AsyncExitStack() as opened:
             try:
                 here = await asyncio.to_thread(partial(place, args, screen=True))
+                app.settle(here.settings.keys, _views(here.settings.views))
                 if here.settings.accounts or here.settings.left_out:
                     running = await opened.enter_async_context(engine_at(here))
             except UsageProblem as problem:
@@ -195,50 +197,58 @@ def _look(first: FirstLook, config: Path | None, kept: Path | None, environ: Map
     from reportdash.tui import glyphs
     from reportdash.tui.actions import Keymap
     from reportdash.tui.ports import Look
-    from reportdash.tui.widgets.filter import SavedView
 
     remembered = memory.recall(kept)
     own = config.parent / "themes" if config else None
-    kind, wanted = _theme(first.theme, environ)
+    colors = _colors(environ)
+    # A choice made in a terminal with many colours is none for a poor one. Without any colour nothing else is
+    # ever started with, and so nothing remembered.
+    kind = {0: "", 16: "few"}.get(colors, "many")
+    worn = remembered.theme(kind, first.theme) if kind else first.theme
     return Look(
-        _palette((remembered.theme(kind, wanted) if kind else wanted, wanted), own),
+        _palette((worn, first.theme), own, colors),
         glyphs.choose(first.glyphs, environ),
         Keymap(first.keys),
-        [SavedView(name, view.filter, view.sort, view.columns) for name, view in first.views.items()],
+        _views(first.views),
         themes=own,
         memory=remembered,
         memory_path=kept,
         kind=kind,
-        theme=wanted,
+        theme=first.theme,
+        colors=colors,
     )
 
 
-def _palette(names: Sequence[str], own: Path | None) -> Palette:
-    """The first of these themes that can be used: the board must stand to say what is wrong with one."""
+def _palette(names: Sequence[str], own: Path | None, colors: int) -> Palette:
+    """The first of these themes that can be used here: the board must stand to say what is wrong with one."""
     from reportdash.tui import theme
 
+    if not colors:
+        return theme.load("reportdash-mono")
     for name in names:
         try:
-            return theme.load(name, own)
+            palette = theme.load(name, own)
         except theme.ThemeError:
             continue
-    return theme.load(theme.DEFAULT)
+        if colors > 16 or not palette.exact:
+            return palette
+    # What a terminal of sixteen makes of other colours is anybody's guess, down to the unreadable.
+    return theme.load("reportdash-ansi" if colors == 16 else theme.DEFAULT)
 
 
-def _theme(name: str, environ: Mapping[str, str]) -> tuple[str, str]:
-    """The kind of terminal, and the theme to start with: the config's, unless there are no or few colours.
+def _views(views: Mapping[str, View]) -> list[SavedView]:
+    from reportdash.tui.widgets.filter import SavedView
 
-    Kinds are told apart because a choice made in a terminal with many colours is none for a poor one. Where
-    there is to be no colour at all the kind is empty: nothing else is ever started with.
-    """
+    return [SavedView(name, view.filter, view.sort, view.columns) for name, view in views.items()]
+
+
+def _colors(environ: Mapping[str, str]) -> int:
+    """How many colours may be used: 0, 16, or 256 and more. It is what Rich makes of the same environment."""
     term = _term(environ)
     if environ.get("NO_COLOR") or term in DUMB:
-        return "", "reportdash-mono"
-    many = environ.get("COLORTERM") or "256" in term or "direct" in term
-    few = term in ("linux", "vt100", "vt220", "ansi", "xterm", "screen", "tmux", "rxvt") and not many
-    if not few:
-        return "many", name
-    return "few", "reportdash-ansi" if name == FirstLook().theme else name
+        return 0
+    true = environ.get("COLORTERM", "").strip().lower() in ("truecolor", "24bit")
+    return 256 if true or term.rpartition("-")[2] in ("256color", "kitty") else 16
 
 
 def _term(environ: Mapping[str, str]) -> str:

@@ -17,6 +17,11 @@ LIMIT = 1 << 20
 DEFAULT_THEME = "reportdash-dark"
 KeyBinding = str | list[str] | bool
 
+MOST_VIEWS = 9
+"""Views have the digits for keys."""
+ALL_JOBS = "all jobs"
+"""The view of our own that is always there."""
+
 
 @dataclass(slots=True, frozen=True)
 class View:

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from reportdash.errors import PlugInBroken, UsageProblem
 from reportdash.settings import environment
+from reportdash.settings.bindings import KeyRules, check_keys, check_views
 from reportdash.settings.checking import Checker
 from reportdash.settings.first import LIMIT
 from reportdash.settings.lines import Path as KeyPath
@@ -25,6 +26,7 @@ from reportdash.settings.sentences import dotted, field_at, is_secret, nearest, 
 VENDORS = ("7g", "sigma", "webadmit", "talkdesk")
 _ACCOUNT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 AccountClass = Callable[[str], type[BaseModel]]
+FilterFault = Callable[[str], tuple[int, str] | None]
 
 
 def load(
@@ -36,13 +38,17 @@ def load(
     known_actions: Collection[str] | None = None,
     known_themes: Collection[str] | None = None,
     text: str | None = None,
+    key_rules: KeyRules | None = None,
+    known_columns: Collection[str] | None = None,
+    filter_fault: FilterFault | None = None,
 ) -> Settings:
     """The settings of `path` and `environ`; the environment wins. No file: the defaults.
 
     `account_class` gives the settings class of a vendor and raises UsageProblem or KeyError for an unknown
     one; where it raises PlugInBroken the account is left out (`Settings.left_out`). `required`: the operator
     named the file, so it must be there. `known_actions`, `known_themes`: the names that `[keys]` and `theme`
-    may use, where the caller knows them. `text`: what the file is going to say. Raises UsageProblem.
+    may use, where the caller knows them; `key_rules`, `known_columns` and `filter_fault` likewise, see
+    `bindings`. `text`: what the file is going to say. Raises UsageProblem.
     """
     if text is None:
         text = _read(path, required)
@@ -52,7 +58,12 @@ def load(
         raise UsageProblem(f"{path}{_spot(str(error))}") from None
     except RecursionError:
         raise UsageProblem(f"{path} is nested too deeply: a config needs two levels of tables") from None
-    return _Loader(path, text, data, environ, account_class).settings(known_actions, known_themes)
+    loader = _Loader(path, text, data, environ, account_class)
+    settings = loader.settings(known_actions, known_themes)
+    if key_rules is not None:
+        check_keys(loader, settings.keys, key_rules)
+    check_views(loader, settings.views, known_columns, filter_fault)
+    return settings
 
 
 def _read(path: Path, required: bool) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -91,9 +91,14 @@ def config_keys() -> list[str]:
     return [name for name in Settings.model_fields if name not in OWN]
 
 
-def schema(account_classes: Mapping[str, type[BaseModel] | None]) -> dict[str, Any]:
-    """JSON schema of the config file, with the accounts of these vendors; None: any keys are fine."""
+def schema(
+    account_classes: Mapping[str, type[BaseModel] | None], actions: Sequence[str] = ()
+) -> dict[str, Any]:
+    """JSON schema of the config file, with the accounts of these vendors; None: any keys are fine. `actions`:
+    what may stand in `[keys]`; empty: anything."""
     whole = Settings.model_json_schema()
+    if actions:
+        whole["properties"]["keys"]["propertyNames"] = {"enum": list(actions)}
     for name in OWN:
         whole["properties"].pop(name, None)
     variants: list[dict[str, Any]] = []

@@ -26,11 +26,14 @@ keep_days = 90                 # settled rows stay this long
 # bell = true                  # ring when a report becomes ready
 # title = true                 # and say it in the window title
 
-# [keys]                       # action = "key", a list of keys, or false
+# [keys]                       # action = "key", a list of keys, or false; a key means one thing only
 # delete = false
+# theme = "T"                  # an action that has no key by itself; ? and ctrl+p name them all
 
 # [views.overdue]              # on the keys 1 to 9, in this order
 # filter = "state:running age>2h"
+# sort = "-age"                # a column, with - the other way round
+# columns = ["account", "age"] # beside State and Report
 
 # Take the # away before the lines of an account you have, then: reportdash login main
 

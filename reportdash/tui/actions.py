@@ -35,33 +35,31 @@ class Action(NamedTuple):
     part: Part
     on_jobs: bool = False
     changes: bool = False
-    palette: bool = True
 
 
 ACTIONS: tuple[Action, ...] = (
-    Action("up", ("up", "k"), "up", "one row up", Part.MOVE, palette=False),
-    Action("down", ("down", "j"), "down", "one row down", Part.MOVE, palette=False),
-    Action("page_up", ("pageup",), "page up", "one page up", Part.MOVE, palette=False),
-    Action("page_down", ("pagedown",), "page down", "one page down", Part.MOVE, palette=False),
-    Action("first", ("home",), "first", "the first row", Part.MOVE, palette=False),
-    Action("last", ("end",), "last", "the last row", Part.MOVE, palette=False),
+    Action("up", ("up", "k"), "up", "one row up", Part.MOVE),
+    Action("down", ("down", "j"), "down", "one row down", Part.MOVE),
+    Action("page_up", ("pageup",), "page up", "one page up", Part.MOVE),
+    Action("page_down", ("pagedown",), "page down", "one page down", Part.MOVE),
+    Action("first", ("home",), "first", "the first row", Part.MOVE),
+    Action("last", ("end",), "last", "the last row", Part.MOVE),
     Action("details", ("enter",), "details", "the details of the job, then their lines", Part.MOVE),
-    Action("next_tab", ("tab",), "next tab", "the next tab of the details", Part.MOVE, palette=False),
-    Action("last_tab", ("shift+tab",), "previous tab", "the tab before", Part.MOVE, palette=False),
+    Action("next_tab", ("tab",), "next tab", "the next tab of the details", Part.MOVE),
+    Action("last_tab", ("shift+tab",), "previous tab", "the tab before", Part.MOVE),
     Action(
         "back",
         ("escape",),
         "back",
         "back: out of the details, the selection, the filter",
         Part.MOVE,
-        palette=False,
     ),
     Action("fold", ("left", "right"), "fold", "close or open the group", Part.MOVE),
     Action("filter", ("/",), "filter", "filter the table while you type", Part.FIND),
     Action("sort", ("s",), "sort", "sort by the next column", Part.FIND),
-    Action("reverse", (), "reverse the order", "the same column, the other way round", Part.FIND),
+    Action("reverse", ("S",), "reverse the order", "the same column, the other way round", Part.FIND),
     *(
-        Action(f"view_{n}", (str(n),), f"view {n}", "the saved view of this number", Part.FIND, palette=False)
+        Action(f"view_{n}", (str(n),), f"view {n}", "the saved view of this number", Part.FIND)
         for n in range(1, 10)
     ),
     Action("save_view", ("w",), "save the view", "keep filter, order and columns as a view", Part.FIND),
@@ -90,10 +88,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("login", ("l",), "log in", "give an account its key", Part.APP),
     Action("add_account", (), "add an account", "write an account into the config", Part.APP, changes=True),
     Action("demo", (), "look around", "the demo, until you leave it", Part.APP),
-    Action("theme", (), "next theme", "another theme, now and from now on", Part.APP),
+    Action("theme", (), "theme", "another theme, now and from now on", Part.APP),
     Action("help", ("?",), "help", "this page", Part.APP),
-    Action("palette", ("ctrl+p",), "all actions", "every action, by name", Part.APP, palette=False),
-    Action("suspend", ("ctrl+z",), "to the shell", "to the shell, and back with fg", Part.APP, palette=False),
+    Action("palette", ("ctrl+p", ":"), "all actions", "every action, by name", Part.APP),
+    Action("suspend", ("ctrl+z",), "to the shell", "to the shell, and back with fg", Part.APP),
     Action("quit", ("q",), "quit", "leave; asks while downloads run", Part.APP),
 )
 
@@ -118,8 +116,15 @@ _SPELLED = {
     "slash": "/",
     "question_mark": "?",
     "asterisk": "*",
+    "colon": ":",
     "del": "delete",
+    "ins": "insert",
     " ": "space",
+    "ctrl+space": "ctrl+@",
+    "ctrl+\\": "ctrl+backslash",
+    "ctrl+]": "ctrl+right_square_bracket",
+    "ctrl+^": "ctrl+circumflex_accent",
+    "ctrl+_": "ctrl+underscore",
 }
 
 
@@ -137,14 +142,18 @@ class Keymap:
     """Which key does what: the registry's keys, with the config's `[keys]` over them."""
 
     def __init__(self, settings: Mapping[str, Setting] | None = None) -> None:
+        self.set(settings or {})
+
+    def set(self, settings: Mapping[str, Setting]) -> None:
+        """Other settings, for everyone who holds this keymap."""
         self.keys: dict[str, tuple[str, ...]] = {action.id: action.keys for action in ACTIONS}
         self.unknown: list[str] = []
-        for name, value in (settings or {}).items():
+        for name, value in settings.items():
             if name not in BY_ID:
                 self.unknown.append(name)
             else:
                 self.keys[name] = tuple(map(normal_key, _listed(value, self.keys[name])))
-        given = {name for name in settings or {} if name in BY_ID}
+        given = {name for name in settings if name in BY_ID}
         taken = {key for name in given for key in self.keys[name]}
         for name, keys in self.keys.items():
             if name not in given:
@@ -153,9 +162,9 @@ class Keymap:
         self._action = {key: name for name, keys in self.keys.items() for key in keys}
 
     def action(self, key: str, character: str | None) -> Action | None:
-        """What a key press means, by its printed character first."""
-        name = None
-        if character is not None and character.isprintable() and character != " ":
+        """What a key press means, by its printed character first; a chord with alt by its name first."""
+        name = self._action.get(key) if key.startswith("alt+") else None
+        if name is None and character is not None and character.isprintable() and character != " ":
             name = self._action.get(character)
         name = name or self._action.get(key)
         return BY_ID[name] if name else None
@@ -164,6 +173,14 @@ class Keymap:
         """The first key of an action as the footer writes it; empty when it has none."""
         keys = self.keys[name]
         return key_name(keys[0]) if keys else ""
+
+    def named(self, name: str) -> str:
+        """What a sentence calls for an action: its key, or without one its place in the palette, or its
+        verb."""
+        if self.keys[name]:
+            return self.shown(name)
+        palette = self.shown("palette")
+        return f"{palette} {BY_ID[name].word}" if palette else BY_ID[name].word
 
     def shown_all(self, name: str) -> str:
         """Every key of an action, for the help."""

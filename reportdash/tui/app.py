@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -27,13 +28,15 @@ from reportdash.tui.text import Pen
 
 if TYPE_CHECKING:
     from reportdash.model import Job
-    from reportdash.tui.actions import Action
+    from reportdash.tui.actions import Action, Setting
     from reportdash.tui.attention import Attention
     from reportdash.tui.below import EnginePort, FirstRows
     from reportdash.tui.commands import Commands
     from reportdash.tui.details import Subject
     from reportdash.tui.live import Live
     from reportdash.tui.operator import Operator
+    from reportdash.tui.screens.detail import DetailScreen
+    from reportdash.tui.widgets.filter import SavedView
 
 
 class Dashboard(App[int], inherit_bindings=False):
@@ -115,6 +118,20 @@ class Dashboard(App[int], inherit_bindings=False):
         from reportdash.tui.live import Live
 
         return Live(self, self._open_engine, self._first_rev)
+
+    def settle(self, keys: Mapping[str, Setting], views: Sequence[SavedView]) -> None:
+        """The config has been checked: its keys and views, with what a first glance does not see of them, the
+        part that stands in the environment."""
+        look = self.look
+        before = dict(look.keymap.keys)
+        look.keymap.set(keys)
+        if tuple(views) != look.configured:
+            look.configured = tuple(views)
+            look.take_memory(look.memory)
+            self.board.active_view = min(self.board.active_view, len(look.views) - 1)
+            self.board.refilter()
+        if before != look.keymap.keys:
+            self.board.show_all()
 
     # Life.
 
@@ -203,12 +220,21 @@ class Dashboard(App[int], inherit_bindings=False):
             if action is not None:
                 self.commands.run(action)
 
-        def why_not(action: Action) -> str:
-            if action.id in self.commands.own:
-                return ""
-            return self.operator.why_not(action, self.board.targets())
+        views = [view.name for view in self.look.views]
+        self.push_screen(Palette(self.pen, self.look.keymap, self.commands.why_not, views), chosen)
 
-        self.push_screen(Palette(self.pen, self.look.keymap, why_not), chosen)
+    def show_themes(self) -> None:
+        """The themes there are, to try one after the other."""
+        from reportdash.tui.screens import themes
+
+        themes.open(self)
+
+    @property
+    def details(self) -> DetailScreen | None:
+        """The details on the whole screen, if they are open, perhaps below a dialog."""
+        from reportdash.tui.screens.detail import DetailScreen
+
+        return next((screen for screen in self.screen_stack if isinstance(screen, DetailScreen)), None)
 
     def show_details(self, slot: int) -> None:
         """The details of a job on the whole screen."""
@@ -221,20 +247,15 @@ class Dashboard(App[int], inherit_bindings=False):
             now = records.slot_of.get(job_id)
             return None if now is None else self.board.subject(now)
 
-        def left(_: None) -> None:
-            self.board.over = None
-
-        screen = DetailScreen(self.pen, self.look.keymap, read, self.commands.detail_key)
+        screen = DetailScreen(self.pen, self.look.keymap, read, self.commands.detail_key, self.board.status)
         screen.detail.on_files = self.live.read_files
-        self.board.over = screen.say
-        self.push_screen(screen, left)
+        self.push_screen(screen)
         self.live.read_details(records.job(slot))
 
     def show_results(self) -> None:
         """How the last act on several jobs ended for each."""
         batch = self.operator.batch
         if batch is None:
-            self.board.say("nothing was done to several jobs yet", role=Role.MUTED)
             return
         from reportdash.tui.screens.results import Results
 
@@ -258,10 +279,9 @@ class Dashboard(App[int], inherit_bindings=False):
 
     def details_changed(self, job_id: str | None = None) -> None:
         """The history of a job was read; None: what its files begin with."""
-        from reportdash.tui.screens.detail import DetailScreen
-
-        if isinstance(self.screen, DetailScreen):
-            self.screen.show_all()
+        screen = self.details
+        if screen is not None:
+            screen.show_all()
         job = self.board.view.cursor_job
         if job is not None and job_id in (None, job.id):
             self.board.show_cursor()
@@ -290,17 +310,6 @@ class Dashboard(App[int], inherit_bindings=False):
 
         self.push_screen(Quit(self.pen, running), answered)
 
-    def next_theme(self) -> None:
-        """The next theme there is; it is remembered for terminals of this kind."""
-        known = theme.names(self.look.themes)
-        here = known.index(self.look.palette.name) if self.look.palette.name in known else -1
-        try:
-            self.use_theme(known[(here + 1) % len(known)])
-        except theme.ThemeError as error:
-            self.board.say(str(error), role=Role.WARN)
-        else:
-            self.board.say(f"theme {self.look.palette.name}", role=Role.MUTED)
-
     def use_theme(self, name: str) -> None:
         """Another theme, at once and at the next start. Raises ThemeError."""
         palette = theme.load(name, self.look.themes)
@@ -309,7 +318,11 @@ class Dashboard(App[int], inherit_bindings=False):
         self.register_theme(_textual_theme(palette))
         self.ansi_color = palette.ansi
         self.theme = palette.name
-        self.board.repaint(self.pen)
+        for screen in self.screen_stack:
+            # The board, the details, a dialog: each has its own lines.
+            repaint: Callable[[Pen], None] | None = getattr(screen, "repaint", None)
+            if repaint is not None:
+                repaint(self.pen)
         self.operator.task(self.remembering.theme(name))
 
     # The terminal.

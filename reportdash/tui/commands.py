@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from reportdash.board.order import Column
 from reportdash.model import Job
 from reportdash.tui.actions import BY_ID, Action
+from reportdash.tui.reasons import Reasons
 from reportdash.tui.remembering import order_of
 from reportdash.tui.screens import firstrun
 from reportdash.tui.text import key_run, text_run
@@ -18,20 +19,15 @@ if TYPE_CHECKING:
     from reportdash.tui.widgets.detail import Detail
 
 
-_ROWS = (
-    "filter",
-    "sort",
-    "reverse",
-    "select",
-    "range",
-    "select_all",
-    "copy",
-    "fold",
-    "save_view",
-    "news",
-)
-"""Actions that need a table."""
-_SCROLL = {"up": (-1, 0), "down": (1, 0), "page_up": (0, -1), "page_down": (0, 1)}
+_SCROLL = {
+    "up": (-1, 0),
+    "down": (1, 0),
+    "page_up": (0, -1),
+    "page_down": (0, 1),
+    "first": (-1_000_000, 0),
+    "last": (1_000_000, 0),
+}
+"""Lines and pages an action moves the details on the whole screen; they stop at both ends."""
 
 
 class Commands:
@@ -41,6 +37,7 @@ class Commands:
         self.app = app
         self.board = app.board
         self.view = app.board.view
+        self.why_not = Reasons(app).why_not
         self.own: dict[str, Callable[[], None]] = {
             "up": lambda: self._move(-1),
             "down": lambda: self._move(1),
@@ -63,7 +60,7 @@ class Commands:
             "save_view": app.save_view,
             "results": app.show_results,
             "news": self.news,
-            "theme": app.next_theme,
+            "theme": app.show_themes,
             "help": app.show_help,
             "palette": app.show_palette,
             "suspend": app.suspend_here,
@@ -74,53 +71,64 @@ class Commands:
 
     # Keys.
 
-    def key(self, key: str, character: str | None) -> None:
-        """Carry out what a key means now."""
-        if self.board.filter.editing and self._typed(key, character):
+    def key(self, key: str, character: str | None, *, noticed: bool = False) -> None:
+        """Carry out what a key means now. `noticed`: it took a notice away, which may be all it was for."""
+        if self.board.filter.editing and not self.board.too_small and self._typed(key, character):
             return
         if key == "ctrl+c":
             self.app.ask_quit()
             return
         action = self.board.look.keymap.action(key, character)
-        if action is not None:
+        if action is not None and not (noticed and action.id == "back" and self.why_not(action)):
             self.run(action)
 
-    def run(self, action: Action, jobs: Sequence[Job] | None = None) -> None:
-        """Carry out an action, or say why it is off. `jobs`: other ones than those of the table."""
+    def targets(self) -> list[Job]:
+        """What an action takes: the job whose details fill the screen, else the selection or the cursor."""
+        screen = self.app.details
+        subject = screen.detail.subject if screen is not None else None
+        return self.board.targets() if subject is None else [subject.job]
+
+    def run(self, action: Action) -> None:
+        """Carry out an action, or say why it is off."""
         if self.board.too_small and action.id != "quit":
             return
-        if self.board.first_run and self._on_first_page(action.id):
-            return
-        own = self.own.get(action.id)
-        if own is not None:
-            own()
-            return
-        jobs = self.board.targets() if jobs is None else jobs
-        reason = self.app.operator.why_not(action, jobs)
+        reason = self.why_not(action)
         if reason:
             key = self.board.look.keymap.shown(action.id)
             self.board.say(key_run(key or action.word), text_run(f": {reason}"))
             return
-        self.app.operator.act(action.id, jobs)
+        if self.board.first_run and self._on_first_page(action.id):
+            return
+        screen = self.app.details
+        own = self.own.get(action.id)
+        if screen is not None and self._in_details(screen, action.id):
+            screen.show_all()
+        elif own is not None:
+            own()
+        else:
+            self.app.operator.act(action.id, self.targets())
 
     def _on_first_page(self, name: str) -> bool:
         """What a key means while there is no job. False: what it always means."""
         steps = {f"view_{number}": number for number in range(1, 10)} | {"details": self.board.stage.next}
-        if name in steps:
-            step = firstrun.STEPS.get(steps[name])
-            if step is not None:
-                self.run(BY_ID[step])
-            elif name == "details":
-                self.board.say("still looking whether an account has a key")
-        elif name in _ROWS:
-            self.board.say("there are no jobs yet")
-        return name in steps or name in _ROWS
+        step = firstrun.STEPS.get(steps[name]) if name in steps else None
+        if step is not None:
+            self.run(BY_ID[step])
+        return step is not None
 
-    def detail_key(self, screen: DetailScreen, key: str, character: str | None) -> None:
+    def detail_key(self, key: str, character: str | None) -> None:
         """A key while the details fill the screen."""
-        action = self.board.look.keymap.action(key, character)
-        name = action.id if action is not None else ""
-        if name in ("back", "details") or key == "ctrl+c":
+        self.board.status.notice = ()
+        action = BY_ID["quit"] if key == "ctrl+c" else self.board.look.keymap.action(key, character)
+        if action is not None and action.id == "quit" and not self.board.too_small:
+            # As in a pager: one leaves the page first.
+            action = BY_ID["back"]
+        if action is not None:
+            self.run(action)
+
+    def _in_details(self, screen: DetailScreen, name: str) -> bool:
+        """Carry out what has another meaning in the details; False when it has none."""
+        if name in ("back", "details"):
             screen.dismiss(None)
         elif name in ("next_tab", "last_tab"):
             screen.detail.step(1 if name == "next_tab" else -1)
@@ -133,9 +141,9 @@ class Commands:
             screen.detail.scroll_to_end(name == "last")
         elif name == "copy":
             self.app.copy_text(screen.detail.text(), _words(screen.detail))
-        elif action is not None and action.on_jobs and screen.detail.subject is not None:
-            # What fills the screen is meant, whatever is selected behind it.
-            self.run(action, [screen.detail.subject.job])
+        else:
+            return False
+        return True
 
     def clicked(self, row: int | None, column: Column | None, twice: bool) -> None:
         """The mouse chose a row or a column."""
@@ -173,17 +181,16 @@ class Commands:
             self._to(len(self.view.rows) - 1 if last else 0)
 
     def _tab(self, by: int) -> None:
-        if self.board.with_pane:
-            self.board.detail.step(by)
+        self.board.detail.step(by)
 
     def details(self) -> None:
         """Keys to the pane, or the details on the whole screen."""
         if self.view.cursor is None or not self.view.rows:
             return
-        if not self.board.with_pane:
-            self.app.show_details(self.view.cursor)
-        elif not self.board.detail.active:
+        if self.board.with_pane:
             self._focus_pane(True)
+        else:
+            self.app.show_details(self.view.cursor)
 
     def _focus_pane(self, active: bool) -> None:
         self.board.detail.active = active
@@ -203,10 +210,9 @@ class Commands:
 
     def fold(self) -> None:
         """Close or open the group under the cursor."""
-        slot = self.view.cursor
-        if slot is None or not self.view.rows:
+        if self.view.cursor is None:
             return
-        delta = self.view.toggle_group(slot)
+        delta = self.view.toggle_group(self.view.cursor)
         self.board.table.follow_cursor()
         self.board.table.sync(delta.touched)
         self.board.show_frame()
@@ -270,11 +276,7 @@ class Commands:
         self.board.rebuild()
 
     def _view(self, place: int) -> Callable[[], None]:
-        def choose() -> None:
-            if place < len(self.board.look.views):
-                self.choose(place)
-
-        return choose
+        return lambda: self.choose(place)
 
     def choose(self, place: int) -> None:
         """Show a saved view: its filter, its order, its columns."""
@@ -297,9 +299,6 @@ class Commands:
         row = self.view.cursor_row
         if job is None or row is None:
             return
-        if job.parent is not None:
-            self.board.say(f"a part is not acted on alone: select its group {job.parent}")
-            return
         self.view.selection.toggle(job.id)
         self.board.move_cursor(row + 1)
         self._selection_changed()
@@ -310,10 +309,7 @@ class Commands:
         row = self.view.cursor_row
         slot = self.view.records.slot_of.get(anchor) if anchor else None
         start = self.view.row_of(slot) if slot is not None else None
-        if row is None:
-            return
-        if start is None:
-            self.board.say(key_run(self.board.look.keymap.shown("select")), " on the first row of the range")
+        if row is None or start is None:
             return
         low, high = sorted((start, row))
         jobs = [self.view.job_at(at) for at in range(low, high + 1)]
@@ -335,8 +331,6 @@ class Commands:
             text, what = self.board.detail.text(), _words(self.board.detail)
         else:
             jobs = self.board.targets()
-            if not jobs:
-                return
             if len(jobs) == 1 and self.board.with_pane and self.board.detail.tab == "error":
                 text, what = self.board.detail.text(), "the error"
             else:

@@ -161,8 +161,7 @@ def _said(line: Line, keymap: Keymap) -> list[Run]:
     runs: list[Run] = []
     for part in line:
         if isinstance(part, KeyOf):
-            # An action without a key is still in the palette, under its name.
-            runs.append(key_run(keymap.shown(part.action) or f"{keymap.shown('palette')} {part.action}"))
+            runs.append(key_run(keymap.named(part.action)))
         else:
             runs.append(text_run(part))
     return runs
@@ -267,7 +266,7 @@ def _drift(subject: Subject, keymap: Keymap) -> list[tuple[str, Sequence[Run]]]:
         found.append(("Vendor's list", (Run("different", Role.WARN), said)))
     if account.only_there_count:
         count = plural(account.only_there_count, "job")
-        key = key_run(keymap.shown("track") or keymap.shown("palette"))
+        key = key_run(keymap.named("track"))
         some = ", ".join(account.only_there[:3]) + (", …" if account.only_there_count > 3 else "")
         said = muted(f" adopts, by its list of {at}: {some}")
         found.append(("At vendor only", (text_run(f"{count}, "), key, said)))

@@ -56,6 +56,7 @@ class Live:
         self.board = app.board
         self.clock = app.clock
         self.engine: EnginePort | None = None
+        self.problem = ""
         self.rev = rev
         self._open = open_engine
         self._open_engine = AsyncExitStack()
@@ -105,6 +106,7 @@ class Live:
             try:
                 engine: EnginePort | None = await self._open_engine.enter_async_context(open_engine())
             except Problem as problem:
+                self.problem = problem.text
                 self.board.mode = Mode("not polling", bad=True)
                 self.board.say(problem.text)
                 self.board.show_frame()
@@ -246,7 +248,7 @@ class Live:
 
     def _warn(self) -> None:
         """Say once of each report that it is not saved and its time runs out."""
-        notice = self.app.attention.expiring(self.clock.now(), self.board.look.keymap.shown("download"))
+        notice = self.app.attention.expiring(self.clock.now(), self.board.look.keymap.named("download"))
         if notice:
             self.board.say(*notice)
 
@@ -342,7 +344,7 @@ class Live:
         records = self.board.view.records
         slots = [records.slot_of[job_id] for job_id in then if job_id in records.slot_of]
         self._news = news(then, map(records.job, slots), since)
-        line = self._news.line(self.clock.now(), self.board.look.keymap.shown("news"))
+        line = self._news.line(self.clock.now(), self.board.look.keymap.named("news"))
         if self.board.status.notice in ((), self._unread):
             self.board.say(*line)
             self._held = ()
@@ -357,11 +359,15 @@ class Live:
             self.board.say(*self._held)
             self._held = ()
 
+    @property
+    def has_news(self) -> bool:
+        """Whether anything changed since the operator last looked."""
+        return self._news is not None and bool(self._news.jobs)
+
     def show_news(self) -> None:
         """Filter the table down to the jobs of the last line of news."""
         found = self._news
-        if found is None or not found.jobs:
-            self.board.say("nothing has changed since you last looked", role=Role.MUTED)
+        if found is None:
             return
         if len(found.jobs) <= NAMED:
             query = f"id:{'|'.join(found.jobs)}"

@@ -41,6 +41,7 @@ _ASKED = ("download", "delete", "forget", "poll")
 NOT_YET = "the vendors are still being loaded"
 _ALONE = ("add_account", "demo")
 """Actions that need no engine."""
+NO_ACCOUNT = "there is no account yet"
 READ_ONLY = "this dashboard is read-only"
 
 
@@ -62,20 +63,49 @@ class Operator:
         }
 
     def why_not(self, action: Action, jobs: Sequence[Job]) -> str:
-        """Why an action is off now; empty when it is on."""
+        """Why an action is off now for these jobs; empty when it is on."""
         if action.on_jobs and not jobs:
-            return "no job is selected"
+            return "no job is under the cursor"
         engine = self.app.engine
         if action.id in _ALONE:
             return self._why_not_alone(action)
         if engine is None:
-            return NOT_YET if self.app.board.configured else "there is no account yet"
+            if self.app.live.problem:
+                return f"nothing is polled here: {self.app.live.problem}"
+            return NOT_YET if self.app.board.configured else NO_ACCOUNT
         if action.changes and engine.read_only:
             return READ_ONLY
         if len(jobs) == 1 and action.id in _ASKED:
             can = engine.can(action.id, jobs[0])
             return "" if can else str(can.reason)
-        return ""
+        special: dict[str, Callable[[], str]] = {
+            "pause": lambda: self._why_no_pause(engine, jobs),
+            "open": lambda: _why_no_open(jobs[0]),
+            "submit": lambda: self._why_no_submit(engine, jobs),
+            "track": lambda: "" if engine.accounts else NO_ACCOUNT,
+            "login": lambda: "" if engine.accounts else NO_ACCOUNT,
+        }
+        return special[action.id]() if action.id in special else ""
+
+    def _why_no_submit(self, engine: EnginePort, jobs: Sequence[Job]) -> str:
+        """Why no account takes a submit; a submit without an answer can be dealt with in any case."""
+        from reportdash.tui.screens.submit import accounts, meant
+
+        if not engine.accounts:
+            return NO_ACCOUNT
+        if meant(self.app, jobs) is not None:
+            return ""
+        able, reasons = accounts(self.app)
+        return "" if able else next(iter(reasons.values()), NO_ACCOUNT)
+
+    def _why_no_pause(self, engine: EnginePort, jobs: Sequence[Job]) -> str:
+        """Why none of the accounts can be paused."""
+        names = dict.fromkeys(job.account for job in jobs)
+        if any(name in engine.accounts for name in names):
+            return ""
+        name = next(iter(names))
+        left = engine.settings.left_out.get(name)
+        return f"{name} is left out: {left.text}" if left is not None else f"{name} is not in the config"
 
     def _why_not_alone(self, action: Action) -> str:
         board = self.app.board
@@ -177,14 +207,8 @@ class Operator:
     def open(self, engine: EnginePort, jobs: Sequence[Job]) -> None:
         """Read the saved file in $PAGER."""
         job = jobs[0]
-        path = job.artifact.path if job.artifact is not None and job.saved else None
+        path = job.artifact.path if job.artifact is not None else None
         if path is None:
-            told = (
-                "each part has a file of its own: open one of them"
-                if job.is_group
-                else "nothing is saved yet"
-            )
-            self.app.board.say(told, role=Role.WARN)
             return
 
         async def show() -> None:
@@ -195,3 +219,10 @@ class Operator:
                 raise Problem(wrong)
 
         self.task(show())
+
+
+def _why_no_open(job: Job) -> str:
+    """Why there is no file of the job to read."""
+    if job.is_group:
+        return "each part has a file of its own: open one of them"
+    return "" if job.saved else "nothing is saved yet"

@@ -59,7 +59,8 @@ class Look:
     `titles`: vendors' names as people read them, by the name the config uses; the engine's own names follow.
     `themes`: the folder of the operator's own themes. `show_changes`: the header shows the changes seen each
     second in place of requests, as in the demo. `memory`: what was last on the screen, and the file it came
-    from; None: nothing is remembered. `kind` is the terminal's, `theme` the config's own for it.
+    from; None: nothing is remembered. `kind` is the terminal's, `theme` the config's own for it; `colors`:
+    how many the terminal has: 0, 16 or 256 (or more).
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Look:
         memory_path: Path | None = None,
         kind: str = "",
         theme: str = "",
+        colors: int = 256,
     ) -> None:
         self.palette = palette
         self.glyphs = glyphs
@@ -84,10 +86,11 @@ class Look:
         self.titles = titles
         self.themes = themes
         self.show_changes = show_changes
-        self.take_memory(memory if memory is not None else Memory())
         self.memory_path = memory_path
         self.kind = kind
         self.theme = theme
+        self.colors = colors
+        self.take_memory(memory if memory is not None else Memory())
 
     def take_memory(self, memory: Memory) -> None:
         """What is remembered from now on; its views take the place of the config's of the same name."""

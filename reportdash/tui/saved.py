@@ -67,7 +67,7 @@ def lines(subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]:
         if job.state not in HAS_FILE:
             told.append(muted("  they can be saved when the whole group is done"))
         elif not group.all_saved and subject.sight.fetch is None:
-            told += [text_run("  "), key_run(keymap.shown("download")), text_run(" saves the others")]
+            told += [text_run("  "), key_run(keymap.named("download")), text_run(" saves the others")]
         out.append([(2, (muted("Files"),)), (_at(cells), told)])
     if job.artifact is not None and job.artifact.state is ArtifactState.FAILED and job.artifact.error:
         out += _folded("Why", job.artifact.error, cells)
@@ -120,7 +120,7 @@ def _one(subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]:
     if artifact is not None and artifact.state is ArtifactState.FAILED:
         if artifact.error:
             out += _folded("Why", artifact.error, cells)
-        again = (key_run(keymap.shown("download")), text_run(" tries again; a part goes on"))
+        again = (key_run(keymap.named("download")), text_run(" tries again; a part goes on"))
         out.append([(2, (muted("What to do"),)), (_at(cells), again)])
     return out
 
@@ -131,7 +131,7 @@ def _none(subject: Subject, keymap: Keymap) -> Sequence[Run]:
         return (text_run("not saved  "), muted("the download of its group saves it"))
     if not subject.sight.savable:
         return (muted(f"{subject.title} hands out no file of it here"),)
-    return (text_run("not saved  "), key_run(keymap.shown("download")), text_run(" saves it"))
+    return (text_run("not saved  "), key_run(keymap.named("download")), text_run(" saves it"))
 
 
 def _saved(

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
-from rich.color import Color
 from rich.style import Style
 
 from reportdash.board.states import Role
 
 DEFAULT = "reportdash-dark"
 _SWITCHES = ("bold", "dim", "reverse")
+_HEX = re.compile(r"#[0-9a-fA-F]{6}")
 _NAMES = ("default", "black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 
 
@@ -44,6 +45,11 @@ class Palette:
     def ansi(self) -> bool:
         """Whether it rests on the terminal's own colours."""
         return any(paint.color is None or not paint.color.startswith("#") for paint in self.roles.values())
+
+    @property
+    def exact(self) -> bool:
+        """Whether it names a colour that a terminal of sixteen does not have."""
+        return any(paint.color is not None and paint.color.startswith("#") for paint in self.roles.values())
 
     def style(
         self, role: Role, ground: Role = Role.BG, *, bold: bool = False, underline: bool = False
@@ -75,37 +81,72 @@ class Palette:
         return self.roles[role].color or "ansi_default"
 
 
-def parse(data: Mapping[str, object], source: str) -> Palette:
-    """A theme from its TOML: `name`, `dark` and the twelve `[roles]`. Raises ThemeError."""
+def parse(data: Mapping[str, object], source: str, text: str = "") -> Palette:
+    """A theme from its TOML: `name`, `dark` and the twelve `[roles]`. `source`: its file; `text`: what stands
+    in it, for the lines. Raises ThemeError."""
+    known = [str(role) for role in Role]
+    for key in data:
+        if key not in _KEYS:
+            _fail(source, text, (key,), f"{key} is not a key of a theme; {_nearest(key, _KEYS)}")
     given = data.get("roles")
     if not isinstance(given, Mapping):
-        raise ThemeError(f"{source}: a theme has a table [roles]")
-    known = {str(role) for role in Role}
+        _fail(source, text, (), 'a theme has a table [roles]: write [roles], text = "#d0d0d0"')
     for name in given:
         if name not in known:
-            raise ThemeError(f"{source}: there is no role {name}; the roles are {', '.join(sorted(known))}")
-    missing = [str(role) for role in Role if role not in given]
-    if missing:
-        raise ThemeError(f"{source}: the role {missing[0]} is missing")
-    roles = {role: _paint(str(given[role]), f"{source}: {role}") for role in Role}
-    return Palette(str(data.get("name", source)), bool(data.get("dark", True)), roles)
+            _fail(source, text, ("roles", name), f"roles.{name} is not a role; {_nearest(name, known)}")
+    for name in known:
+        if name not in given:
+            _fail(source, text, ("roles",), f'the role {name} is missing: write {name} = "{_EXAMPLE}"')
+    roles = {}
+    for role in Role:
+        value = given[role]
+        try:
+            roles[role] = _paint(value)
+        except ValueError as error:
+            _fail(source, text, ("roles", role), f'roles.{role} {error}; write {role} = "{_EXAMPLE}"')
+    dark = data.get("dark", True)
+    if not isinstance(dark, bool):
+        _fail(source, text, ("dark",), "dark takes true or false: write dark = true")
+    return Palette(str(data.get("name", source)), dark, roles)
 
 
-def _paint(text: str, where: str) -> Paint:
-    words = text.split()
+_KEYS = ("name", "dark", "roles")
+_EXAMPLE = "#5fafff"
+
+
+def _fail(source: str, text: str, path: tuple[str, ...], sentence: str) -> NoReturn:
+    # Only for a theme that can not be used: the first paint does without.
+    from reportdash.settings.lines import key_lines, line_of
+
+    line = line_of(key_lines(text), path)
+    raise ThemeError(f"{source}, line {line}: {sentence}" if line else f"{source}: {sentence}")
+
+
+def _nearest(word: str, known: Sequence[str]) -> str:
+    from difflib import get_close_matches
+
+    found = get_close_matches(word.casefold(), known, n=1)
+    if not found:
+        return f"take it away: there are {', '.join(known)}"
+    write = {"roles": "[roles]", "dark": "dark = true", "name": 'name = "…"'}
+    colored = f'{found[0]} = "{_EXAMPLE}"'
+    return f"the nearest is {found[0]}: write {write.get(found[0], colored)}"
+
+
+def _paint(value: object) -> Paint:
+    """A role's colour and attributes. Raises ValueError with what is wrong."""
+    if not isinstance(value, str):
+        raise ValueError("takes text in quotes")
+    words = value.split()
     switches = {word: True for word in words if word in _SWITCHES}
     colors = [word for word in words if word not in _SWITCHES]
     if len(colors) > 1:
-        raise ThemeError(f"{where}: one colour, not {text}")
+        raise ValueError(f"takes one colour, and {', '.join(_SWITCHES)} beside it")
     if not colors or colors[0] == "default":
         return Paint(None, **switches)
     color = colors[0]
-    if color not in _NAMES and not (color.startswith("#") and len(color) == 7):
-        raise ThemeError(f"{where}: a colour is #rrggbb or one of {', '.join(_NAMES)}, not {color}")
-    try:
-        Color.parse(color)
-    except Exception as error:
-        raise ThemeError(f"{where}: {color} is not a colour") from error
+    if color not in _NAMES and not _HEX.fullmatch(color):
+        raise ValueError(f"is no colour: a colour is #rrggbb or one of {', '.join(_NAMES)}")
     return Paint(color, **switches)
 
 
@@ -124,12 +165,18 @@ def load(name: str, user_folder: Path | None = None) -> Palette:
             continue
         path = folder / f"{name}.toml"
         try:
-            data = tomllib.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            data = tomllib.loads(text)
         except FileNotFoundError:
             continue
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ThemeError(f"{path.name}: {error}") from error
-        return parse(data, name)
+        except OSError as error:
+            raise ThemeError(f"{path} can not be read ({error.strerror}): name another theme") from error
+        except (ValueError, RecursionError) as error:
+            raise ThemeError(f"{path}: {error}; write TOML, as in the shipped themes") from error
+        palette = parse(data, str(path), text)
+        # The name it is asked for by is its file's.
+        palette.name = name
+        return palette
     known = ", ".join(names(user_folder))
     raise ThemeError(f"there is no theme {name}; there are {known}")
 

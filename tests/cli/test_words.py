@@ -81,6 +81,15 @@ async def test_an_ambiguous_prefix_names_the_candidates(shell: Shell) -> None:
         ('[accounts.main]\nvendor = "7g"\npassword = "hunter2-canary"\n', "login"),
         ('[accounts.main]\nvendor = "7g"\nbase_url = "ftp://x"\n', "base_url"),
         ('[accounts.calls]\nvendor = "talkdesk"\naccount = "acme"\nregion = "mars"\n', "region"),
+        ('[keys]\nsort = "d"\n', 'line 2: keys.sort takes "d", which is the key of download'),
+        (
+            '[views.a]\nfilter = "state:failed agee>2h"\n',
+            "views.a.filter can not be read from character 14 on",
+        ),
+        (
+            '[views.a]\ncolumns = ["Vendor says", "agee"]\n',
+            "views.a.columns.1 names no column; the nearest is age",
+        ),
     ],
 )
 async def test_a_config_error_names_file_key_and_what_to_write(tmp_path: Path, text: str, says: str) -> None:
@@ -94,6 +103,27 @@ async def test_a_config_error_names_file_key_and_what_to_write(tmp_path: Path, t
         assert says in sentence
         assert "hunter2-canary" not in ran.err + ran.out
     assert not shell.data.exists()
+
+
+async def test_a_theme_file_with_a_mistake_is_named_with_its_line_and_the_nearest_role(
+    tmp_path: Path,
+) -> None:
+    shell = Shell(tmp_path)
+    shell.config.write_text('theme = "mine"\n', encoding="utf-8")
+    (tmp_path / "themes").mkdir()
+    mine = tmp_path / "themes" / "mine.toml"
+    mine.write_text('[roles]\ntext = "#d0d0d0"\nmutde = "#949494"\n', encoding="utf-8")
+    ran = await shell("config", "validate")
+    assert ran.code == 2
+    assert f"{mine}, line 3: roles.mutde is not a role; the nearest is muted: write muted" in one_sentence(
+        ran
+    )
+    assert (await shell("jobs")).code == 0, "a command without a screen needs no theme"
+
+
+async def test_the_schema_names_the_actions(bare: Shell) -> None:
+    made = json.loads((await bare("config", "schema")).out)
+    assert "download" in made["properties"]["keys"]["propertyNames"]["enum"]
 
 
 async def test_a_config_that_is_named_but_missing_is_said(tmp_path: Path) -> None:

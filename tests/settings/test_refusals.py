@@ -8,7 +8,7 @@ import pytest
 
 from reportdash.errors import UsageProblem
 from reportdash.settings import load
-from tests.settings.vendors import account_class, refusal
+from tests.settings.vendors import account_class, read, refusal
 
 MAIN = '[accounts.main]\nvendor = "7g"\n'
 
@@ -35,6 +35,72 @@ MAIN = '[accounts.main]\nvendor = "7g"\n'
         ("theme = 3", "config.toml, line 1: theme takes text in quotes", 'theme = "reportdash-dark"'),
         ('download_dir = ""', "config.toml, line 1: download_dir is empty", 'download_dir = "~/reports"'),
         ("[keys]\ndelete = 5", "config.toml, line 2: keys.delete takes a key", 'write delete = "d"'),
+        (
+            '[keys]\ndelet = "d"',
+            "config.toml, line 2: keys.delet is not an action",
+            'nearest is delete: write delete = "…"',
+        ),
+        (
+            '[keys]\nsort = "e"\nfilter = ["/", "e"]',
+            'config.toml, line 3: keys.filter and keys.sort are both "e"',
+            "give filter another key, or write filter = false",
+        ),
+        (
+            '[keys]\nsort = "esc"\nback = "escape"',
+            'config.toml, line 3: keys.back and keys.sort are both "escape"',
+            "give back another key",
+        ),
+        (
+            '[keys]\nsort = "d"',
+            'config.toml, line 2: keys.sort takes "d", which is the key of download',
+            "write download = false below [keys] as well, or give sort another key",
+        ),
+        (
+            '[keys]\nsort = "j"',
+            'config.toml, line 2: keys.sort takes "j", which is the key of down',
+            'write down = ["down"] below [keys] as well',
+        ),
+        (
+            '[keys]\nsort = "ctl+d"',
+            "config.toml, line 2: keys.sort is no key that a terminal sends",
+            'the nearest is ctrl+d: write sort = "ctrl+d"',
+        ),
+        (
+            '[keys]\nsort = ["S", "F13x"]',
+            "config.toml, line 2: keys.sort is no key",
+            'the nearest is f13: write sort = "f13"',
+        ),
+        ('[keys]\nsort = "Page-Up"', "config.toml, line 2: keys.sort is no key", "the nearest is pageup"),
+        ('[keys]\nsort = "^s"', "config.toml, line 2: keys.sort is no key", "the nearest is ctrl+s"),
+        ('[keys]\nsort = "dd"', "config.toml, line 2: keys.sort is no key", "write one character, or a name"),
+        ('[keys]\nsort = "\\u0007"', "config.toml, line 2: keys.sort is no key", "write one character"),
+        ('[keys]\nsort = ""', "config.toml, line 2: keys.sort is an empty text", "write one character"),
+        ('[keys]\nsort = "ctrl+i"', "config.toml, line 2: keys.sort is a chord", 'write sort = "tab"'),
+        (
+            '[keys]\nsort = "ctrl+c"',
+            "config.toml, line 2: keys.sort is ctrl+c, which always asks",
+            "write one",
+        ),
+        (
+            '[views.a]\nsort = "-reprt"',
+            "config.toml, line 2: views.a.sort names no column",
+            'sort = "-report"',
+        ),
+        (
+            '[views.a]\ncolumns = ["state", "acount"]',
+            "config.toml, line 2: views.a.columns.1 names no column",
+            'the nearest is account: write "account"',
+        ),
+        (
+            '[views.a]\nfilter = "odd"',
+            "config.toml, line 2: views.a.filter can not be read from character 4 on",
+            "it is odd",
+        ),
+        (
+            "".join(f"[views.v{n}]\n" for n in range(9)),
+            "config.toml, line 9: views.v8 has no digit left",
+            "write at most 8 views",
+        ),
         ("[views.a]\nfiltr = 1", "config.toml, line 2: views.a.filtr ", "the nearest is filter"),
         ("[views]\na = 1", "config.toml, line 2: views.a takes a table", "write [views.a]"),
         ("accounts = 3", "config.toml, line 1: accounts takes a table", "[accounts.main]"),
@@ -169,6 +235,19 @@ def test_an_address_with_a_password_is_refused_without_repeating_it(tmp_path: Pa
             "REPORTDASH_ACCOUNTS__MAIN__DOWNLOAD_HOSTS: not readable",
             "JSON",
         ),
+        ({"REPORTDASH_KEYS__DOWNLOD": "d"}, "REPORTDASH_KEYS__DOWNLOD: keys.downlod", "nearest is download"),
+        ({"REPORTDASH_KEYS__DOWNLOAD": "ctl+d"}, "REPORTDASH_KEYS__DOWNLOAD: keys.download is no", "ctrl+d"),
+        (
+            {"REPORTDASH_KEYS__DOWNLOAD": "x"},
+            "REPORTDASH_KEYS__DOWNLOAD: keys.download takes",
+            "delete = false",
+        ),
+        (
+            {"REPORTDASH_KEYS__DOWNLOAD": "E", "REPORTDASH_KEYS__SORT": '["e", "E"]'},
+            "REPORTDASH_KEYS__SORT: keys.sort and keys.download are both",
+            "sort = false",
+        ),
+        ({"REPORTDASH_VIEWS__A__SORT": "agee"}, "REPORTDASH_VIEWS__A: views.a.sort names", 'sort = "age"'),
         (
             {"REPORTDASH_ACCOUNTS__MAIN__PASSWORD": "hunter2"},
             "REPORTDASH_ACCOUNTS__MAIN__PASSWORD: ",
@@ -183,6 +262,28 @@ def test_a_fault_in_the_environment_names_the_variable(
     assert sentence.startswith(f"environment variable {start}"), sentence
     assert hint in sentence
     assert "hunter2" not in sentence
+
+
+def test_of_two_actions_with_one_key_the_one_from_the_environment_is_named(tmp_path: Path) -> None:
+    text = '[keys]\ndownload = "e"\nsort = "E"\n'
+    sentence = refusal(tmp_path, text, {"REPORTDASH_KEYS__DOWNLOAD": "E"})
+    assert sentence.startswith("environment variable REPORTDASH_KEYS__DOWNLOAD: keys.download and keys.sort")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[keys]\nsort = "d"\ndownload = "s"',
+        '[keys]\nsort = "d"\ndownload = false',
+        '[keys]\nsort = "j"\ndown = "down"',
+        '[keys]\nsort = ["s", "ctrl+s", "Ctrl+Q", "f5", "alt+s", "ß", " "]\nselect = "m"',
+        '[keys]\nquit = ["q", "ctrl+c"]',
+        '[views.a]\nsort = "-Vendor says"\ncolumns = ["STATE", "vendor_status"]',
+        '[views."all jobs"]\n' + "".join(f"[views.v{n}]\n" for n in range(8)),
+    ],
+)
+def test_keys_may_be_exchanged_and_views_fill_the_digits(tmp_path: Path, text: str) -> None:
+    assert read(tmp_path, text)
 
 
 def test_unknown_actions_and_themes_are_refused_where_the_caller_knows_them(tmp_path: Path) -> None:

@@ -11,6 +11,10 @@ from pydantic import BaseModel
 
 from reportdash.errors import Exit, UsageProblem
 from reportdash.settings import Settings, load
+from reportdash.settings.bindings import KeyRules
+from reportdash.tui.actions import ACTIONS, normal_key
+from reportdash.tui.columns import NAMES
+from reportdash.tui.keynames import fault
 from reportdash.vendors.contract import AccountSettings, Url
 
 
@@ -35,10 +39,18 @@ def account_class(name: str) -> type[BaseModel]:
 
 
 def read(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings of a config with this text."""
+    """The settings of a config with this text, checked against what the dashboard has."""
     path = folder / "config.toml"
     path.write_text(text, encoding="utf-8")
-    return load(path, account_class=account_class, environ={"HOME": "/home/op", **(environ or {})})
+    return load(
+        path,
+        account_class=account_class,
+        environ={"HOME": "/home/op", **(environ or {})},
+        known_actions=[action.id for action in ACTIONS],
+        key_rules=KeyRules({action.id: action.keys for action in ACTIONS}, normal_key, fault),
+        known_columns=NAMES,
+        filter_fault=lambda text: (3, "it is odd") if "odd" in text else None,
+    )
 
 
 def refusal(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -113,9 +114,8 @@ def test_a_dumb_terminal_of_any_size_gets_a_board_in_ascii_that_answers(tmp_path
 
 def test_without_a_config_the_board_names_the_first_steps(tmp_path: Path) -> None:
     with Terminal([], env=environment(tmp_path)) as terminal:
-        text = terminal.until("No account yet")
-        for step in ("reportdash demo", "reportdash config", "reportdash login", "reportdash track"):
-            assert step in text
+        steps = ("reportdash demo", "reportdash config", "reportdash login", "reportdash track")
+        terminal.until(lambda text: "No account yet" in text and all(step in text for step in steps))
         terminal.send("q")
         assert terminal.finish() == 0
 
@@ -129,6 +129,83 @@ def test_a_wrong_config_ends_with_its_sentence_and_exit_2(tmp_path: Path) -> Non
         assert "7g" in terminal.text
         assert str(config) in terminal.text.replace("\n", "")
         assert "Traceback" not in terminal.text
+
+
+def test_a_theme_file_with_a_mistake_ends_the_dashboard_with_its_sentence(tmp_path: Path) -> None:
+    config, mine = tmp_path / "config.toml", tmp_path / "themes" / "mine.toml"
+    mine.parent.mkdir()
+    config.write_text('theme = "mine"\n[accounts.main]\nvendor = "7g"\n', encoding="utf-8")
+    mine.write_text('[rolls]\nbg = "#000000"\n', encoding="utf-8")
+    with Terminal(["--config", str(config)], env=environment(tmp_path)) as terminal:
+        assert terminal.finish() == 2
+        text = terminal.text.replace("\n", "")
+        assert f"{mine}, line 1: rolls is not a key of a theme; the nearest is roles" in text
+
+
+def test_keys_and_views_of_the_environment_work_on_the_board(tmp_path: Path) -> None:
+    env = {
+        **environment(tmp_path),
+        "REPORTDASH_KEYS__HELP": "H",
+        "REPORTDASH_KEYS__SORT": "false",
+        "REPORTDASH_VIEWS__MONTHS__FILTER": "name:*month*",
+    }
+    with Terminal([], env=env) as terminal:
+        terminal.until("H help")
+        terminal.send("H")
+        text = terminal.until("one row up")
+        assert "sort by the next column" not in text
+        terminal.send("\x1b")
+        terminal.until(lambda text: "one row up" not in text)
+        terminal.send(":view 4")
+        terminal.until("the view months")
+        terminal.send("\x03")
+        terminal.until(lambda text: "the view months" not in text)
+        terminal.send("q")
+        assert terminal.finish() == 0
+
+
+MOUSE = b"\x1b[?1003h"
+
+
+@pytest.mark.parametrize(
+    ("setting", "ssh", "on"),
+    [("auto", "", True), ("auto", "1", False), ("false", "", False), ("true", "1", True)],
+)
+def test_the_mouse_is_off_over_ssh_and_as_the_config_says(
+    tmp_path: Path, setting: str, ssh: str, on: bool
+) -> None:
+    env = {**environment(tmp_path), "SSH_CONNECTION": ssh, "SSH_TTY": "", "REPORTDASH_MOUSE": setting}
+    with Terminal([], env=env) as terminal:
+        terminal.until("No account yet")
+        terminal.send("q")
+        assert terminal.finish() == 0
+        assert (MOUSE in terminal.bytes) is on
+
+
+@pytest.mark.parametrize(
+    ("env", "theme"),
+    [({"TERM": "xterm"}, "light"), ({"TERM": "linux"}, "dark"), ({"NO_COLOR": "1"}, "contrast")],
+)
+def test_a_terminal_with_few_colours_gets_no_others_whatever_the_theme(
+    tmp_path: Path, env: dict[str, str], theme: str
+) -> None:
+    env = {**environment(tmp_path), "COLORTERM": "", "REPORTDASH_THEME": f"reportdash-{theme}", **env}
+    with Terminal([], env=env) as terminal:
+        terminal.until("No account yet")
+        terminal.send("?")
+        terminal.until("one row up")
+        terminal.send("q")
+        terminal.until(lambda text: "one row up" not in text)
+        terminal.send("q")
+        assert terminal.finish() == 0
+        used = {code for run in re.findall(rb"\x1b\[([0-9;]*)m", terminal.bytes) for code in run.split(b";")}
+        # Weights, reverse, the default colours, and of the sixteen only red, green, yellow and cyan.
+        allowed = {
+            b"",
+            *b"0 1 2 4 7 22 24 27 39 49".split(),
+            *(b"31 32 33 36".split() if "TERM" in env else ()),
+        }
+        assert used <= allowed, used - allowed
 
 
 def test_a_data_folder_that_can_not_be_used_ends_with_its_sentence(tmp_path: Path) -> None:

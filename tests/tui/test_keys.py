@@ -6,12 +6,14 @@ import pytest
 
 from reportdash.board.order import Column
 from reportdash.model import Event, JobState, replace
+from reportdash.tui.actions import ACTIONS, BY_ID
 from reportdash.tui.app import Dashboard
 from reportdash.tui.details import Known
 from reportdash.tui.screens.detail import DetailScreen
 from reportdash.tui.screens.help import Help
 from reportdash.tui.screens.palette import Palette
 from reportdash.tui.screens.quit import Quit
+from reportdash.tui.widgets.filter import SavedView, saved_views
 from tests.tui import rows
 from tests.tui.boards import Engine, board, screen_text
 
@@ -364,16 +366,6 @@ async def test_ctrl_p_finds_an_action_by_its_words_and_carries_it_out() -> None:
         assert on_board(app) and app.board.view.reverse
 
 
-async def test_the_palette_changes_the_theme_at_once() -> None:
-    async with board() as (app, pilot):
-        await pilot.press("ctrl+p", *"next theme", "enter")
-        await pilot.pause()
-        assert app.look.palette.name == "reportdash-light"
-        assert "theme reportdash-light" in screen_text(app)
-        ground = app.board.table.line(3)._segments[0].style
-        assert ground is not None and ground.bgcolor is not None and ground.bgcolor.name == "#ffffff"
-
-
 async def test_the_palette_says_why_an_action_is_off() -> None:
     async with board() as (app, pilot):
         await pilot.press("ctrl+p", *"download")
@@ -491,6 +483,65 @@ async def test_keys_can_be_remapped_and_switched_off() -> None:
         assert order(app) is Column.REPORT and len(app.board.view.selection) == 1
         await pilot.press("v")
         assert "range" not in screen_text(app)
+
+
+# What suspends acts in every dialog, before any screen looks at the key.
+@pytest.mark.parametrize("action", [action.id for action in ACTIONS if action.id != "suspend"])
+async def test_every_action_can_have_another_key_or_none(
+    action: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    for keys in ({action: ["f9", "Ä"]}, {action: False}):
+        async with board(keys=keys) as (app, pilot):
+            monkeypatch.setattr(app.commands, "run", lambda meant: ran.append(meant.id))
+            await pilot.press("f9", "Ä")
+            for key in BY_ID[action].keys:
+                await pilot.press(key)
+    assert ran == [action, action]
+
+
+async def test_capital_s_turns_the_order_round() -> None:
+    async with board() as (app, pilot):
+        await pilot.press("s", "S")
+        assert order(app) is Column.REPORT and app.board.view.reverse
+        assert "Report ↓" in screen_text(app)
+        await pilot.press("S")
+        assert not app.board.view.reverse
+
+
+async def test_home_and_end_move_the_details_on_the_whole_screen() -> None:
+    async with board((80, 12)) as (app, pilot):
+        await pilot.press("j", "enter", "end")
+        await pilot.pause()
+        assert app.details is not None and app.details.detail.scroll > 0
+        await pilot.press("home")
+        assert app.details.detail.scroll == 0
+
+
+async def test_keys_and_views_of_a_checked_config_take_the_place_of_the_first_glance() -> None:
+    async with board() as (app, pilot):
+        await pilot.press("5")
+        app.settle({"help": "H"}, ())
+        await pilot.pause()
+        assert "H help" in screen_text(app) and "month-end" not in screen_text(app)
+        assert app.board.active_view == 3
+        await pilot.press("H")
+        await pilot.pause()
+        assert isinstance(app.screen, Help)
+
+
+@pytest.mark.parametrize(
+    ("own", "names"),
+    [
+        (0, ["all jobs", "needs me", "working", "saved"]),
+        (5, ["all jobs", "needs me", "working", *"abcde", "saved"]),
+        (6, ["all jobs", "needs me", "working", *"abcdef"]),
+        (8, ["all jobs", *"abcdefgh"]),
+    ],
+)
+def test_our_views_give_way_to_many_of_the_config_but_all_jobs_stays(own: int, names: list[str]) -> None:
+    views = saved_views([SavedView(name, "") for name in "abcdefgh"[:own]])
+    assert [view.name for view in views] == names
 
 
 async def test_a_key_given_to_another_action_is_taken_from_the_first() -> None:

@@ -291,7 +291,7 @@ async def test_a_fault_in_a_task_ends_with_code_70_and_no_values(capsys: pytest.
 async def test_a_fault_in_a_key_ends_with_code_70_and_no_values(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(key: str, character: str | None) -> None:
+    def broken(key: str, character: str | None, *, noticed: bool) -> None:
         password = "hunter2"  # noqa: F841
         raise ValueError("secret hunter2")
 

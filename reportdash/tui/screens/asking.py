@@ -96,7 +96,7 @@ def ask(
         dialog = make(cases)
         single = dialog.single
         if single is not None and single.section in (Section.CANNOT, Section.NOT_NOW):
-            key = app.look.keymap.shown(verb) or verb
+            key = app.look.keymap.named(verb)
             app.board.say(key_run(key), text_run(f": {single.reason}"))
             return ""
 
@@ -122,7 +122,7 @@ def _save_first(app: Dashboard, engine: EnginePort, jobs: Sequence[Job], verb: s
     which = "it is" if len(jobs) == 1 else "they are"
     app.board.say(
         muted(f"{digits(len(jobs))} being saved; once {which}, "),
-        key_run(app.look.keymap.shown(verb) or verb),
+        key_run(app.look.keymap.named(verb)),
         muted(f" {verb}s"),
     )
 

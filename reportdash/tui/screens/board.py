@@ -18,7 +18,8 @@ from reportdash.board.facts import Fetch, Run
 from reportdash.board.states import Role
 from reportdash.board.view import View
 from reportdash.model import HAS_FILE, Account, Job
-from reportdash.tui.columns import LEAST, LEAST_HEIGHT, PANE_HEIGHT, ROOMY, WIDE
+from reportdash.tui.ahead import belongs_elsewhere
+from reportdash.tui.columns import PANE_HEIGHT, ROOMY, WIDE
 from reportdash.tui.details import Known, Subject
 from reportdash.tui.paint import paint_now
 from reportdash.tui.ports import Look
@@ -83,7 +84,6 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         self.known: dict[str, Known] = {}
         self.looked_at = 0.0
         self.previews: dict[str, Preview] = {}
-        self.over: Callable[[tuple[Run, ...]], None] | None = None
         self._pressed = -HOLD
         self._window = Size(0, 0)
         self._settling = False
@@ -127,7 +127,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
 
     @property
     def too_small(self) -> bool:
-        return self._window.width < LEAST or self._window.height < LEAST_HEIGHT
+        return firstrun.is_too_small(self._window)
 
     @property
     def first_run(self) -> bool:
@@ -218,6 +218,9 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         self.page.show(lines)
 
     def _show_footer(self, first: bool) -> None:
+        if first and self.status.notice:
+            self.footer.say(self.status.notice)
+            return
         hints: Sequence[footer.Hint]
         chosen = self.view.selection
         if first:
@@ -269,16 +272,19 @@ class BoardScreen(Screen[None], inherit_bindings=False):
             self.status.update(job, records.face(slot), facts.says(job, records.group(slot)))
 
     def say(self, *runs: Run | str, role: Role = Role.TEXT) -> None:
-        """A notice on the line above the footer; it stands until the next key.
-
-        `over` takes it while the details fill the screen.
-        """
+        """A notice on the line above the footer; it stands until the next key."""
         made = tuple(Run(run, role) if isinstance(run, str) else run for run in runs)
-        if self.over is not None:
-            self.over(made)
-            return
         self.status.notice = made
+        self._show_notice()
+        details = self.dashboard.details
+        if details is not None:
+            details.show_all()
+
+    def _show_notice(self) -> None:
         self.show_cursor()
+        if self.first_run:
+            # There the keys give way to it.
+            self._show_footer(True)
 
     # Data.
 
@@ -417,16 +423,17 @@ class BoardScreen(Screen[None], inherit_bindings=False):
     def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
-        if self.dashboard.suspends(event.key, event.character):
+        if belongs_elsewhere(self, event) or self.dashboard.suspends(event.key, event.character):
             return
         away, self._pressed = monotonic() - self._pressed, monotonic()
         since, self.looked_at = self.looked_at, self.now
         if since and away > AWAY:
             self.dashboard.live.tell_news(since)
-        if self.status.notice:
+        noticed = bool(self.status.notice)
+        if noticed:
             self.status.notice = ()
-            self.show_cursor()
-        self.dashboard.commands.key(event.key, event.character)
+            self._show_notice()
+        self.dashboard.commands.key(event.key, event.character, noticed=noticed)
         if not self.status.notice:
             self.dashboard.live.tell_held()
         paint_now(self, self.lines)

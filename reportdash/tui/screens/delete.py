@@ -91,9 +91,9 @@ def _dialog(app: Dashboard, engine: EnginePort, cases: list[Case]) -> Delete:
     plan = plan_delete(
         cases,
         app.board.view.records.accounts,
-        forget_key=keymap.shown("forget"),
-        login_key=keymap.shown("login"),
-        pause_key=keymap.shown("pause"),
+        forget_key=keymap.named("forget"),
+        login_key=keymap.named("login"),
+        pause_key=keymap.named("pause"),
         now=now,
     )
     one = plan.placed[0].job if len(plan.placed) == 1 else None

@@ -8,20 +8,23 @@ from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
 
-from reportdash.board.facts import Run
 from reportdash.tui.actions import Keymap
+from reportdash.tui.ahead import belongs_elsewhere
 from reportdash.tui.details import Subject
 from reportdash.tui.paint import paint_now
+from reportdash.tui.screens import firstrun
 from reportdash.tui.text import Pen
 from reportdash.tui.widgets import footer
 from reportdash.tui.widgets.detail import Detail
 from reportdash.tui.widgets.footer import Footer
+from reportdash.tui.widgets.status import Status
 
 KEYS = tuple(footer.Hint(name) for name in ("next_tab", "download", "copy", "open", "back"))
 
 
 class DetailScreen(Screen[None], inherit_bindings=False):
-    """Rule, tab, keys. `read` gives the job as it is now, None when it is gone."""
+    """Rule, tab, keys. `read` gives the job as it is now, None when it is gone; a notice of `status` stands
+    above the keys until the next one."""
 
     AUTO_FOCUS = ""
 
@@ -30,7 +33,8 @@ class DetailScreen(Screen[None], inherit_bindings=False):
         pen: Pen,
         keymap: Keymap,
         read: Callable[[], Subject | None],
-        key: Callable[[DetailScreen, str, str | None], None],
+        key: Callable[[str, str | None], None],
+        status: Status,
     ) -> None:
         super().__init__()
         self.keymap = keymap
@@ -38,12 +42,8 @@ class DetailScreen(Screen[None], inherit_bindings=False):
         self.detail = Detail(pen, keymap, id="page")
         self.detail.active = True
         self.footer = Footer(pen)
+        self.status = status
         self._take_key = key
-
-    def say(self, runs: tuple[Run, ...]) -> None:
-        """A notice on the line above the footer; it stands until the next key."""
-        self.detail.notice = runs
-        self.detail.update(self.detail.subject)
 
     def compose(self) -> ComposeResult:
         yield self.detail
@@ -55,20 +55,41 @@ class DetailScreen(Screen[None], inherit_bindings=False):
     def on_resize(self) -> None:
         self.call_after_refresh(self.show_all)
 
+    def on_screen_resume(self) -> None:
+        # The job may have gone while a dialog stood over it.
+        self.show_all()
+
     def show_all(self) -> None:
         """Show the job as it is now; leave when it is gone."""
+        if not self.is_mounted:
+            return
+        size, pen = self.app.size, self.footer.pen
+        small = firstrun.is_too_small(size)
+        self.footer.display = not small
+        if small:
+            self.detail.show(firstrun.too_small(size.width, size.height, pen))
+            return
         subject = self.read()
         if subject is None:
-            self.dismiss(None)
+            if self.is_current:
+                self.dismiss(None)
             return
+        self.detail.notice = self.status.notice
         self.detail.update(subject)
         self.footer.update(KEYS, self.keymap)
+
+    def repaint(self, pen: Pen) -> None:
+        """Another theme."""
+        self.detail.pen = self.footer.pen = pen
+        self.show_all()
+        self.refresh(layout=True)
 
     def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
-        if self.detail.notice:
-            self.say(())
-        self._take_key(self, event.key, event.character)
+        if belongs_elsewhere(self, event):
+            return
+        self._take_key(event.key, event.character)
         if self.is_current:
+            self.show_all()
             paint_now(self, (self.detail, self.footer))

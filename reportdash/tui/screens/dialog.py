@@ -18,9 +18,11 @@ from textual.strip import Strip
 from reportdash.board.facts import Run
 from reportdash.board.states import Role
 from reportdash.board.units import plural
+from reportdash.tui.ahead import belongs_elsewhere
 from reportdash.tui.columns import PANE_HEIGHT
 from reportdash.tui.paint import paint_now
-from reportdash.tui.text import Pen, cut, length, muted, safe, strong, width
+from reportdash.tui.screens.firstrun import is_too_small, too_small
+from reportdash.tui.text import Pen, cut, muted, safe, strong, width
 from reportdash.tui.widgets.edit import LineEdit
 from reportdash.tui.widgets.lines import Lines
 
@@ -33,6 +35,7 @@ EDGE = 4
 """From the frame's column to its words."""
 WHEEL = 3
 """Lines a turn of the mouse's wheel scrolls."""
+_KNOWN = ("esc", "tab", "↑↓", "enter")
 _SCROLL = {"down": 1, "up": -1, "pagedown": 10, "pageup": -10, "end": 1_000_000, "home": -1_000_000}
 """Lines a key moves what is longer than the dialog; the drawing stops at both ends."""
 
@@ -175,9 +178,29 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         size = self.app.size
         return size.width < LEAST_WIDTH or size.height < PANE_HEIGHT
 
+    @property
+    def too_small(self) -> bool:
+        """Whether the window has room for one sentence only."""
+        return is_too_small(self.app.size)
+
+    def sentence(self) -> str:
+        """What stands there in place of the dialog; empty: how large the window must be."""
+        return ""
+
+    def repaint(self, pen: Pen) -> None:
+        """Another theme."""
+        self.pen = self._panel.pen = pen
+        self.redraw()
+        self.refresh(layout=True)
+
     def redraw(self) -> None:
         """Draw the dialog anew, as large as what stands in it."""
         size = self.app.size
+        if self.too_small:
+            self._targets = []
+            self._panel.styles.width, self._panel.styles.height = size.width, size.height
+            self._panel.show(too_small(size.width, size.height, self.pen, self.sentence()))
+            return
         frame = size.width if self.fills else min(self.cells, size.width - 4)
         room = frame - 2 * EDGE
         rows = self.rows(room)
@@ -296,27 +319,38 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         bar = Run("│", Role.ACCENT)
         parts: list[tuple[int, Pieces, Role]] = [(EDGE, [(0, (bar,))], Role.BG)]
         at = EDGE
-        for button in (self._cancel, *self.buttons()):
+        buttons = (self._cancel, *self.buttons())
+        # A row that is too long gives up its air.
+        room = frame - 2 * EDGE - sum(width(button.label) for button in buttons)
+        air = 2 if 4 * len(buttons) + 2 * (len(buttons) - 1) <= room else 1
+        for button in buttons:
             here = button is self.focused_item or (
                 isinstance(self.focused_item, Button) and self.focused_item.value == button.value
             )
             if at > EDGE:
-                parts.append((2, (), Role.BG))
-                at += 2
+                parts.append((air, (), Role.BG))
+                at += air
             role = Role.BAD if button.danger else Role.STRONG if here else Role.TEXT
             label = Run(button.label, role, bold=here)
-            cells = width(button.label) + 4
+            cells = width(button.label) + 2 * air
             self._targets.append((self._height - 2, range(at, at + cells), button))
             runs = [(0, (Run("▌", Role.ACCENT),))] if here else []
-            parts.append((cells, [*runs, (2, (label,))], Role.CURSOR if here else Role.MARK))
+            parts.append((cells, [*runs, (air, (label,))], Role.CURSOR if here else Role.MARK))
             at += cells
-        keys = [muted("   ".join(f"{key} {verb}" for key, verb in self.keys()))]
         rest = frame - at
-        start = rest - EDGE - length(keys)
-        if start < 2:
-            keys = []
-        parts.append((rest, [(max(0, start), keys), (rest - 1, (bar,))], Role.BG))
+        said = self._keys_said(rest - EDGE - 2)
+        parts.append((rest, [(rest - EDGE - width(said), (muted(said),)), (rest - 1, (bar,))], Role.BG))
         return self.pen.join(parts)
+
+    def _keys_said(self, room: int) -> str:
+        """The keys' line in so many cells; the keys that every dialog has give way first."""
+        pairs = list(self.keys())
+        for known in (*_KNOWN, *(key for key, _ in self.keys())):
+            said = "   ".join(f"{key} {verb}" for key, verb in pairs)
+            if width(said) <= room:
+                return said
+            pairs = [pair for pair in pairs if pair[0] != known]
+        return ""
 
     # Keys.
 
@@ -335,9 +369,14 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
     def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
-        if self._suspends(event):
+        if belongs_elsewhere(self, event) or self._suspends(event):
             return
-        self._key(event.key, event.character)
+        if self.too_small:
+            # Nobody is held to what can not be seen; the way out is the board's.
+            if event.key in ("q", "ctrl+c"):
+                self.leave()
+        else:
+            self._key(event.key, event.character)
         self._show_at_once()
 
     def _suspends(self, event: events.Key) -> bool:
@@ -361,8 +400,8 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         elif isinstance(item, Field) and key != "enter":
             if item.edit.key(key, character):
                 self.changed(item)
-            else:
-                self.typed(key, character)
+            elif not self.typed(key, character) and key in ("pageup", "pagedown"):
+                self.scroll_top += _SCROLL[key]
         elif isinstance(item, Choice) and key in ("space", "enter"):
             item.group[:] = [item.value]
             self.changed(item)
@@ -415,8 +454,17 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
             else:
                 self.pressed(item.value)
 
+    def leave(self) -> None:
+        """The dashboard is to be left while the dialog can not be seen."""
+        from reportdash.tui.app import Dashboard
+
+        if isinstance(self.app, Dashboard):
+            self.app.ask_quit()
+
     def on_paste(self, event: events.Paste) -> None:
         event.stop()
+        if self.too_small:
+            return
         if isinstance(self.focused_item, Field):
             self.focused_item.edit.insert(event.text)
             self.changed(self.focused_item)

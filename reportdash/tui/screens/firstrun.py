@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 from typing import NamedTuple, TypeAlias
 
+from textual.geometry import Size
 from textual.strip import Strip
 
 from reportdash.board.counts import Counts
@@ -14,6 +16,7 @@ from reportdash.board.states import Role
 from reportdash.board.units import plural
 from reportdash.model import Account, Health
 from reportdash.tui.actions import Keymap
+from reportdash.tui.columns import LEAST, LEAST_HEIGHT
 from reportdash.tui.text import Pen, cut, cut_middle, key_run, length, muted, strong, text_run
 
 Pieces: TypeAlias = Sequence[tuple[int, Iterable[Run]]]
@@ -133,19 +136,22 @@ def nothing_found(
     total = plural(counts.total, "job")
     if query:
         said = [text_run("No job matches "), strong(cut(query, max(10, cells - 50))), text_run(".  ")]
-        said += [key_run(keymap.shown("back")), text_run(f" clears the filter, {total} in all")]
+        said += [key_run(keymap.named("back")), text_run(f" clears the filter, {total} in all")]
     else:
         said = [text_run("No job in the view "), strong(view), text_run(".  ")]
-        said += [key_run(keymap.shown("view_1")), text_run(f" shows all jobs, {total} in all")]
+        said += [key_run(keymap.named("view_1")), text_run(f" shows all jobs, {total} in all")]
     return _filled([[], [(3, said)]], cells, height, pen)
 
 
-def too_small(cells: int, height: int, pen: Pen) -> list[Strip]:
-    """One sentence for a window that is too small."""
-    words = f"reportdash needs 60×12, this window is {cells}×{height}"
-    lines: list[Pieces] = [
-        [(0, (text_run(words[at : at + cells]),))] for at in range(0, len(words), max(1, cells))
-    ]
+def is_too_small(size: Size) -> bool:
+    """Whether the window has no room for anything but a sentence."""
+    return size.width < LEAST or size.height < LEAST_HEIGHT
+
+
+def too_small(cells: int, height: int, pen: Pen, words: str = "") -> list[Strip]:
+    """One sentence for a window that is too small: `words`, else what would be enough."""
+    words = words or f"reportdash needs {LEAST}×{LEAST_HEIGHT}, this window is {cells}×{height}"
+    lines: list[Pieces] = [[(0, (text_run(line),))] for line in wrap(words, max(1, cells))]
     return _filled(lines, cells, height, pen)
 
 

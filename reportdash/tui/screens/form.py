@@ -5,7 +5,7 @@ typed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -121,6 +121,13 @@ def paragraph(text: str, cells: int, role: Role = Role.TEXT, *, at: int = 0, sig
     lead = f"{sign} " if sign else ""
     lines = wrap(lead + safe(text), max(20, cells - at)) or [""]
     return [words(Run(line, role), at=at) for line in lines]
+
+
+def explained(head: Sequence[Run], about: str, cells: int, *, at: int, role: Role = Role.MUTED) -> list[Row]:
+    """A head, and beside it from column `at` on what it means, over as many lines as that takes."""
+    first, *more = paragraph(about, cells, role, at=at)
+    pieces = first.pieces if isinstance(first, Words) else ()
+    return [Words([(0, head), *pieces]), *more]
 
 
 def account_pick(dashboard: Dashboard, names: Mapping[str, str], chosen: str) -> Field:

@@ -6,7 +6,8 @@ from reportdash.board.facts import Run
 from reportdash.board.states import Role
 from reportdash.tui.actions import ACTIONS, Keymap, Part
 from reportdash.tui.screens.dialog import BLANK, Dialog, Row, Words
-from reportdash.tui.text import Pen, key_run, muted, strong, text_run
+from reportdash.tui.screens.form import explained
+from reportdash.tui.text import Pen, key_run, strong, text_run
 
 
 class Help(Dialog[None]):
@@ -42,16 +43,16 @@ class Help(Dialog[None]):
                 if not keys:
                     # Without a key it is found in the palette, by its name.
                     continue
-                rows.append(Words([(0, (key_run(keys),)), (14, (text_run(action.says),))]))
+                rows += explained((key_run(keys),), action.says, cells, at=14, role=Role.TEXT)
             if part is Part.FIND:
                 first, last = self.keymap.shown("view_1"), self.keymap.shown("view_9")
                 rows.append(Words([(0, (key_run(f"{first} … {last}"),)), (14, (text_run("saved views"),))]))
         rows += [BLANK, Words([(0, (strong("Filter"),))])]
         for example, says in _FILTER:
-            rows.append(Words([(0, (text_run(example),)), (26, (muted(says),))]))
+            rows += explained((text_run(example),), says, cells, at=26)
         rows += [BLANK, Words([(0, (strong("Signs"),))])]
         for sign, role, says in _SIGNS:
-            rows.append(Words([(0, (Run(sign, role, bold=True),)), (4, (text_run(says),))]))
+            rows += explained((Run(sign, role, bold=True),), says, cells, at=4, role=Role.TEXT)
         return rows
 
 

@@ -35,7 +35,6 @@ def open(app: Dashboard, jobs: Sequence[Job]) -> None:
     """The form for the one account that is meant; where that is not plain, the question which."""
     engine = app.engine
     if engine is None or not engine.accounts:
-        app.board.say("there is no account yet", role=Role.WARN)
         return
     name = meant(list(engine.accounts), app.board.view.records.accounts, jobs)
     if name is not None:

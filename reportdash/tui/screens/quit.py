@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from reportdash.board.states import Role
 from reportdash.board.units import plural
 from reportdash.tui.screens.dialog import Button, Dialog, Row, words
-from reportdash.tui.text import Pen, muted, strong, text_run
+from reportdash.tui.screens.form import paragraph
+from reportdash.tui.text import Pen, strong, text_run
 
 
 class Quit(Dialog[bool]):
@@ -18,8 +20,17 @@ class Quit(Dialog[bool]):
         verb = "runs" if self.downloads == 1 else "run"
         return [
             words(strong(plural(self.downloads, "download")), text_run(f" still {verb}.")),
-            words(muted("The parts stay on disk; the next download goes on where they end.")),
+            *paragraph(
+                "The parts stay on disk; the next download goes on where they end.", cells, Role.MUTED
+            ),
         ]
+
+    def sentence(self) -> str:
+        verb = "runs" if self.downloads == 1 else "run"
+        return f"{plural(self.downloads, 'download')} still {verb}. q leaves, a larger window asks again."
+
+    def leave(self) -> None:
+        self.dismiss(True)
 
     def buttons(self) -> list[Button]:
         return [Button("Quit", "quit")]

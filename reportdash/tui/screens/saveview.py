@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from reportdash.board.states import Role
+from reportdash.settings.first import MOST_VIEWS
 from reportdash.tui.columns import NAME_OF, NAMES
 from reportdash.tui.remembering import sort_of
 from reportdash.tui.screens.dialog import BLANK, Button, Choice, Dialog, Field, Row, Words, words
 from reportdash.tui.screens.form import paragraph
 from reportdash.tui.text import muted, strong, text_run
 from reportdash.tui.widgets.edit import LineEdit
-from reportdash.tui.widgets.filter import MOST_VIEWS, SavedView
+from reportdash.tui.widgets.filter import SavedView
 
 if TYPE_CHECKING:
     from reportdash.tui.app import Dashboard

@@ -15,7 +15,7 @@ from reportdash.model import Job, Spec
 from reportdash.tui.actions import BY_ID
 from reportdash.tui.params import read_params, write_params
 from reportdash.tui.screens.dialog import BLANK, Button, Choice, Dialog, Field, Row, Words
-from reportdash.tui.screens.form import AT, Form, account_pick, paragraph, pick_rows, picked
+from reportdash.tui.screens.form import AT, Form, account_pick, explained, paragraph, pick_rows, picked
 from reportdash.tui.text import key_run, muted, text_run
 from reportdash.tui.widgets.edit import LineEdit
 from reportdash.tui.widgets.pick import Pick
@@ -43,16 +43,23 @@ _DRAFTS: WeakKeyDictionary[Dashboard, Draft] = WeakKeyDictionary()
 
 def open(app: Dashboard, jobs: Sequence[Job]) -> None:
     """The form, or for a submit without an answer the question what to do with it."""
-    job = jobs[0] if len(jobs) == 1 else app.board.view.cursor_job
-    if job is not None and unsure_submit(job):
-        app.push_screen(Unsure(app, job))
+    unsure = meant(app, jobs)
+    if unsure is not None:
+        app.push_screen(Unsure(app, unsure))
         return
     able, reasons = accounts(app)
     if not able:
-        app.board.say(next(iter(reasons.values()), "there is no account yet"), role=Role.WARN)
+        # `why_not` was asked before; since then the last one went.
         return
+    job = jobs[0] if len(jobs) == 1 else app.board.view.cursor_job
     draft = _DRAFTS.pop(app, None) or _draft(job, reasons)
     app.push_screen(Submit(app, able, draft))
+
+
+def meant(app: Dashboard, jobs: Sequence[Job]) -> Job | None:
+    """The submit without an answer that the key is about, if it is about one."""
+    job = jobs[0] if len(jobs) == 1 else app.board.view.cursor_job
+    return job if job is not None and unsure_submit(job) else None
 
 
 def accounts(app: Dashboard) -> tuple[dict[str, str], dict[str, str]]:
@@ -181,7 +188,7 @@ async def send(app: Dashboard, draft: Draft) -> str:
     except Problem as problem:
         draft.note = problem.text
         _DRAFTS[app] = draft
-        key = app.look.keymap.shown(BY_ID["submit"].id)
+        key = app.look.keymap.named("submit")
         raise Problem(f"nothing was submitted: {problem.text}; {key} opens the form as it was") from None
     return told(outcome)
 
@@ -223,18 +230,18 @@ class Unsure(Dialog[None]):
             *paragraph(f"{job.name} was sent to {title} at {at}, and no answer came.", cells),
             *paragraph("It may run there all the same, so nothing is repeated by itself.", cells, Role.MUTED),
             BLANK,
-            Words([(0, (key_run("s"), text_run(" send again"))), (24, (muted(again),))]),
-            Words(
-                [
-                    (0, (key_run("t"), text_run(" give its reference"))),
-                    (24, (muted(f"you found it at {title}: it is followed from then on"),)),
-                ]
+            *explained((key_run("s"), text_run(" send again")), again, cells, at=24),
+            *explained(
+                (key_run("t"), text_run(" give its reference")),
+                f"you found it at {title}: it is followed from then on",
+                cells,
+                at=24,
             ),
-            Words(
-                [
-                    (0, (key_run("f"), text_run(" forget"))),
-                    (24, (muted(f"out of this table only; what runs at {title} runs on"),)),
-                ]
+            *explained(
+                (key_run("f"), text_run(" forget")),
+                f"out of this table only; what runs at {title} runs on",
+                cells,
+                at=24,
             ),
         ]
 

@@ -25,7 +25,6 @@ def open(app: Dashboard, jobs: Sequence[Job]) -> None:
     job = jobs[0] if len(jobs) == 1 else app.board.view.cursor_job
     engine = app.engine
     if engine is None or not engine.accounts:
-        app.board.say("there is no account yet", role=Role.WARN)
         return
     app.push_screen(Track(app, job))
 

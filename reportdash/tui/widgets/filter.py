@@ -10,6 +10,7 @@ from textual.strip import Strip
 
 from reportdash.board.facts import Run
 from reportdash.board.states import Role
+from reportdash.settings.first import ALL_JOBS, MOST_VIEWS
 from reportdash.tui.columns import ROOMY
 from reportdash.tui.text import Pen, length, muted, width
 from reportdash.tui.widgets.edit import LineEdit
@@ -18,10 +19,6 @@ from reportdash.tui.widgets.lines import Lines
 if TYPE_CHECKING:
     # Read when the first filter is typed.
     from reportdash.board.complete import Completion
-
-
-MOST_VIEWS = 9
-"""As many as there are digits."""
 
 
 class SavedView(NamedTuple):
@@ -36,7 +33,7 @@ class SavedView(NamedTuple):
 
 
 FIRST_VIEWS = (
-    SavedView("all jobs", ""),
+    SavedView(ALL_JOBS, ""),
     SavedView("needs me", "is:needs"),
     SavedView("working", "is:working"),
 )
@@ -45,11 +42,16 @@ LAST_VIEW = SavedView("saved", "artifact:saved")
 
 def saved_views(own: Sequence[SavedView]) -> tuple[SavedView, ...]:
     """The views under 1 to 9: ours, the operator's before the last. Of two of a name the later counts, in
-    the place of the first."""
+    the place of the first. Where the operator's are many, ours give way, but all jobs."""
     named = {view.name: view for view in own}
-    ours = {view.name for view in (*FIRST_VIEWS, LAST_VIEW)}
-    added = [view for name, view in named.items() if name not in ours]
-    return tuple(named.get(view.name, view) for view in (*FIRST_VIEWS, *added, LAST_VIEW))[:MOST_VIEWS]
+    ours = [*FIRST_VIEWS, LAST_VIEW]
+    added = [view for name, view in named.items() if name not in {view.name for view in ours}]
+    for view in reversed(ours[1:]):
+        if len(ours) + len(added) > MOST_VIEWS and view.name not in named:
+            ours.remove(view)
+    last = [view for view in ours if view is LAST_VIEW]
+    first = ours[: len(ours) - len(last)]
+    return tuple(named.get(view.name, view) for view in (*first, *added, *last))[:MOST_VIEWS]
 
 
 class Fault(NamedTuple):

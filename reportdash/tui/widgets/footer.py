@@ -17,10 +17,11 @@ from reportdash.tui.widgets.lines import Lines
 
 
 class Hint(NamedTuple):
-    """A key and its verb; `word` replaces the registry's."""
+    """A key and its verb; `word` replaces the registry's, `key` the keymap's where it is always the same."""
 
     action: str
     word: str = ""
+    key: str = ""
 
 
 BOARD = (
@@ -38,7 +39,7 @@ BOARD = (
 )
 BOARD_SHORT = ("details", "select", "download", "delete", "filter", "help")
 PANE = (Hint("next_tab"), Hint("copy", "copy the words"), Hint("open"), Hint("back"), Hint("help"))
-EDITING = (Hint("details", "keep"), Hint("back", "clear"))
+EDITING = (Hint("details", "keep", "enter"), Hint("back", "clear", "esc"))
 
 
 class Footer(Lines):
@@ -50,6 +51,10 @@ class Footer(Lines):
     def update(self, hints: Sequence[Hint], keymap: Keymap, *, selected: int = 0, hidden: int = 0) -> None:
         """Show these keys, after the number of selected jobs (`hidden` of them not in the table)."""
         self.show([line(hints, keymap, self.size.width, self.pen, selected=selected, hidden=hidden)])
+
+    def say(self, notice: Sequence[Run]) -> None:
+        """Show a notice in place of the keys, where there is no line of its own for it."""
+        self.show([self.pen.strip([(1, notice)], self.size.width, Role.BAR)])
 
 
 def hints(cells: int, *, selected: int, downloads: int) -> tuple[Hint, ...]:
@@ -78,7 +83,7 @@ def line(
         more = f", {digits(hidden)} not shown" if hidden else ""
         items.append((Run("■", Role.ACCENT), strong(f" {digits(selected)} selected{more}")))
     for hint in hints:
-        key = keymap.shown(hint.action)
+        key = hint.key or keymap.shown(hint.action)
         if key:
             items.append((key_run(key), Run(f" {hint.word or BY_ID[hint.action].word}", Role.TEXT)))
     room = cells - 2
