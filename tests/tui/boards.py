@@ -72,7 +72,7 @@ def dashboard(
         app.board.rate = "4 req/min"
         app.board.mode = Mode("live")
         if jobs is None:
-            known = Known(tuple(rows.history("k3f9ta")), tuple(rows.exchanges("k3f9ta")), None, 2)
+            known = Known(tuple(rows.history("k3f9ta")), tuple(rows.exchanges("k3f9ta")), None)
             app.board.known["k3f9ta"] = known
             app.board.view.records.fetches = dict(rows.FETCHES)
             app.board.view.apply(app.board.view.records.jobs[:], (), rows.NOW)  # type: ignore[arg-type]

@@ -273,7 +273,7 @@ class Rows:
 
 
 def history(of: str) -> list[Event]:
-    at = NOW - HOUR
+    at = NOW - HOUR - 7 * MINUTE
     return [
         Event(at, "submitted", "operator", S.SUBMITTING),
         Event(at + 1, "submitting → queued", "vendor", S.QUEUED),
