@@ -37,7 +37,7 @@ PICTURES = (
     Picture("error", SMALL, keys=("j", "enter"), shows="What to do"),
     Picture("plan", keys=(*SEVERAL, "x"), shows="Cancel"),
     Picture("board-80x24", SMALL),
-    Picture("filter", keys=("slash", *"state:fa"), shows="tab failed"),
+    Picture("filter", keys=("slash", *"-account:main state:re"), shows="tab ready"),
     Picture("help", keys=("question_mark",), shows="one row up"),
     Picture("theme-light", palette="reportdash-light"),
     Picture("theme-contrast", palette="reportdash-contrast"),
@@ -58,6 +58,7 @@ async def painted(picture: Picture) -> str:
         await shown(app, "live")
         await pilot.press(*picture.keys)
         await shown(app, picture.shows)
+        await read(app)
         await pilot.pause()
         svg = app.export_screenshot(title="reportdash")
         app.leave()
@@ -69,6 +70,13 @@ async def shown(app: Dashboard, words: str) -> None:
     """Wait for words on the screen."""
     async with asyncio.timeout(20):
         while words not in screen_text(app):
+            await asyncio.sleep(0.01)
+
+
+async def read(app: Dashboard) -> None:
+    """Wait until the history of the job under the cursor stands on the screen."""
+    async with asyncio.timeout(20):
+        while (job := app.board.view.cursor_job) is not None and job.id not in app.board.known:
             await asyncio.sleep(0.01)
 
 

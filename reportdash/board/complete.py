@@ -14,11 +14,13 @@ _SPANS = ("10m", "1h", "6h", "1d", "7d")
 
 
 class Completion(NamedTuple):
-    """`choices` can each stand in place of `text[start:end]`; the first is the likeliest."""
+    """`choices` can each stand in place of `text[start:end]`; the first is the likeliest. `word`: where the
+    whole term begins, its field and its minus included."""
 
     start: int
     end: int
     choices: tuple[str, ...]
+    word: int
 
     def put(self, text: str, choice: str) -> str:
         """The text with a choice in its place."""
@@ -27,21 +29,22 @@ class Completion(NamedTuple):
 
 def complete(text: str, at: int, known: Mapping[str, Sequence[str]]) -> Completion:
     """What fits the word before the cursor `at`. `known`: values that occur, by field, as for `account`."""
-    start = _word(text, at)
+    word = start = _word(text, at)
     end = at
     while end < len(text) and not text[end].isspace():
         end += 1
     head = _HEAD.match(text[start:at])
     if head is None:
         start += text[start:at].startswith("-")
-        return Completion(start, end, _open(text[start:at].casefold(), known))
+        return Completion(start, end, _open(text[start:at].casefold(), known), word)
     name, value = head[1].casefold(), start + head.end()
     if head[2] != ":":
-        return Completion(value, end, _fitting(text[value:at], _bounds(name)))
+        return Completion(value, end, _fitting(text[value:at], _bounds(name)), word)
     value = max(value, text.rfind("|", value, at) + 1)
     # Values after the cursor stay.
     bar = text.find("|", at, end)
-    return Completion(value, end if bar < 0 else bar, _fitting(text[value:at], _values(name, known)))
+    end = end if bar < 0 else min(end, bar)
+    return Completion(value, end, _fitting(text[value:at], _values(name, known)), word)
 
 
 def _word(text: str, at: int) -> int:

@@ -203,6 +203,22 @@ async def test_while_a_word_is_typed_what_fits_is_offered_and_tab_takes_it() -> 
         assert {app.board.view.job_at(n).account for n in range(len(app.board.view.rows))} == {"calls"}
 
 
+async def test_half_a_field_filters_nothing_while_it_is_typed() -> None:
+    async with board() as (app, pilot):
+        await pilot.press("slash", *"main ")
+        found = len(app.board.view.rows)
+        assert 0 < found < 22
+        for letter in "-state:rea":
+            await pilot.press(letter)
+            if app.board.filter.edit.text.endswith(("sta", "stat", "state", "state:", "rea")):
+                assert len(app.board.view.rows) == found, app.board.filter.edit.text
+                assert "never" not in screen_text(app)
+        await pilot.press(*"dy")
+        assert 0 < len(app.board.view.rows) < found
+        await pilot.press("backspace", "enter")
+        assert "state is never read: did you mean ready" in screen_text(app), "once it is left it is wrong"
+
+
 async def test_tab_and_shift_tab_step_through_what_fits() -> None:
     async with board() as (app, pilot):
         await pilot.press("slash", *"state:re", "tab")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -352,11 +353,14 @@ class BoardScreen(Screen[None], inherit_bindings=False):
     # Filter and order.
 
     def asked(self) -> Query | None:
-        """The saved view's filter and the typed one together; `fault` says what is wrong with them."""
+        """The saved view's filter and the typed one together; `fault` says what is wrong with them.
+
+        A word that is still being typed does not count while it can only be half of one.
+        """
         from reportdash.board.query import QueryError, parse
         from reportdash.board.terms import Query
 
-        saved = self.look.views[self.active_view]
+        saved, line = self.look.views[self.active_view], self.filter
         base = own = Query()
         self.fault = None
         try:
@@ -364,9 +368,14 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         except QueryError as error:
             self.fault = Fault(f"view {saved.name}: {error.text}")
         try:
-            own = parse(self.filter.edit.text)
+            own = parse(line.edit.text)
+            if line.unfinished(None):
+                own = parse(line.finished())
         except QueryError as error:
             self.fault = Fault(error.text, error.position)
+            if line.unfinished(error.position):
+                with suppress(QueryError):
+                    own, self.fault = parse(line.finished()), None
         return Query((*base.terms, *own.terms)) or None
 
     def rebuild(self, *, keep_cursor: bool = True) -> None:

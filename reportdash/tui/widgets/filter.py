@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from reportdash.board.complete import Completion
 
 
+A_NAME = 3
+"""Letters from which on the beginning of a field's name is taken for one, as long as it is typed."""
+
+
 class SavedView(NamedTuple):
     """A query with a name, under one of the digits."""
 
@@ -77,10 +81,10 @@ class FilterLine(Lines):
     ) -> None:
         """Show the filter; `active` is the view's place, `key` the one that starts a filter."""
         right: Sequence[Run]
-        if fault is not None and not (self._offered and self._offered.choices and self._unfinished(fault)):
+        if fault is not None:
             right = (Run(fault.text, Role.BAD),)
         elif self.editing and self._offered is not None and self._offered.choices:
-            right, fault = self._choices(max(20, self.size.width // 2)), None
+            right = self._choices(max(20, self.size.width // 2))
         elif self.size.width >= ROOMY:
             right = _all(views, active)
         else:
@@ -89,10 +93,24 @@ class FilterLine(Lines):
             [line(self.edit, right, self.size.width, self.pen, editing=self.editing, key=key, fault=fault)]
         )
 
-    def _unfinished(self, fault: Fault) -> bool:
-        """Whether what is wrong lies in the word being typed: then it may only want its end."""
+    def unfinished(self, wrong: int | None) -> bool:
+        """Whether the word at the cursor may only want its end: what is wrong (from that character on) lies
+        in it, or it is the beginning of a field's name."""
         offered = self._offered
-        return self.editing and offered is not None and fault.at is not None and fault.at >= offered.start - 1
+        if not self.editing or offered is None or not offered.choices:
+            return False
+        if wrong is not None:
+            return wrong >= offered.word
+        typed = self.edit.text[offered.start : self.edit.at].casefold()
+        names = [choice for choice in offered.choices if choice[-1] in ":>"]
+        return len(typed) >= A_NAME and any(name.startswith(typed) for name in names)
+
+    def finished(self) -> str:
+        """The filter without the word at the cursor."""
+        text, at = self.edit.text, self.edit.at
+        assert self._offered is not None
+        after = next((n for n in range(at, len(text)) if text[n].isspace()), len(text))
+        return text[: self._offered.word] + text[after:]
 
     # Completion.
 
