@@ -68,6 +68,30 @@ async def test_history_exchanges_and_the_last_error_appear_once_the_cursor_rests
         assert "History" in text
 
 
+async def test_the_details_of_a_row_are_read_when_a_filter_or_a_change_puts_the_cursor_on_it(
+    ledger: Ledger,
+) -> None:
+    engine = Engine(ledger)
+    for id, name in (("aaaaaa", "Alpha"), ("bbbbbb", "Beta"), ("cccccc", "Gamma")):
+        await ledger.add(rows.job(id, "main", name, JobState.RUNNING, 60))
+    async with board(jobs=[], accounts=[], open_engine=engine.opener()) as (app, pilot):
+        await until(app, "History 1")
+        before = app.board.view.cursor_job
+        assert before is not None
+        left = next(name for name in ("Alpha", "Beta", "Gamma") if name != before.name)
+        await pilot.press("slash", *left, "enter")
+        await until(app, f"● {left}")
+        await until(app, "History 1")
+        await pilot.press("escape")
+        job = app.board.view.cursor_job
+        assert job is not None and job.name == left
+        await ledger.forget(job.id)
+        async with asyncio.timeout(10):
+            while (now := app.board.view.cursor_job) is None or now.id == job.id:
+                await asyncio.sleep(0.01)
+        await until(app, "History 1")
+
+
 async def test_rows_do_not_move_under_a_key_and_move_when_it_is_quiet() -> None:
     async with board() as (app, pilot):
         await pilot.press("j")

@@ -88,6 +88,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         self._pressed = -HOLD
         self._window = Size(0, 0)
         self._settling = False
+        self._shown_slot: int | None = None
 
     @property
     def dashboard(self) -> Dashboard:
@@ -257,8 +258,12 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         )
 
     def show_cursor(self) -> None:
-        """The details and the status line of the row under the cursor."""
+        """The details and the status line of the row under the cursor; what another row needs is read."""
         slot = self.view.cursor
+        if slot != self._shown_slot:
+            # It need not be a key: the old row may have left.
+            self._shown_slot = slot
+            self.on_cursor(self.view.cursor_job)
         if slot is None or not self.view.rows:
             self.status.update(None, None, "")
             if self.detail.display:
@@ -347,7 +352,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
             self.rearrange()
         self.table.sync(None if every else delta.touched)
         self.show_frame()
-        if every or self.view.cursor in delta.touched:
+        if every or self.view.cursor in delta.touched or self.view.cursor != self._shown_slot:
             self.show_cursor()
 
     # Filter and order.
@@ -464,7 +469,6 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         self.table.follow_cursor()
         self.table.sync(())
         if self.view.cursor != before:
-            self.on_cursor(self.view.cursor_job)
             self.show_cursor()
 
     def repaint(self, pen: Pen) -> None:
