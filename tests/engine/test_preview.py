@@ -208,6 +208,8 @@ def _zip(*names: str) -> bytes:
         (b"A,B\x00\x01\x02\n", "binary"),
         (random.Random(3).randbytes(4000), "binary"),
     ],
+    # An archive has the time of its making in it: no name for a test.
+    ids=["nothing", "blanks", "gzip", "zip", "workbook", "pdf", "a few controls", "noise"],
 )
 def test_what_has_no_rows_is_a_sentence(head: bytes, said: str) -> None:
     found = parse(head, "csv", whole=True)

@@ -8,8 +8,9 @@ import pytest
 from textual.pilot import Pilot
 
 from reportdash.tui.app import Dashboard
-from reportdash.tui.screens.dialog import BLANK, Button, Choice, Dialog, Field, Fold, Row, Words, words
+from reportdash.tui.screens.dialog import Dialog
 from reportdash.tui.screens.help import Help
+from reportdash.tui.screens.parts import BLANK, Button, Choice, Field, Fold, Row, Words, words
 from reportdash.tui.text import text_run
 from tests.tui.boards import board, screen_text
 

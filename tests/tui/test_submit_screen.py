@@ -10,7 +10,7 @@ from textual import events
 from reportdash.errors import Problem
 from reportdash.model import Intent, IntentKind, Job, JobState, Spec, Stage, replace
 from reportdash.simulator.wire import Reply
-from reportdash.tui.screens.dialog import CANCEL, Button
+from reportdash.tui.screens.parts import CANCEL, Button
 from reportdash.tui.screens.submit import Submit, Unsure
 from reportdash.tui.screens.track import Track
 from tests.tui.desk import Desk, desk, job_in

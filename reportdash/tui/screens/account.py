@@ -17,8 +17,8 @@ from reportdash.board.states import Role
 from reportdash.errors import Problem, UsageProblem
 from reportdash.model import Job
 from reportdash.tui.params import read_params
-from reportdash.tui.screens.dialog import BLANK, Button, Choice, Field, Row, Words
 from reportdash.tui.screens.form import Form, paragraph, picked
+from reportdash.tui.screens.parts import BLANK, Button, Choice, Field, Row, Words
 from reportdash.tui.text import length
 from reportdash.tui.widgets.edit import LineEdit
 from reportdash.tui.widgets.pick import Pick

@@ -12,8 +12,9 @@ from reportdash.board.states import HEALTH, Role
 from reportdash.board.units import clock_text, plural
 from reportdash.errors import Problem
 from reportdash.model import Account, Health, Job
-from reportdash.tui.screens.dialog import BLANK, Button, Dialog, Row, Words, words
+from reportdash.tui.screens.dialog import Dialog
 from reportdash.tui.screens.form import Form, paragraph
+from reportdash.tui.screens.parts import BLANK, Button, Row, Words, words
 from reportdash.tui.text import cut_middle, muted, strong, text_run
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The dialog every question of the screen is asked in: frame, words, fields, choices, buttons, keys.
+"""The dialog every question of the screen is asked in: what has the focus, and what keys and clicks do.
 
 A subclass says what stands in it (`rows`), which buttons it has (Cancel comes first by itself and has the
 focus), and what a button does (`pressed`). The board behind stays as it is.
@@ -6,9 +6,8 @@ focus), and what a button does (`pressed`). The board behind stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Generic, TypeAlias, TypeVar
+from collections.abc import Sequence
+from typing import Generic, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -22,90 +21,20 @@ from reportdash.tui.ahead import belongs_elsewhere
 from reportdash.tui.columns import PANE_HEIGHT
 from reportdash.tui.paint import paint_now
 from reportdash.tui.screens.firstrun import is_too_small, too_small
-from reportdash.tui.text import Pen, cut, muted, safe, strong, width
-from reportdash.tui.widgets.edit import LineEdit
+from reportdash.tui.screens.frame import EDGE, Frame
+from reportdash.tui.screens.parts import CANCEL, Button, Choice, Field, Fold, Item, Pieces, Row, Words, same
+from reportdash.tui.text import Pen, muted, width
 from reportdash.tui.widgets.lines import Lines
 
 T = TypeVar("T")
-Pieces: TypeAlias = Sequence[tuple[int, Iterable[Run]]]
 
 LEAST_WIDTH = 100
 """Below this (or PANE_HEIGHT lines) a dialog fills the screen."""
-EDGE = 4
-"""From the frame's column to its words."""
 WHEEL = 3
 """Lines a turn of the mouse's wheel scrolls."""
 _KNOWN = ("esc", "tab", "↑↓", "enter")
 _SCROLL = {"down": 1, "up": -1, "pagedown": 10, "pageup": -10, "end": 1_000_000, "home": -1_000_000}
 """Lines a key moves what is longer than the dialog; the drawing stops at both ends."""
-
-
-@dataclass(slots=True, eq=False)
-class Words:
-    """A line of words at columns, counted from where the dialog's words begin. `cursor`: it is the chosen one
-    of a list."""
-
-    pieces: Pieces = ()
-    cursor: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class Field:
-    """A line to write in. `secret`: dots in place of what is written; `caret` False: it is chosen, not
-    written."""
-
-    label: str
-    edit: LineEdit = field(default_factory=LineEdit)
-    secret: bool = False
-    at: int = 16
-    cells: int = 50
-    caret: bool = True
-
-
-@dataclass(slots=True, eq=False)
-class Choice:
-    """One line of a choice; those with the same `group` exclude each other."""
-
-    label: str
-    about: str
-    group: list[str]
-    value: str
-    at: int = 20
-
-    @property
-    def chosen(self) -> bool:
-        return bool(self.group) and self.group[0] == self.value
-
-
-@dataclass(slots=True, eq=False)
-class Button:
-    """A word on a ground. `value` is what `pressed` is called with; `danger` colours the word."""
-
-    label: str
-    value: str
-    danger: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class Fold:
-    """A line that stands for lines not shown; enter calls `pressed` with its `value`."""
-
-    label: str
-    value: str
-    at: int = 0
-
-
-Row: TypeAlias = Words | Field | Choice | Fold
-Item: TypeAlias = Field | Choice | Fold | Button
-CANCEL = "cancel"
-
-
-def words(*runs: Run, at: int = 0) -> Words:
-    """A line of runs, one after the other."""
-    return Words([(at, runs)])
-
-
-BLANK = Words()
 
 
 class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
@@ -153,6 +82,10 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
 
     def changed(self, item: Field | Choice) -> None:
         """A field or a choice has another value."""
+
+    def drawing(self, cells: int) -> Frame:
+        """What draws a frame of `cells`."""
+        return Frame(self.pen, cells, self.focused_item)
 
     @property
     def cancel_label(self) -> str:
@@ -213,15 +146,16 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
         visible = rows[self.scroll_top : self.scroll_top + shown]
         placed = [*enumerate(visible, 2), *enumerate(foot, height - 3 - len(foot))]
         self._targets = [(y, range(frame), row) for y, row in placed if not isinstance(row, Words)]
-        lines = [self._top(frame), self._inside((), frame)]
-        lines += [self._row(row, frame) for row in visible]
-        lines += [self._inside((), frame)] * (height - len(lines) - len(foot) - 3)
+        drawn = self.drawing(frame)
+        lines = [drawn.top(self.heading), drawn.inside(())]
+        lines += [drawn.row(row) for row in visible]
+        lines += [drawn.inside(())] * (height - len(lines) - len(foot) - 3)
         if len(rows) > shown:
             more = len(rows) - shown - self.scroll_top
             said = f"{plural(more, 'more line')}  ↓" if more else "↑"
-            lines[-1] = self._inside(((room - width(said), (muted(said),)),), frame)
-        lines += [self._row(row, frame) for row in foot]
-        lines += [self._inside((), frame), self._button_line(frame), self._bottom(frame)]
+            lines[-1] = drawn.inside(((room - width(said), (muted(said),)),))
+        lines += [drawn.row(row) for row in foot]
+        lines += [drawn.inside(()), self._button_line(frame), drawn.bottom()]
         blank = self._blank = 0 if self.fills else 1
         self._panel.styles.width = frame + 2 * blank
         self._panel.styles.height = height
@@ -232,88 +166,12 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
 
     def _follow(self, rows: Sequence[Row], shown: int) -> None:
         """Bring the focused line into view once, when it gets the focus."""
-        if not _same(self.focused_item, self._followed):
+        if not same(self.focused_item, self._followed):
             self._followed = self.focused_item
-            at = next((n for n, row in enumerate(rows) if _same(row, self.focused_item)), None)
+            at = next((n for n, row in enumerate(rows) if same(row, self.focused_item)), None)
             if at is not None:
                 # The last line shown gives way to the count of those below it.
                 self.scroll_top = max(at - shown + 2, min(self.scroll_top, at))
-
-    def _top(self, frame: int) -> Strip:
-        rule = self.pen.rule
-        title = cut(safe(self.heading), frame - 8)
-        runs = [Run(f"╭{rule} ", Role.ACCENT), Run(title, Role.STRONG, bold=True)]
-        runs.append(Run(" " + rule * (frame - 5 - width(title)) + "╮", Role.ACCENT))
-        return self.pen.strip([(0, runs)], frame)
-
-    def _bottom(self, frame: int) -> Strip:
-        return self.pen.strip([(0, (Run("╰" + self.pen.rule * (frame - 2) + "╯", Role.ACCENT),))], frame)
-
-    def _inside(self, pieces: Pieces, frame: int) -> Strip:
-        bar = Run("│", Role.ACCENT)
-        inner = [(EDGE + at, runs) for at, runs in pieces]
-        return self.pen.strip([(0, (bar,)), *inner, (frame - 1, (bar,))], frame)
-
-    def _row(self, row: Row, frame: int) -> Strip:
-        if isinstance(row, Words):
-            return self._at_cursor(row.pieces, frame) if row.cursor else self._inside(row.pieces, frame)
-        here = _same(row, self.focused_item)
-        if isinstance(row, Fold):
-            return self._fold(row, frame, here)
-        if isinstance(row, Choice):
-            sign = "(•)" if row.chosen else "( )"
-            label = Run(row.label, Role.STRONG, bold=True) if row.chosen else Run(row.label, Role.TEXT)
-            mark = Run(sign, Role.ACCENT, bold=True) if row.chosen or here else Run(sign, Role.TEXT)
-            pieces = [(0, (mark,)), (4, (label,)), (row.at, (muted(row.about),))]
-            return self._at_cursor(pieces, frame) if here else self._inside(pieces, frame)
-        return self._field(row, frame, here)
-
-    def _at_cursor(self, pieces: Pieces, frame: int) -> Strip:
-        """A line on the cursor's ground, its bar before it."""
-        bar = Run("│", Role.ACCENT)
-        shifted = [(2 + at, runs) for at, runs in pieces]
-        return self.pen.join(
-            [
-                (EDGE - 2, [(0, (bar,))], Role.BG),
-                (frame - 2 * EDGE + 4, [(0, (Run("▌", Role.ACCENT),)), *shifted], Role.CURSOR),
-                (EDGE - 2, [(EDGE - 3, (bar,))], Role.BG),
-            ]
-        )
-
-    def _fold(self, row: Fold, frame: int, here: bool) -> Strip:
-        if not here:
-            return self._inside([(row.at, (muted(row.label), muted("  tab here, enter shows all")))], frame)
-        bar = Run("│", Role.ACCENT)
-        label = (Run("▌ ", Role.ACCENT), strong(row.label), Run("  enter shows all", Role.TEXT))
-        at = EDGE + row.at - 2
-        cells = frame - at - EDGE
-        return self.pen.join(
-            [
-                (at, [(0, (bar,))], Role.BG),
-                (cells, [(0, label)], Role.CURSOR),
-                (EDGE, [(EDGE - 1, (bar,))], Role.BG),
-            ]
-        )
-
-    def _field(self, row: Field, frame: int, here: bool) -> Strip:
-        bar = Run("│", Role.ACCENT)
-        at = EDGE + row.at
-        cells = min(row.cells, frame - EDGE - at)
-        text = "•" * len(row.edit.text) if row.secret else row.edit.text
-        before, after = text[: row.edit.at], text[row.edit.at :]
-        room = cells - 4
-        while width(safe(before)) > room:
-            before = before[1:]
-        runs: list[Run] = [Run("▌ " if here else "  ", Role.ACCENT), Run(before, Role.STRONG, bold=True)]
-        if here and row.caret:
-            runs.append(Run("█", Role.ACCENT))
-        runs.append(Run(after, Role.STRONG, bold=True))
-        left = [(0, (bar,)), (EDGE, (Run(row.label, Role.TEXT),))]
-        ground = Role.CURSOR if here else Role.MARK
-        rest = frame - at - cells
-        return self.pen.join(
-            [(at, left, Role.BG), (cells, [(0, runs)], ground), (rest, [(rest - 1, (bar,))], Role.BG)]
-        )
 
     def _button_line(self, frame: int) -> Strip:
         bar = Run("│", Role.ACCENT)
@@ -363,7 +221,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
     def _step(self, by: int) -> None:
         items = self._items()
         focused = self.focused_item
-        at = next((n for n, item in enumerate(items) if _same(item, focused)), 0)
+        at = next((n for n, item in enumerate(items) if same(item, focused)), 0)
         self.focused_item = items[(at + by) % len(items)]
 
     def on_key(self, event: events.Key) -> None:
@@ -469,10 +327,3 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
             self.focused_item.edit.insert(event.text)
             self.changed(self.focused_item)
             self.redraw()
-
-
-def _same(item: object, other: object) -> bool:
-    """Buttons and folds are made anew by each call; their value tells them apart."""
-    if isinstance(item, Button | Fold) and isinstance(other, Button | Fold):
-        return type(item) is type(other) and item.value == other.value
-    return item is other and item is not None

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from reportdash.board.facts import Run
 from reportdash.board.states import Role
 from reportdash.errors import Problem
-from reportdash.tui.screens.dialog import CANCEL, Button, Choice, Dialog, Field, Row, Words, words
+from reportdash.tui.screens.dialog import Dialog
+from reportdash.tui.screens.parts import CANCEL, Button, Choice, Field, Row, Words, words
 from reportdash.tui.text import safe
 from reportdash.tui.widgets.pick import Pick
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from reportdash.board.facts import Run
 from reportdash.board.states import Role
 from reportdash.tui.actions import ACTIONS, Keymap, Part
-from reportdash.tui.screens.dialog import BLANK, Dialog, Row, Words
+from reportdash.tui.screens.dialog import Dialog
 from reportdash.tui.screens.form import explained
+from reportdash.tui.screens.parts import BLANK, Row, Words
 from reportdash.tui.text import Pen, key_run, strong, text_run
 
 

@@ -15,8 +15,9 @@ from reportdash.board.units import clock_text
 from reportdash.errors import AuthFailed, CallFailed, CredentialProblem, Problem, Throttled, Unreachable
 from reportdash.model import Account, Health, Job
 from reportdash.plain import clean
-from reportdash.tui.screens.dialog import BLANK, Button, Choice, Dialog, Field, Row, Words, words
+from reportdash.tui.screens.dialog import Dialog
 from reportdash.tui.screens.form import Form, paragraph
+from reportdash.tui.screens.parts import BLANK, Button, Choice, Field, Row, Words, words
 from reportdash.tui.text import muted, text_run
 
 if TYPE_CHECKING:

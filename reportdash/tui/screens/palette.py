@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 from reportdash.board.facts import Run
 from reportdash.tui.actions import ACTIONS, Action, Keymap, Part
-from reportdash.tui.screens.dialog import BLANK, Choice, Dialog, Field, Row, Words
+from reportdash.tui.screens.dialog import Dialog
 from reportdash.tui.screens.form import paragraph
+from reportdash.tui.screens.parts import BLANK, Choice, Field, Row, Words
 from reportdash.tui.text import Pen, key_run, muted, strong, text_run
 
 ROWS = 14

@@ -16,7 +16,8 @@ from reportdash.board.plan import Group, Plan, Section, careful_accounts, copy_t
 from reportdash.board.states import Role, face
 from reportdash.board.units import digits, size
 from reportdash.model import ArtifactState, Job
-from reportdash.tui.screens.dialog import BLANK, Button, Choice, Dialog, Field, Fold, Row, Words, words
+from reportdash.tui.screens.dialog import Dialog
+from reportdash.tui.screens.parts import BLANK, Button, Choice, Field, Fold, Row, Words, words
 from reportdash.tui.text import Pen, cut, key_run, muted, safe, strong, text_run, width
 
 FOLDED = 5

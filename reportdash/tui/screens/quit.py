@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from reportdash.board.states import Role
 from reportdash.board.units import plural
-from reportdash.tui.screens.dialog import Button, Dialog, Row, words
+from reportdash.tui.screens.dialog import Dialog
 from reportdash.tui.screens.form import paragraph
+from reportdash.tui.screens.parts import Button, Row, words
 from reportdash.tui.text import Pen, strong, text_run
 
 

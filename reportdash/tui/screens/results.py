@@ -9,8 +9,9 @@ from reportdash.board.states import Role
 from reportdash.board.units import digits
 from reportdash.model import Job
 from reportdash.tui.batch import Batch, How, words_of
-from reportdash.tui.screens.dialog import BLANK, Button, Dialog, Fold, Row, Words
+from reportdash.tui.screens.dialog import Dialog
 from reportdash.tui.screens.form import paragraph
+from reportdash.tui.screens.parts import BLANK, Button, Fold, Row, Words
 from reportdash.tui.text import Pen, cut, muted, safe, text_run, width
 
 FOLDED = 5

@@ -9,8 +9,9 @@ from reportdash.board.states import Role
 from reportdash.settings.first import MOST_VIEWS
 from reportdash.tui.columns import NAME_OF, NAMES
 from reportdash.tui.remembering import sort_of
-from reportdash.tui.screens.dialog import BLANK, Button, Choice, Dialog, Field, Row, Words, words
+from reportdash.tui.screens.dialog import Dialog
 from reportdash.tui.screens.form import paragraph
+from reportdash.tui.screens.parts import BLANK, Button, Choice, Field, Row, Words, words
 from reportdash.tui.text import muted, strong, text_run
 from reportdash.tui.widgets.edit import LineEdit
 from reportdash.tui.widgets.filter import SavedView

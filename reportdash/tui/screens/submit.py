@@ -14,8 +14,9 @@ from reportdash.lifecycle import unsure_submit
 from reportdash.model import Job, Spec
 from reportdash.tui.actions import BY_ID
 from reportdash.tui.params import read_params, write_params
-from reportdash.tui.screens.dialog import BLANK, Button, Choice, Dialog, Field, Row, Words
+from reportdash.tui.screens.dialog import Dialog
 from reportdash.tui.screens.form import AT, Form, account_pick, explained, paragraph, pick_rows, picked
+from reportdash.tui.screens.parts import BLANK, Button, Choice, Field, Row, Words
 from reportdash.tui.text import key_run, muted, text_run
 from reportdash.tui.widgets.edit import LineEdit
 from reportdash.tui.widgets.pick import Pick

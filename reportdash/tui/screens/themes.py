@@ -12,8 +12,10 @@ from textual.strip import Strip
 from reportdash.board.facts import Run
 from reportdash.board.states import Role
 from reportdash.tui import theme
-from reportdash.tui.screens.dialog import BLANK, EDGE, Choice, Dialog, Field, Row
+from reportdash.tui.screens.dialog import Dialog
 from reportdash.tui.screens.form import paragraph
+from reportdash.tui.screens.frame import EDGE, Frame
+from reportdash.tui.screens.parts import BLANK, Choice, Field, Row
 from reportdash.tui.text import Pen
 from reportdash.tui.theme import Palette, ThemeError
 
@@ -57,6 +59,24 @@ def survey(folder: Path | None) -> dict[str, Palette | None]:
     return found
 
 
+class Samples(Frame):
+    """A theme's line ends with its own colours, where there is room and the terminal has them."""
+
+    def __init__(self, dialog: Themes, cells: int) -> None:
+        super().__init__(dialog.pen, cells, dialog.focused_item)
+        self.palettes = dialog.palettes
+        self.colors = dialog.dashboard.look.colors
+
+    def row(self, row: Row) -> Strip:
+        made = super().row(row)
+        palette = self.palettes.get(row.value) if isinstance(row, Choice) else None
+        at = self.cells - EDGE - SAMPLE_CELLS
+        if palette is None or at < EDGE + KIND + ABOUT or too_many(palette, self.colors):
+            return made
+        colors = Pen(palette, self.pen.glyphs).strip([(0, SAMPLE)], SAMPLE_CELLS)
+        return Strip.join([made.crop(0, at), colors, made.crop(at + SAMPLE_CELLS, self.cells)])
+
+
 class Themes(Dialog[None]):
     """The list, the one that is on marked. What is wrong with a theme's file stands below it."""
 
@@ -88,15 +108,8 @@ class Themes(Dialog[None]):
         said = f"Your own themes belong in {folder}." if folder is not None else "The demo has no others."
         return [BLANK, *paragraph(said, cells, Role.MUTED)]
 
-    def _row(self, row: Row, frame: int) -> Strip:
-        """A theme's line ends with its own colours, where there is room and the terminal has them."""
-        made = super()._row(row, frame)
-        palette = self.palettes.get(row.value) if isinstance(row, Choice) else None
-        at = frame - EDGE - SAMPLE_CELLS
-        if palette is None or at < EDGE + KIND + ABOUT or too_many(palette, self.dashboard.look.colors):
-            return made
-        colors = Pen(palette, self.pen.glyphs).strip([(0, SAMPLE)], SAMPLE_CELLS)
-        return Strip.join([made.crop(0, at), colors, made.crop(at + SAMPLE_CELLS, frame)])
+    def drawing(self, cells: int) -> Frame:
+        return Samples(self, cells)
 
     def _step(self, by: int) -> None:
         self.trouble = ""

@@ -9,8 +9,8 @@ from reportdash.board.states import Role
 from reportdash.board.units import plural
 from reportdash.lifecycle import unsure_submit
 from reportdash.model import Job
-from reportdash.tui.screens.dialog import BLANK, Button, Choice, Field, Row, Words
 from reportdash.tui.screens.form import AT, Form, account_pick, paragraph, pick_rows, picked
+from reportdash.tui.screens.parts import BLANK, Button, Choice, Field, Row, Words
 from reportdash.tui.text import muted
 from reportdash.tui.widgets.edit import LineEdit
 
