@@ -248,9 +248,9 @@ class Dashboard(App[int], inherit_bindings=False):
             return None if now is None else self.board.subject(now)
 
         screen = DetailScreen(self.pen, self.look.keymap, read, self.commands.detail_key, self.board.status)
-        screen.detail.on_files = self.live.read_files
+        screen.detail.on_files = self.live.reading.files
         self.push_screen(screen)
-        self.live.read_details(records.job(slot))
+        self.live.reading.details(records.job(slot))
 
     def show_results(self) -> None:
         """How the last act on several jobs ended for each."""

@@ -289,7 +289,7 @@ class Commands:
 
     def news(self) -> None:
         """Show what changed since the operator last looked, and nothing else."""
-        self.app.live.show_news()
+        self.app.live.returning.show()
 
     # Choosing.
 

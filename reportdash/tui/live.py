@@ -7,17 +7,16 @@ while some run. Everything here runs on the screen's loop and waits on the ledge
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from reportdash.board.facts import Fetch, Run
-from reportdash.board.news import News, news
+from reportdash.board.facts import Fetch
 from reportdash.board.states import Kind, Role
-from reportdash.clock import rfc3339
 from reportdash.errors import Problem
-from reportdash.model import Job, JobState
-from reportdash.tui.details import Known
+from reportdash.model import Job
+from reportdash.tui.reading import Reading
+from reportdash.tui.returning import Returning
 from reportdash.tui.widgets.accounts import Slots
 from reportdash.tui.widgets.header import Mode
 
@@ -36,16 +35,8 @@ CONFIG = 2.0
 """Seconds between two looks for a config on the first run."""
 STUMBLE = 1.0
 """Seconds after a ledger that could not be read."""
-REST = 0.08
-"""Seconds the cursor rests on a job before its history is read."""
 MANY = 1000
 """Changes at once that are taken in by slices: the rest of a large ledger after the first paint."""
-NAMED = 200
-"""Jobs of the news that are named one by one in the filter."""
-REMEMBERED = 50
-"""Jobs whose history, and files whose first rows, are kept in memory."""
-MOST_FILES = 20
-"""Files of a group whose first rows are read."""
 
 
 class Live:
@@ -62,18 +53,15 @@ class Live:
         self._open_engine = AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
         self._full: str | None = None
-        self._detail: asyncio.Task[None] | None = None
-        self._files: asyncio.Task[None] | None = None
         self._downloads = asyncio.Event()
-        self._news: News | None = None
-        self._unread: tuple[Run, ...] = ()
-        self._held: tuple[Run, ...] = ()
+        self.reading = Reading(app)
+        self.returning = Returning(app)
         self._again = asyncio.Event()
         self._new: dict[str, Any] = {}
 
     def start(self) -> None:
         """After the first paint."""
-        self.board.on_cursor = self.read_details
+        self.board.on_cursor = self.reading.details
         self._spawn(self._minutes())
         self._spawn(self._learn())
         if self._open is not None:
@@ -81,7 +69,7 @@ class Live:
 
     async def stop(self) -> None:
         """End every task, then the engine."""
-        tasks = [*self._tasks, *(task for task in (self._detail, self._files) if task)]
+        tasks = [*self._tasks, *self.reading.tasks(), *self.returning.tasks()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -181,11 +169,11 @@ class Live:
         self._warn()
         self._mode(engine)
         self.board.rearrange()
-        self.board.detail.on_files = self.read_files
+        self.board.detail.on_files = self.reading.files
         self.board.show_all()
-        self.read_details(self.board.view.cursor_job)
+        self.reading.details(self.board.view.cursor_job)
         if self.board.look.memory.looked_at:
-            self.tell_news(self.board.look.memory.looked_at)
+            self.returning.tell(self.board.look.memory.looked_at)
 
     def _savable(self, job: Job) -> bool:
         """Whether the vendor hands out a file of this job, as far as its seat knows."""
@@ -240,11 +228,10 @@ class Live:
         if job is not None and (
             any(changed.id == job.id for changed in changes.jobs) or job.account in paused
         ):
-            self.read_details(job)
+            self.reading.details(job)
         if any(job.artifact is not None for job in changes.jobs):
             self._downloads.set()
-        if self._news is not None and self.board.status.notice == self._unread:
-            self.tell_news(self._news.since)
+        self.returning.keep_true()
 
     def _warn(self) -> None:
         """Say once of each report that it is not saved and its time runs out."""
@@ -328,120 +315,3 @@ class Live:
     def downloads_started(self) -> None:
         """A download was just set going here."""
         self._downloads.set()
-
-    # What changed since the operator last looked.
-
-    def tell_news(self, since: float) -> None:
-        """Say in a line what changed since a moment; the line is kept true until the next key."""
-        if self.engine is not None:
-            self._spawn(self._tell_news(self.engine, since))
-
-    async def _tell_news(self, engine: EnginePort, since: float) -> None:
-        try:
-            then = await engine.ledger.states_at(since)
-        except (Problem, OSError):
-            return
-        records = self.board.view.records
-        slots = [records.slot_of[job_id] for job_id in then if job_id in records.slot_of]
-        self._news = news(then, map(records.job, slots), since)
-        line = self._news.line(self.clock.now(), self.board.look.keymap.named("news"))
-        if self.board.status.notice in ((), self._unread):
-            self.board.say(*line)
-            self._held = ()
-        else:
-            # A warning stands there: the news come after it.
-            self._held = line
-        self._unread = line
-
-    def tell_held(self) -> None:
-        """The line is free: say the news that waited for it."""
-        if self._held:
-            self.board.say(*self._held)
-            self._held = ()
-
-    @property
-    def has_news(self) -> bool:
-        """Whether anything changed since the operator last looked."""
-        return self._news is not None and bool(self._news.jobs)
-
-    def show_news(self) -> None:
-        """Filter the table down to the jobs of the last line of news."""
-        found = self._news
-        if found is None:
-            return
-        if len(found.jobs) <= NAMED:
-            query = f"id:{'|'.join(found.jobs)}"
-        else:
-            # More ids than a query holds: what was touched since is near enough.
-            query = f"updated_at>{rfc3339(found.since)}"
-        self.board.filter.edit.set(query)
-        self.board.refilter()
-
-    # The details of the job under the cursor.
-
-    def read_details(self, job: Job | None) -> None:
-        """Read the history of a job once the cursor rests on it."""
-        if self._detail is not None:
-            self._detail.cancel()
-            self._detail = None
-        if job is not None and self.engine is not None:
-            self._detail = asyncio.create_task(self._details(job, self.engine))
-
-    async def _details(self, job: Job, engine: EnginePort) -> None:
-        await asyncio.sleep(REST)
-        ledger = engine.ledger
-        try:
-            known = Known(
-                tuple(await ledger.history(job.id)),
-                tuple(await ledger.exchanges(job.id)),
-                await ledger.last_error(job.id),
-                self._same_error(job),
-            )
-        except (Problem, OSError):
-            return
-        kept = self.board.known
-        kept.pop(job.id, None)
-        kept[job.id] = known
-        while len(kept) > REMEMBERED:
-            del kept[next(iter(kept))]
-        self.app.details_changed(job.id)
-
-    def read_files(self, paths: Sequence[str]) -> None:
-        """Read what saved files begin with, once the cursor rests on their job."""
-        if self._files is not None:
-            self._files.cancel()
-            self._files = None
-        if paths:
-            self._files = asyncio.create_task(self._preview(list(paths)[:MOST_FILES]))
-            self._files.add_done_callback(self._previewed)
-
-    async def _preview(self, paths: Sequence[str]) -> None:
-        await asyncio.sleep(REST)
-        from reportdash.engine.preview import read_all
-
-        kept = self.board.previews
-        found = await read_all(paths, kept)
-        for path in found:
-            kept.pop(path, None)
-        kept.update(found)
-        while len(kept) > REMEMBERED:
-            del kept[next(iter(kept))]
-        self.app.details_changed()
-
-    def _previewed(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.app.fail(error)
-
-    def _same_error(self, job: Job) -> int:
-        """Failed jobs of this account with the same words in the last day, this one included."""
-        if job.state is not JobState.FAILED or not job.message:
-            return 0
-        since = self.clock.now() - 86_400
-        return sum(
-            other is not None
-            and other.state is JobState.FAILED
-            and other.message == job.message
-            and (other.settled_at or 0) > since
-            and other.account == job.account
-            for other in self.board.view.records.jobs
-        )

@@ -118,7 +118,7 @@ class Reasons:
         return "" if group.is_group else "no group is under the cursor"
 
     def _news(self) -> str:
-        return "" if self.app.live.has_news else "nothing has changed since you last looked"
+        return "" if self.app.live.returning.has_any else "nothing has changed since you last looked"
 
     def _order(self) -> str:
         return "" if self.view.rows else EMPTY

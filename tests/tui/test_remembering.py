@@ -252,7 +252,7 @@ async def test_a_warning_stands_first_and_the_news_come_with_the_next_key(
     ) as (app, pilot):
         await until(app, "the disk is full")
         async with asyncio.timeout(10):
-            while not app.live._held:
+            while not app.live.returning.held:
                 await asyncio.sleep(0.01)
         assert "the disk is full" in screen_text(app)
         await pilot.press("j")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -358,30 +357,9 @@ class BoardScreen(Screen[None], inherit_bindings=False):
     # Filter and order.
 
     def asked(self) -> Query | None:
-        """The saved view's filter and the typed one together; `fault` says what is wrong with them.
-
-        A word that is still being typed does not count while it can only be half of one.
-        """
-        from reportdash.board.query import QueryError, parse
-        from reportdash.board.terms import Query
-
-        saved, line = self.look.views[self.active_view], self.filter
-        base = own = Query()
-        self.fault = None
-        try:
-            base = parse(saved.query)
-        except QueryError as error:
-            self.fault = Fault(f"view {saved.name}: {error.text}")
-        try:
-            own = parse(line.edit.text)
-            if line.unfinished(None):
-                own = parse(line.finished())
-        except QueryError as error:
-            self.fault = Fault(error.text, error.position)
-            if line.unfinished(error.position):
-                with suppress(QueryError):
-                    own, self.fault = parse(line.finished()), None
-        return Query((*base.terms, *own.terms)) or None
+        """The saved view's filter and the typed one together; `fault` says what is wrong with them."""
+        query, self.fault = self.filter.asked(self.look.views[self.active_view])
+        return query
 
     def rebuild(self, *, keep_cursor: bool = True) -> None:
         """Filter and sort anew: at once when that is quick, else in slices with keys answered between."""
@@ -442,14 +420,14 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         away, self._pressed = monotonic() - self._pressed, monotonic()
         since, self.looked_at = self.looked_at, self.now
         if since and away > AWAY:
-            self.dashboard.live.tell_news(since)
+            self.dashboard.live.returning.tell(since)
         noticed = bool(self.status.notice)
         if noticed:
             self.status.notice = ()
             self._show_notice()
         self.dashboard.commands.key(event.key, event.character, noticed=noticed)
         if not self.status.notice:
-            self.dashboard.live.tell_held()
+            self.dashboard.live.returning.tell_held()
         paint_now(self, self.lines)
 
     def on_paste(self, event: events.Paste) -> None:

@@ -4,6 +4,7 @@ wrong with it."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from textual.strip import Strip
@@ -19,6 +20,7 @@ from reportdash.tui.widgets.lines import Lines
 if TYPE_CHECKING:
     # Read when the first filter is typed.
     from reportdash.board.complete import Completion
+    from reportdash.board.terms import Query
 
 
 A_NAME = 3
@@ -111,6 +113,31 @@ class FilterLine(Lines):
         assert self._offered is not None
         after = next((n for n in range(at, len(text)) if text[n].isspace()), len(text))
         return text[: self._offered.word] + text[after:]
+
+    def asked(self, saved: SavedView) -> tuple[Query | None, Fault | None]:
+        """The saved view's query and what is typed together (None: everything), and what is wrong with them.
+
+        A word that is still being typed does not count while it can only be half of one.
+        """
+        from reportdash.board.query import QueryError, parse
+        from reportdash.board.terms import Query
+
+        base = own = Query()
+        fault: Fault | None = None
+        try:
+            base = parse(saved.query)
+        except QueryError as error:
+            fault = Fault(f"view {saved.name}: {error.text}")
+        try:
+            own = parse(self.edit.text)
+            if self.unfinished(None):
+                own = parse(self.finished())
+        except QueryError as error:
+            fault = Fault(error.text, error.position)
+            if self.unfinished(error.position):
+                with suppress(QueryError):
+                    own, fault = parse(self.finished()), None
+        return Query((*base.terms, *own.terms)) or None, fault
 
     # Completion.
 
