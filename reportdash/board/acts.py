@@ -96,6 +96,6 @@ def not_saved(case: Case, words: str | None) -> Explanation:
             (f"The download failed, not the job: {case.vendor} still holds the report{life}.",),
             (f"It is not tried again by itself. {part}".rstrip(),),
         ),
-        (todo, ("If it fails the same way: the tab Exchanges has the answers.",)),
+        (todo, ("If it fails the same way: `reportdash doctor` on this server says what it can not reach.",)),
         bad=True,
     )

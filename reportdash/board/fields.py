@@ -167,6 +167,11 @@ def _bytes(job: Job, now: float) -> float | None:
     return None if job.artifact is None else float(job.artifact.total or job.artifact.bytes)
 
 
+def _held(job: Job, name: str) -> float | None:
+    value = getattr(job.artifact, name) if job.artifact is not None else None
+    return None if value is None else float(value)
+
+
 def _moment(name: str) -> MeasureSpec:
     def read(job: Job, now: float) -> float | None:
         at: float | None = getattr(job, name)
@@ -179,6 +184,8 @@ MEASURES: dict[str, MeasureSpec] = {
     "age": MeasureSpec(_since_submit, _parse_span, "2h", by_time=True),
     "expires": MeasureSpec(_until_expiry, _parse_span, "6h", by_time=True),
     "size": MeasureSpec(_bytes, _parse_size, "10MB"),
+    "bytes": MeasureSpec(lambda job, now: _held(job, "bytes"), _parse_size, "10MB"),
+    "total": MeasureSpec(lambda job, now: _held(job, "total"), _parse_size, "10MB"),
     "attempts": MeasureSpec(lambda job, now: float(job.attempts), _parse_count, "2"),
     "submitted_at": _moment("submitted_at"),
     "updated_at": _moment("updated_at"),

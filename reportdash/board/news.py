@@ -13,8 +13,8 @@ from reportdash.model import Job, JobState
 
 
 class News(NamedTuple):
-    """`jobs`: ids of the rows in another state than then, the most urgent first; `new`: how many are new rows
-    that are still at work."""
+    """`jobs`: ids of the rows in another state than then, the most urgent first; `new`: how many came to work
+    since, as new rows or once more."""
 
     since: float
     states: Mapping[JobState, int]
@@ -42,7 +42,7 @@ class News(NamedTuple):
                 which = ", saved" if saved == count else f", {digits(saved)} of them saved"
                 runs.append(Run(which, Role.TEXT))
         if self.new:
-            runs += [*_comma(runs), Run(f"{digits(self.new)} new", Role.TEXT)]
+            runs += [*_comma(runs), Run(f"{digits(self.new)} new at work", Role.TEXT)]
         if key:
             runs += [Run("  ", Role.TEXT), Run(key, Role.ACCENT, bold=True), Run(" shows them", Role.TEXT)]
         return tuple(runs)
@@ -60,8 +60,9 @@ def news(then: Mapping[str, JobState | None], jobs: Iterable[Job], since: float)
     found: list[Job] = []
     for job in jobs:
         if job.parent is None and job.id in then and then[job.id] is not job.state:
-            at_work = FACES[job.state].kind is Kind.WORKING
-            if not at_work or then[job.id] is None:
+            before = then[job.id]
+            went_on = before is not None and FACES[before].kind is Kind.WORKING
+            if FACES[job.state].kind is not Kind.WORKING or not went_on:
                 found.append(job)
     found.sort(key=lambda job: FACES[job.state].kind)
     settled = [job for job in found if FACES[job.state].kind is not Kind.WORKING]

@@ -146,7 +146,9 @@ def _download(case: Case, account: Account | None, login: str, pause: str, now: 
         return Section.NOT_NOW, "no file yet: still at work"
     if case.refusal:
         return Section.CANNOT, case.refusal.removeprefix(f"{job.state}: ")
-    if account is not None and (shut := _shut(account, login, pause, now)):
+    paused = account is not None and account.shown is Health.PAUSED
+    if account is not None and not paused and (shut := _shut(account, login, pause, now)):
+        # A pause is of polling alone.
         return Section.NOT_NOW, shut
     gone = job.artifact is not None and job.artifact.state is ArtifactState.SAVED
     return Section.GO, "its file here is gone: fetched again" if gone else "to save"

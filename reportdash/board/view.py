@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 FLOOD = 250
 """Changes taken in between two chances for a key."""
+NEAR = 200
+"""Rows above and below in which the cursor looks for one that stays."""
 MANY = 400
 """More moves than this at once, and the whole order is built anew."""
 
@@ -200,12 +202,12 @@ class View:
         if forgotten != records.forgotten:
             rows = array("I", [slot for slot in rows if records.jobs[slot] is not None])
             own = sum(self._matched[slot] for slot in rows if records.parent_of.get(slot, -1) < 0)
-        cursor = self.cursor_row
+        cursor, before = self.cursor_row, self.rows
         self.rows, self._keys, self._keys_fit = rows, keys, True
         self.shown = own
         self._rebuilding = False
         self._grow()
-        self._keep_cursor(cursor)
+        self._keep_near(cursor, before)
         late = list(self._held)
         for start in range(0, len(late), FLOOD):
             part = late[start : start + FLOOD]
@@ -368,6 +370,20 @@ class View:
     def move_to(self, row: int) -> None:
         """Put the cursor on a row, or the nearest there is."""
         self.cursor = self.rows[max(0, min(row, len(self.rows) - 1))] if self.rows else None
+
+    def _keep_near(self, row: int | None, before: array[int]) -> None:
+        """After the rows were made anew: the cursor stays on its job, or goes to the nearest that stays."""
+        if self.cursor is None or row is None or self.row_of(self.cursor) is not None:
+            self._keep_cursor(row)
+            return
+        for away in range(1, NEAR):
+            for at in (row + away, row - away):
+                if 0 <= at < len(before) and self.records.jobs[before[at]] is not None:
+                    there = self.row_of(before[at])
+                    if there is not None:
+                        self.move_to(there)
+                        return
+        self.move_to(0)
 
     def _keep_cursor(self, row: int | None) -> None:
         """After rows have changed: the cursor stays on its job, or on its line when the job has left."""

@@ -118,6 +118,14 @@ async def follow(
         await running.ledger.wait(rev, tick if left is None else min(tick, left))
 
 
+_FILE = {
+    ArtifactState.FETCHING: "[file: fetching]",
+    ArtifactState.FAILED: "[file: not saved]",
+    ArtifactState.SAVED: "[file: saved]",
+}
+"""Our copy, in a line for people: it says whose state it is."""
+
+
 def _face(job: Job, health: Health) -> tuple[object, ...]:
     """What makes a line worth printing when it changes."""
     artifact = job.artifact.state if job.artifact else ArtifactState.NONE
@@ -145,9 +153,8 @@ def _print(job: Job, before: tuple[object, ...] | None, health: Health, as_json:
     if shown is not Health.OK:
         words.append(f"[{shown}]")
     if job.artifact is not None and job.artifact.state is not ArtifactState.NONE:
-        words.append(
-            f"[{job.artifact.state}{': ' + job.artifact.path if job.saved and job.artifact.path else ''}]"
-        )
+        path = job.artifact.path
+        words.append(f"[saved: {path}]" if job.saved and path else _FILE.get(job.artifact.state, ""))
     data("  ".join(clean(word, 200) for word in words if word))
 
 

@@ -237,10 +237,12 @@ class Commands:
         """A key while the filter is typed; False when it has its usual meaning all the same."""
         line = self.board.filter
         if key in ("enter", "escape"):
-            line.editing = False
             line.end_offer()
             line.edit.set("" if key == "escape" else line.edit.text)
             self.board.refilter()
+            # What can not be read is not kept: it is put right, or cleared.
+            line.editing = self.board.fault is not None and self.board.fault.at is not None
+            self.board.show_frame()
             return True
         if key in ("tab", "shift+tab"):
             if line.take(1 if key == "tab" else -1):
@@ -283,8 +285,7 @@ class Commands:
         self.board.active_view = place
         saved = self.board.look.views[place]
         self.board.table.choose(saved.columns)
-        if saved.sort:
-            self.view.set_order(*order_of(saved.sort))
+        self.view.set_order(*order_of(saved.sort or ""))
         self.board.refilter(anew=True)
 
     def news(self) -> None:

@@ -220,7 +220,7 @@ def _facts(subject: Subject) -> list[tuple[str, str]]:
     if subject.known.same_error > 1:
         found.append(("Same error", f"{plural(subject.known.same_error, 'job')} in 24h"))
     if job.attempts:
-        found.append(("Failed looks", f"{job.attempts} in a row"))
+        found.append(("Failures", f"{job.attempts} in a row"))
     found.append(("Next look", _next_look(subject)))
     if job.expires_at is not None and job.state in HAS_FILE:
         found.append(("Expires", clock_text(job.expires_at, now)))
@@ -309,7 +309,8 @@ def overview_lines(subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]
         rows.append(("Reference", (text_run(job.reference),)))
     rows.append(("Id", (text_run(job.id),)))
     left: list[Pieces] = [[(2, (muted(name),)), (18, runs)] for name, runs in rows]
-    return _beside(left, _facts(subject), cells)
+    # The reference stands here whole.
+    return _beside(left, [fact for fact in _facts(subject) if fact[0] != "Reference"], cells)
 
 
 def history_lines(subject: Subject, cells: int) -> list[Pieces]:

@@ -120,8 +120,9 @@ def _one(subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]:
     if artifact is not None and artifact.state is ArtifactState.FAILED:
         if artifact.error:
             out += _folded("Why", artifact.error, cells)
-        again = (key_run(keymap.named("download")), text_run(" tries again; a part goes on"))
-        out.append([(2, (muted("What to do"),)), (_at(cells), again)])
+        if subject.job.state in HAS_FILE:
+            again = (key_run(keymap.named("download")), text_run(" tries again; a part goes on"))
+            out.append([(2, (muted("What to do"),)), (_at(cells), again)])
     return out
 
 

@@ -45,8 +45,12 @@ def test_work_that_goes_on_is_no_news(then: JobState, now: JobState) -> None:
 
 
 def test_a_row_that_was_not_there_is_new() -> None:
-    assert "1 new" in said({"a": None}, [job("a", JobState.RUNNING)])
+    assert "1 new at work" in said({"a": None}, [job("a", JobState.RUNNING)])
     assert "1 ready" in said({"a": None}, [job("a", JobState.READY)])
+
+
+def test_a_job_that_went_back_to_work_is_news() -> None:
+    assert "1 new at work" in said({"a": JobState.LOST}, [job("a", JobState.QUEUED)])
 
 
 def test_parts_of_groups_and_rows_without_a_change_are_not_counted() -> None:

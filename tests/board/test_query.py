@@ -185,6 +185,12 @@ def test_the_copys_own_fields_can_be_named() -> None:
     assert not matches("verified:none", job()), "without a copy there is nothing to verify"
 
 
+def test_bytes_and_total_are_compared() -> None:
+    half = job(artifact=Artifact(ArtifactState.FETCHING, bytes=5_000, total=10_000))
+    assert matches("bytes<6kB total>=10kB size>9kB", half)
+    assert not matches("total>1kB", job()), "without a copy there is nothing to compare"
+
+
 def test_a_query_is_bounded() -> None:
     with pytest.raises(QueryError):
         parse("a " * 65)

@@ -28,6 +28,7 @@ from reportdash.tui.ports import Look
 from reportdash.tui.screens.account import KEYS, AddAccount
 from reportdash.tui.screens.accounts import Roster
 from reportdash.tui.screens.login import Login
+from reportdash.tui.screens.parts import Field
 from reportdash.tui.widgets.filter import saved_views
 from reportdash.vendors import registry
 from tests.engine.rig import guid
@@ -87,7 +88,8 @@ class Walk:
         for name, value in values.items():
             field = {"name": form.name_field, "folder": form.folder}.get(name) or edits[name]
             field.edit.set(value)
-        form.focused_item = form.name_field
+        # There enter writes; before it goes from field to field.
+        form.focused_item = [item for item in form._items() if isinstance(item, Field)][-1]
         form.redraw()
         await self.pilot.pause()
 
@@ -317,6 +319,19 @@ async def test_a_line_pasted_while_a_vendor_is_chosen_writes_no_config(tmp_path:
         assert not at.config.exists()
 
 
+async def test_enter_goes_from_field_to_field_and_writes_on_the_last(tmp_path: Path) -> None:
+    async with walk(tmp_path) as at:
+        form = await at.form()
+        seen = []
+        for _ in range(3):
+            await at.press("enter")
+            seen.append(form.focused_item)
+            assert not at.config.exists()
+        assert seen == [form.name_field, next(iter(form.fields["7g"].values())), form.folder]
+        await at.press("enter")
+        await at.until(at.config.exists)
+
+
 async def test_the_suggested_name_follows_the_vendor_until_one_is_typed(tmp_path: Path) -> None:
     (tmp_path / "config" / "reportdash").mkdir(parents=True)
     config = tmp_path / "config" / "reportdash" / "config.toml"
@@ -422,7 +437,7 @@ async def test_a_taken_name_is_refused_in_the_form(tmp_path: Path) -> None:
         await at.until(lambda: isinstance(at.app.screen, AddAccount))
         await at.press("tab", "ctrl+u")
         await paste(at, "MAIN")
-        await at.press("enter")
+        await at.press(*["enter"] * 4)
         await at.shows("There is an account main already")
         assert config.read_text(encoding="utf-8") == '[accounts.main]\nvendor = "7g"\n'
         assert set(at.rig.engine.accounts) == {"main"}

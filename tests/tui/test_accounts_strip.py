@@ -90,3 +90,8 @@ def test_an_account_in_which_nothing_is_changed_says_so() -> None:
     assert shown(MAIN, cells=140, read_only=both) == "main 7G · 7 of 10 slots · read-only"
     assert shown(MAIN, cells=80, read_only=both) == "main read-only"
     assert shown(DOWN, cells=140, read_only=both).endswith("next try 14:07 · read-only")
+
+
+def test_where_no_name_has_room_the_troubles_are_counted() -> None:
+    down = [replace(DOWN, name=f"billing-number-{n}") for n in range(4)]
+    assert shown(MAIN, REFUSED, *down, cells=60) == "✗ 1 key refused  ▲ 4 unreachable  1 ok"

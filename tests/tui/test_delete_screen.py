@@ -9,6 +9,7 @@ import pytest
 
 from reportdash.model import Health, Job, JobState, replace
 from reportdash.simulator.wire import Reply
+from reportdash.tui.screens.delete import Delete
 from tests.tui.desk import Desk, desk, job_in, saved_job
 
 S = JobState
@@ -105,7 +106,7 @@ async def test_a_careful_account_has_its_name_typed(tmp_path: Path) -> None:
         job = await job_in(at, 1, S.FAILED, "failed")
         await at.ask("x")
         await at.press("tab", "enter")
-        assert "type the account main first" in at.text
+        assert "type the account's name main first" in at.text
         assert unsent(at)
         await at.write("main")
         await at.press("enter")
@@ -119,11 +120,49 @@ async def test_an_unsaved_report_of_a_careful_account_takes_the_word_and_the_nam
         await at.press("u")
         await at.write("delete")
         await at.press("enter")
-        assert "type the account main first" in at.text
+        assert "type the account's name main first" in at.text
         assert unsent(at)
         await at.write("main")
         await at.press("enter")
         await at.state(job, S.DELETED)
+
+
+async def test_a_name_typed_while_cancel_has_the_focus_goes_into_its_field_and_means_nothing_else(
+    tmp_path: Path,
+) -> None:
+    async with desk(tmp_path, careful=True) as at:
+        failed = await job_in(at, 1, S.FAILED, "failed")
+        ready = await job_in(at, 2, S.READY)
+        at.select(failed, ready)
+        dialog = await at.ask("x")
+        await at.write("du")
+        assert [field.edit.text for field in dialog.fields()] == ["du"]  # type: ignore[attr-defined]
+        await at.press("backspace", "backspace")
+        await at.write("main")
+        assert "lost for good" not in at.text and "delete them unsaved" not in at.text
+        assert "delete it unsaved  tab here, enter does it" in at.text
+        await at.press("enter")
+        await at.until(lambda: at.notice == "1 deleted")
+        assert (await at.row(ready)).state is S.READY
+
+
+async def test_of_very_many_the_number_is_typed(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        jobs = [await job_in(at, n, S.FAILED, "failed") for n in range(1, 4)]
+        at.select(*jobs)
+        Delete.many, before = 2, Delete.many
+        try:
+            await at.ask("x")
+            assert "Type the number 3" in at.text
+            await at.press("tab", "enter")
+            assert "type the number 3 first" in at.text
+            assert unsent(at)
+            await at.write("3")
+            await at.press("enter")
+            await at.until(lambda: at.notice == "3 deleted")
+        finally:
+            Delete.many = before
+        assert before == 100
 
 
 async def test_several_are_planned_and_only_what_the_plan_says_goes(tmp_path: Path) -> None:

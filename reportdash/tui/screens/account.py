@@ -191,14 +191,18 @@ class AddAccount(Form[str]):
     def keys(self) -> Sequence[tuple[str, str]]:
         if isinstance(self.focused_item, Field) and isinstance(self.focused_item.edit, Pick):
             return (("esc", "cancel"), ("←→", "another"), ("enter", "next"))
-        return (("esc", "cancel"), ("tab", "next"), ("enter", "write"))
+        return (("esc", "cancel"), ("tab", "next"), ("enter", "next" if self._goes_on() else "write"))
 
     # What it does.
 
     def _key(self, key: str, character: str | None) -> None:
-        # Letters choose here: a line pasted into the wrong place must not write a config by its end.
-        choosing = isinstance(self.focused_item, Field) and isinstance(self.focused_item.edit, Pick)
-        super()._key("tab" if key == "enter" and choosing else key, character)
+        # Enter goes from field to field: a pasted line must not write a config by its end.
+        super()._key("tab" if key == "enter" and self._goes_on() else key, character)
+
+    def _goes_on(self) -> bool:
+        """Whether another field comes after the focused one."""
+        fields = [item for item in self._items() if isinstance(item, Field)]
+        return any(item is self.focused_item for item in fields[:-1])
 
     def changed(self, item: Field | Choice) -> None:
         super().changed(item)

@@ -39,7 +39,11 @@ async def _case(engine: EnginePort, job: Job, verb: str) -> Case:
     return Case(
         job,
         refusal="" if can else str(can.reason),
-        never=verb == "delete" and seat is not None and not seat.vendor.can(Action.DELETE),
+        # Where nothing is changed at all, that comes first.
+        never=verb == "delete"
+        and seat is not None
+        and not seat.settings.read_only
+        and not seat.vendor.can(Action.DELETE),
         unsaved=await engine.is_unsaved(job),
         busy=await _busy(engine, job),
     )

@@ -219,9 +219,6 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         self.page.show(lines)
 
     def _show_footer(self, first: bool) -> None:
-        if first and self.status.notice:
-            self.footer.say(self.status.notice)
-            return
         hints: Sequence[footer.Hint]
         chosen = self.view.selection
         if first:
@@ -280,16 +277,10 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         """A notice on the line above the footer; it stands until the next key."""
         made = tuple(Run(run, role) if isinstance(run, str) else run for run in runs)
         self.status.notice = made
-        self._show_notice()
+        self.show_cursor()
         details = self.dashboard.details
         if details is not None:
             details.show_all()
-
-    def _show_notice(self) -> None:
-        self.show_cursor()
-        if self.first_run:
-            # There the keys give way to it.
-            self._show_footer(True)
 
     # Data.
 
@@ -424,7 +415,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         noticed = bool(self.status.notice)
         if noticed:
             self.status.notice = ()
-            self._show_notice()
+            self.show_cursor()
         self.dashboard.commands.key(event.key, event.character, noticed=noticed)
         if not self.status.notice:
             self.dashboard.live.returning.tell_held()

@@ -27,6 +27,7 @@ class Delete(PlanDialog):
     """Delete at the vendor. `notes`: what a delete does to a job of this account, in the vendor's terms."""
 
     verb = "delete"
+    many = 100
     notes: Mapping[str, str] = {}
     titles: Mapping[str, str] = {}
 

@@ -15,6 +15,7 @@ from reportdash.board.health import NO_KEY
 from reportdash.board.states import Role
 from reportdash.board.units import plural
 from reportdash.model import Account, Health
+from reportdash.settings.first import ALL_JOBS
 from reportdash.tui.actions import Keymap
 from reportdash.tui.columns import LEAST, LEAST_HEIGHT
 from reportdash.tui.text import Pen, cut, cut_middle, key_run, length, muted, strong, text_run
@@ -135,7 +136,9 @@ def nothing_found(
     """A filter, or a saved view, without any job."""
     total = plural(counts.total, "job")
     if query:
-        said = [text_run("No job matches "), strong(cut(query, max(10, cells - 50))), text_run(".  ")]
+        where = "" if view == ALL_JOBS else f" in the view {view}"
+        shown = cut(query, max(10, cells - 50 - len(where)))
+        said = [text_run("No job matches "), strong(shown), text_run(f"{where}.  ")]
         said += [key_run(keymap.named("back")), text_run(f" clears the filter, {total} in all")]
     else:
         said = [text_run("No job in the view "), strong(view), text_run(".  ")]

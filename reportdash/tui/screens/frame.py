@@ -69,9 +69,9 @@ class Frame:
 
     def _fold(self, row: Fold, here: bool) -> Strip:
         if not here:
-            return self.inside([(row.at, (muted(row.label), muted("  tab here, enter shows all")))])
+            return self.inside([(row.at, (muted(row.label), muted(f"  tab here, enter {row.does}")))])
         bar = Run("│", Role.ACCENT)
-        label = (Run("▌ ", Role.ACCENT), strong(row.label), Run("  enter shows all", Role.TEXT))
+        label = (Run("▌ ", Role.ACCENT), strong(row.label), Run(f"  enter {row.does}", Role.TEXT))
         at = EDGE + row.at - 2
         cells = self.cells - at - EDGE
         return self.pen.join(

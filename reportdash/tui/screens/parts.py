@@ -60,11 +60,13 @@ class Button:
 
 @dataclass(slots=True, eq=False)
 class Fold:
-    """A line that stands for lines not shown; enter calls `pressed` with its `value`."""
+    """A line that stands for lines not shown, or for something to do; enter calls `pressed` with its `value`,
+    and `does` says what that does."""
 
     label: str
     value: str
     at: int = 0
+    does: str = "shows all"
 
 
 Row: TypeAlias = Words | Field | Choice | Fold

@@ -25,6 +25,8 @@ FOLDED = 5
 GO = "go"
 ROOMY = 90
 """Cells of room from which on the plan's columns have their full width."""
+NARROW = 64
+"""Cells of room below which account and copy are left out."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -52,6 +54,8 @@ class PlanDialog(Dialog[Agreed]):
     """Lower case; also the word that is typed."""
     danger = True
     """Whether the button is one to think about."""
+    many: int | None = None
+    """Jobs at once of which the number has to be typed; None: never."""
 
     def __init__(
         self,
@@ -102,14 +106,18 @@ class PlanDialog(Dialog[Agreed]):
 
     def to_type(self) -> list[str]:
         """What has to be typed before the button acts, in order."""
+        going = self.going()
         own = [self.verb] if self.unlocked else []
-        return [*own, *careful_accounts(self.going(), self.careful)]
+        if self.many is not None and len(going) > self.many:
+            own.append(str(len(going)))
+        return [*own, *careful_accounts(going, self.careful)]
 
     def fields(self) -> list[Field]:
         """A field for each word to type; what was typed stays."""
         for word in self.to_type():
             if word not in self._fields:
-                label = f"Type the word {word}" if word == self.verb else f"Type the account {word}"
+                what = "word" if word == self.verb else "number" if word.isdecimal() else "account's name"
+                label = f"Type the {what} {word}"
                 self._fields[word] = Field(label, at=30, cells=28)
         return [self._fields[word] for word in self.to_type()]
 
@@ -201,9 +209,15 @@ class PlanDialog(Dialog[Agreed]):
             strong(self.verb),
             text_run(")"),
         ]
+        if self.to_type():
+            # Letters belong to the fields.
+            save_them = [Fold(f"save {'it' if one else 'what can be saved'} first", "way d", does="does it")]
+            unsaved = Fold(f"{self.verb} {'it' if one else 'them'} unsaved", "way u", does="does it")
+            return [*(save_them if savable else []), unsaved]
         if not savable:
             return [words(*lose)]
-        which = "it" if one else f"the {digits(len(savable))} unsaved"
+        count = digits(len(savable))
+        which = "it" if one else f"the {count} unsaved" if len(savable) == len(kept) else f"{count} of them"
         save = [key_run("d"), text_run(f" save {which} first")]
         if cells >= ROOMY:
             return [Words([(0, save), (34, lose)])]
@@ -225,13 +239,25 @@ class PlanDialog(Dialog[Agreed]):
     # Keys.
 
     def typed(self, key: str, character: str | None) -> bool:
+        both = zip(self.to_type(), self.fields(), strict=True)
+        waiting = [field for word, field in both if field.edit.text.strip() != word]
+        if waiting and character is not None and character.isprintable() and character != " ":
+            # What is typed is meant for the first field, wherever the focus is.
+            self.focused_item = waiting[0]
+            waiting[0].edit.key(key, character)
+            self.changed(waiting[0])
+            return True
+        return not self.fields() and character is not None and self._way(character)
+
+    def _way(self, letter: str) -> bool:
+        """Carry out a way around unsaved reports; False where there is none under this letter."""
         kept = self.kept
         if not kept or self.unlocked:
             return False
-        if character == "d" and self.savable:
+        if letter == "d" and self.savable:
             self.dismiss(Agreed((), save=tuple(job for job in kept if job.id in self.savable)))
             return True
-        if character == "u":
+        if letter == "u":
             self.unlocked = True
             self.focused_item = self.fields()[0]
             return True
@@ -241,6 +267,9 @@ class PlanDialog(Dialog[Agreed]):
         self.complaint = ""
 
     def pressed(self, value: str) -> None:
+        if value.startswith("way "):
+            self._way(value.split()[1])
+            return
         if value.startswith("unfold "):
             self._unfolded.add(int(value.split()[1]))
             self.focused_item = self._cancel
@@ -258,6 +287,16 @@ class PlanDialog(Dialog[Agreed]):
 def _job_row(job: Job, copy: str, cells: int, at: int) -> Words:
     """A job in the plan: state, report, account, our copy, id."""
     shown = face(job)
+    if cells < NARROW:
+        # Which report it is matters most.
+        name, end = at + 14, cells - width(job.id)
+        return Words(
+            [
+                (at, (text_run(f"{shown.glyph} {shown.word}"),)),
+                (name, (text_run(cut(safe(job.name), end - name - 1)),)),
+                (end, (muted(job.id),)),
+            ]
+        )
     wide = cells >= ROOMY
     name = at + 14
     account = 51 if wide else cells - 36

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
@@ -118,6 +119,7 @@ def line(
             (troubled, healthy),
         )
     ]
+    tries.append(([*broken, *_counted(accounts)], 2))
     items, gap = next((found for found in tries if taken(*found) <= room), tries[-1])
     pieces: list[tuple[int, Sequence[Run]]] = []
     at = 1
@@ -125,6 +127,21 @@ def line(
         pieces.append((at, runs))
         at += length(runs) + gap
     return pen.strip(pieces, cells, Role.BAR)
+
+
+def _counted(accounts: Sequence[Account]) -> list[tuple[Run, ...]]:
+    """Where there is no room for names: how many are in which trouble."""
+    found = Counter(account.shown for account in accounts)
+    items: list[tuple[Run, ...]] = []
+    for health, count in sorted(found.items(), key=lambda item: item[0] is Health.OK):
+        face = HEALTH[health]
+        if health is Health.OK:
+            items.append((muted(f"{count} ok"),))
+        else:
+            heavy = face.role is not Role.MUTED
+            head = Run(f"{face.glyph} {count}", face.role, bold=heavy)
+            items.append((head, Run(f" {face.word}", Role.TEXT if heavy else Role.MUTED)))
+    return items
 
 
 def _broken(name: str, key: str) -> tuple[Run, ...]:

@@ -13,7 +13,7 @@ from reportdash.board.facts import Run
 from reportdash.board.states import Role
 from reportdash.settings.first import ALL_JOBS, MOST_VIEWS
 from reportdash.tui.columns import ROOMY
-from reportdash.tui.text import Pen, length, muted, width
+from reportdash.tui.text import Pen, cut, length, muted, width
 from reportdash.tui.widgets.edit import LineEdit
 from reportdash.tui.widgets.lines import Lines
 
@@ -91,8 +91,20 @@ class FilterLine(Lines):
             right = _all(views, active)
         else:
             right = (muted(f"view {active + 1} {views[active].name}"),)
+        base = views[active].query
         self.show(
-            [line(self.edit, right, self.size.width, self.pen, editing=self.editing, key=key, fault=fault)]
+            [
+                line(
+                    self.edit,
+                    right,
+                    self.size.width,
+                    self.pen,
+                    editing=self.editing,
+                    key=key,
+                    fault=fault,
+                    base=base,
+                )
+            ]
         )
 
     def unfinished(self, wrong: int | None) -> bool:
@@ -105,7 +117,9 @@ class FilterLine(Lines):
             return wrong >= offered.word
         typed = self.edit.text[offered.start : self.edit.at].casefold()
         names = [choice for choice in offered.choices if choice[-1] in ":>"]
-        return len(typed) >= A_NAME and any(name.startswith(typed) for name in names)
+        # A minus before the first letters would take nearly everything away.
+        least = A_NAME if offered.start == offered.word else 1
+        return len(typed) >= least and any(name.startswith(typed) for name in names)
 
     def finished(self) -> str:
         """The filter without the word at the cursor."""
@@ -193,30 +207,35 @@ def line(
     editing: bool,
     key: str,
     fault: Fault | None = None,
+    base: str = "",
 ) -> Strip:
-    """Line 3 in `cells`."""
+    """Line 3 in `cells`. `base`: the filter of the view, which holds as well."""
     start = max(cells - 1 - length(right), 3)
     if fault or editing:
         # What is typed keeps a third of the line.
         start = max(start, cells // 3)
-    left = _filter(edit, editing, key, start - 3, fault.at if fault else None)
+    head: list[Run] = [Run(f"{key or '/'} ", Role.ACCENT, bold=True)]
+    if base:
+        head += [muted(cut(base, max(8, (start - 3) // 2))), Run(" ", Role.TEXT)]
+    left = [*head, *_filter(edit, editing, start - 1 - length(head), fault.at if fault else None)]
     return pen.strip([(1, left), (start, right)], cells)
 
 
-def _filter(edit: LineEdit, editing: bool, key: str, room: int, wrong: int | None) -> list[Run]:
-    runs = [Run(f"{key or '/'} ", Role.ACCENT, bold=True)]
+def _filter(edit: LineEdit, editing: bool, room: int, wrong: int | None) -> list[Run]:
+    runs: list[Run] = []
     text, at = edit.text, edit.at if editing else len(edit.text)
-    cut = 0
-    while editing and cut < at and width(text[cut:at]) > max(1, room - 4):
-        cut += 1
+    start = 0
+    while editing and start < at and width(text[start:at]) > max(1, room - 4):
+        start += 1
     wrong = len(text) if wrong is None else min(wrong, len(text))
-    # What follows the place of the fault is marked; a caret stands where the cursor is.
-    marks = sorted({cut, max(cut, at), max(cut, wrong), len(text)})
+    right = next((n for n in range(wrong, len(text)) if text[n].isspace()), len(text))
+    # The word with the fault is marked from its place on; a caret stands where the cursor is.
+    marks = sorted({start, max(start, at), max(start, wrong), max(start, right), len(text)})
     for begin, end in zip(marks, [*marks[1:], len(text)], strict=True):
         if editing and begin == at:
             runs.append(Run("█", Role.ACCENT))
         if end > begin:
-            bad = begin >= wrong
+            bad = wrong <= begin < right
             runs.append(Run(text[begin:end], Role.BAD if bad else Role.TEXT, bold=bad, underline=bad))
     return runs
 

@@ -52,10 +52,6 @@ class Footer(Lines):
         """Show these keys, after the number of selected jobs (`hidden` of them not in the table)."""
         self.show([line(hints, keymap, self.size.width, self.pen, selected=selected, hidden=hidden)])
 
-    def say(self, notice: Sequence[Run]) -> None:
-        """Show a notice in place of the keys, where there is no line of its own for it."""
-        self.show([self.pen.strip([(1, notice)], self.size.width, Role.BAR)])
-
 
 def hints(cells: int, *, selected: int, downloads: int) -> tuple[Hint, ...]:
     """What the footer of the board names; with a selection its verbs count."""

@@ -138,12 +138,18 @@ class JobTable(Lines):
     def _titles(self, cells: int) -> Strip:
         view = self.view
         pieces: list[tuple[int, Iterable[Run]]] = []
+        hidden = view.column not in [place.column for place in self.places]
         for place in self.places:
             if place.column is view.column:
                 sign = "↓" if view.descending else "↑"
                 run = Run(f"{place.column} {sign}", Role.STRONG, bold=True)
             else:
                 run = Run(str(place.column), Role.MUTED)
+            if place.column is Column.REPORT and hidden:
+                # The order is by a column that has no place here.
+                sign = "↓" if view.descending else "↑"
+                pieces.append((place.x, (run, Run(f"  by {view.column} {sign}", Role.STRONG, bold=True))))
+                continue
             x = place.x + max(0, place.width - width(run.text)) if place.right else place.x
             if place.right and width(run.text) > place.width:
                 # The arrow of a narrow column stands to its left.
