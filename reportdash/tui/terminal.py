@@ -45,14 +45,24 @@ class Line:
 class TerminalDriver(LinuxDriver):
     """Textual's driver on such a line. When it is gone, the app is told to leave, from any thread."""
 
+    frugal = True
+    """What is painted may come as a difference to what was."""
+
     def __init__(self, app: Any, **options: Any) -> None:
         super().__init__(app, **options)
         self._leave: Callable[[], None] = app.end
+        self._let_go: Callable[[], str] = app.let_go
+        self.sent = 0
+        """Bytes sent so far."""
         self._file: Any = Line(self._file, self._hung_up)
         self._drawing = False  # between the start and the stop of application mode
         self._resuming = False
         self._away = False  # the terminal is lent to another program
         self._told_again = False
+
+    def write(self, data: str) -> None:
+        self.sent += len(data) if data.isascii() else len(data.encode())
+        super().write(data)
 
     def stop_job(self) -> None:
         """What ctrl+z does to a job of a shell: the whole group stops, we after the terminal is as it was."""
@@ -60,12 +70,16 @@ class TerminalDriver(LinuxDriver):
 
     def start_application_mode(self) -> None:
         before = self._writer_thread
+        # Whoever had the terminal meanwhile, nothing of ours stands there.
+        self._let_go()
         super().start_application_mode()  # type: ignore[no-untyped-call]
         # In the background of a shell nothing is started: the terminal is not ours.
         self._drawing = self._writer_thread is not before
 
     def stop_application_mode(self) -> None:
         self._drawing = False
+        if reset := self._let_go():
+            self.write(reset)
         super().stop_application_mode()
 
     def _sigtstp_application(self, *_: Any) -> None:
