@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -9,10 +11,22 @@ from typing import Any, NamedTuple
 import pyte
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.pilot import Pilot
-from wcwidth import wcwidth
 
+from reportdash.model import Job, JobState, replace
 from reportdash.tui.app import Dashboard
+from tests.tui import rows
 from tests.tui.boards import dashboard
+
+MANY = 120
+NAMES = (
+    "Distribution",
+    "Entity balance",
+    "月次報告 2026",
+    "Re\u0301sume\u0301",
+    "Applicants, Fall 2027",
+    "x",
+)
+STATES = (JobState.RUNNING, JobState.QUEUED, JobState.READY, JobState.FAILED, JobState.FINALIZING)
 
 
 class Cell(NamedTuple):
@@ -69,7 +83,7 @@ def _cell(char: Any) -> Cell:
 
 
 def is_wide(char: str) -> bool:
-    return wcwidth(char) == 2
+    return unicodedata.east_asian_width(char) in "WF"
 
 
 class ScreenDriver(HeadlessDriver):
@@ -122,3 +136,31 @@ async def settled(app: Dashboard, pilot: Pilot[int]) -> None:
             break
         screen._on_timer_update()
         await pilot.pause()
+
+
+def many(count: int = MANY) -> list[Job]:
+    return [
+        rows.job(
+            f"{n:05}a",
+            list(rows.VENDORS)[n % 4],
+            f"{NAMES[n % len(NAMES)]} {n}",
+            STATES[n % len(STATES)],
+            300.0 + 61.0 * n,
+            f"word{n % 7}",
+        )
+        for n in range(count)
+    ]
+
+
+def plain_jobs() -> list[Job]:
+    """Jobs of all kinds without wide or composed names, behind which the column would be said anew."""
+    chance = random.Random(1)
+    words = ("Ledger", "balance", "entities", "Distribution", "month", "Applicants", "call", "volume")
+    return [
+        replace(
+            job,
+            name=" ".join(chance.sample(words, 3)),
+            vendor_status=chance.choice(("RUNNING", "complete", "In process", "error", "queued for later")),
+        )
+        for job in many()
+    ]

@@ -1,4 +1,4 @@
-"""Frugal painting of the real board: the terminal shows what Textual's own painting shows, for far fewer bytes."""
+"""Frugal painting of the real board: the terminal shows what Textual's own painting would show."""
 
 from __future__ import annotations
 
@@ -11,33 +11,23 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rich.segment import Segment
 from textual import events
-from textual.geometry import Size
+from textual._compositor import LayoutUpdate
+from textual.app import App
+from textual.geometry import Region, Size
+from textual.pilot import Pilot
+from textual.strip import Strip
 
-from reportdash.model import Job, JobState, replace
+from reportdash.model import replace
 from reportdash.tui import theme
 from reportdash.tui.app import Dashboard
-from tests.tui import rows
-from tests.tui.screens import Cell, ScreenDriver, on_screen, settled
+from reportdash.tui.wire.painting import Painting
+from tests.tui.screens import Cell, ScreenDriver, many, on_screen, plain_jobs, settled
 
-MANY = 120
+EXAMPLES = int(os.environ.get("REPORTDASH_WIRE_EXAMPLES", "5"))
+"""Random plays of the board, each on two terminals."""
 SPELLED = {" ": "space", ":": "colon"}
-NAMES = ("Distribution", "Entity balance", "月次報告 2026", "Re\u0301sume\u0301", "Applicants, Fall 2027", "x")
-STATES = (JobState.RUNNING, JobState.QUEUED, JobState.READY, JobState.FAILED, JobState.FINALIZING)
-
-
-def many(count: int = MANY) -> list[Job]:
-    return [
-        rows.job(
-            f"{n:05}a",
-            list(rows.VENDORS)[n % 4],
-            f"{NAMES[n % len(NAMES)]} {n}",
-            STATES[n % len(STATES)],
-            300.0 + 61.0 * n,
-            f"word{n % 7}",
-        )
-        for n in range(count)
-    ]
 
 
 async def changed(app: Dashboard, seed: int) -> None:
@@ -55,26 +45,25 @@ async def changed(app: Dashboard, seed: int) -> None:
     )
 
 
-async def resized(app: Dashboard, driver: ScreenDriver, width: int, height: int) -> None:
+async def resized(app: Dashboard, pilot: Pilot[int], driver: ScreenDriver, width: int, height: int) -> None:
     driver.screen.resize(width, height)
     driver._size = (width, height)
     size = Size(width, height)
     app.post_message(events.Resize(size, size))
     # Textual lays out a little later, by a timer.
-    for _ in range(200):
-        await asyncio.sleep(0.005)
-        if app.screen.size == size:
-            break
+    while app.screen.size != size:
+        await pilot.pause()
 
 
 Step = tuple[Any, ...]
+MOVES = ("down", "down", "up", "pagedown", "pageup", "home", "end")
 
 STEPS = st.lists(
     st.one_of(
         st.tuples(
             st.just("key"),
             st.sampled_from(
-                "down down down up pagedown pageup home end space s v / escape enter tab ? ctrl+p a t ctrl+l".split()
+                (*MOVES, "space", "s", "v", "/", "escape", "enter", "tab", "?", "ctrl+p", "a", "t", "ctrl+l")
             ),
         ),
         st.tuples(st.just("typed"), st.sampled_from(("dist", "account:main ", "state:r", "zzz"))),
@@ -102,7 +91,7 @@ async def played(steps: Sequence[Step], *, wire: bool, **how: Any) -> list[list[
             elif step[0] == "theme":
                 app.use_theme(step[1])
             else:
-                await resized(app, driver, *step[1])
+                await resized(app, pilot, driver, *step[1])
             await settled(app, pilot)
             seen.append(driver.screen.cells())
     return seen
@@ -124,10 +113,177 @@ def no_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reportdash.tui.screens.board.HOLD", -1.0)
 
 
-@settings(max_examples=int(os.environ.get('EX','6')), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(STEPS)
 def test_the_terminal_shows_the_same_with_and_without_it(steps: list[Step]) -> None:
-    frugal = asyncio.run(played(steps, wire=True))
-    plain = asyncio.run(played(steps, wire=False))
+    same(steps)
+
+
+def same(steps: Sequence[Step], **how: Any) -> None:
+    frugal = asyncio.run(played(steps, wire=True, **how))
+    plain = asyncio.run(played(steps, wire=False, **how))
     for n, (one, other) in enumerate(zip(frugal, plain, strict=True)):
         assert one == other, f"after {steps[:n]}\n{told(one, other)}"
+
+
+TOUR: list[Step] = [
+    *[("key", key) for key in ("pagedown", "down", "home", "?", "escape", "ctrl+p", "escape", "end", "up")],
+    ("data", 3),
+    ("typed", "dist"),
+    ("key", "escape"),
+    ("size", (80, 24)),
+    ("key", "enter"),
+    ("key", "escape"),
+    ("theme", "reportdash-light"),
+    ("size", (140, 40)),
+]
+
+
+MANY_COLOURS = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+MORE_COLOURS = {"TERM": "screen-256color", "COLORTERM": ""}
+FEW_COLOURS = {"TERM": "linux", "COLORTERM": ""}
+NO_COLOURS = {"TERM": "xterm-256color", "NO_COLOR": "1"}
+
+
+@pytest.mark.parametrize(
+    ("palette", "terminal"),
+    [
+        ("reportdash-dark", MANY_COLOURS),
+        ("reportdash-dark", MORE_COLOURS),
+        ("reportdash-light", FEW_COLOURS),
+        ("reportdash-ansi", FEW_COLOURS),
+        ("reportdash-mono", NO_COLOURS),
+        ("reportdash-contrast", NO_COLOURS),
+    ],
+)
+def test_every_theme_looks_the_same_on_every_terminal(
+    palette: str, terminal: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in terminal.items():
+        monkeypatch.setenv(name, value)
+    same(TOUR, palette=palette)
+
+
+# When nothing is known of the terminal.
+
+
+async def test_an_empty_first_screen_that_stays_alone_is_sent_after_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with on_screen(jobs=plain_jobs()) as (app, _pilot, driver):
+        driver.screen.scramble()
+        app.forget_terminal()
+        blank = [[app.pen.blank(140)] for _ in range(40)]
+        driver.take()
+        app._display(app.screen, LayoutUpdate(blank, app.screen.size.region))  # type: ignore[arg-type]
+        assert driver.take() == ""
+        app._send_held()
+        assert not driver.screen.text().strip()
+
+
+async def whole(app: Dashboard, pilot: Any, driver: ScreenDriver, wanted: list[list[Cell]]) -> None:
+    await settled(app, pilot)
+    assert driver.screen.cells() == wanted
+
+
+async def test_ctrl_l_paints_a_garbled_screen_whole() -> None:
+    async with on_screen(jobs=many()) as (app, pilot, driver):
+        board = driver.screen.cells()
+        driver.screen.scramble()
+        await pilot.press("ctrl+l")
+        await whole(app, pilot, driver, board)
+
+
+async def test_ctrl_l_paints_a_garbled_dialog_whole() -> None:
+    async with on_screen(jobs=many()) as (app, pilot, driver):
+        await pilot.press("?")
+        await settled(app, pilot)
+        dialog = driver.screen.cells()
+        driver.screen.scramble()
+        await pilot.press("ctrl+l")
+        await whole(app, pilot, driver, dialog)
+
+
+async def test_a_window_made_small_and_large_again_is_painted_whole() -> None:
+    async with on_screen(jobs=many()) as (app, pilot, driver):
+        board = driver.screen.cells()
+        driver.screen.scramble()
+        app.post_message(events.Resize(app.size, app.size))
+        await whole(app, pilot, driver, board)
+
+
+async def test_after_the_shell_had_the_terminal_the_screen_is_painted_whole() -> None:
+    async with on_screen(jobs=many()) as (app, pilot, driver):
+        board = driver.screen.cells()
+        driver.take()
+        driver.write(app.let_go())
+        assert driver.take() == "\x1b[m", "the shell finds a plain pen"
+        driver.screen.scramble()
+        app.on_driver_signal_resume()
+        await whole(app, pilot, driver, board)
+
+
+async def test_an_update_of_an_unknown_kind_is_left_to_textual() -> None:
+    async with on_screen(jobs=many()) as (app, pilot, driver):
+        board = driver.screen.cells()
+        driver.take()
+        app._display(app.screen, "words of somebody")
+        assert "words of somebody" in driver.take()
+        app.screen.refresh(layout=True)
+        await whole(app, pilot, driver, board)
+
+
+async def test_text_that_is_not_cells_is_left_to_textual() -> None:
+    async with on_screen(jobs=many()) as (app, _pilot, driver):
+        line = Strip([Segment("a\u200db", None)], 2)
+        driver.take()
+        app._display(app.screen, LayoutUpdate([[line]], Region(0, 0, 2, 1)))
+        assert "a\u200db" in driver.take()
+        board = driver.screen.cells()
+        assert board[0][0].text == "a"
+
+
+async def test_a_driver_that_does_not_ask_for_it_gets_textuals_own_painting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ScreenDriver, "frugal", False)
+    assert await sent_for_keys(wire=True) == await textuals_own(monkeypatch)
+
+
+async def test_switched_off_the_output_is_textuals_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await sent_for_keys(wire=False) == await textuals_own(monkeypatch)
+
+
+async def textuals_own(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(Painting, "_display", App._display)
+    return await sent_for_keys(wire=True)
+
+
+async def sent_for_keys(*, wire: bool) -> str:
+    async with on_screen(jobs=many(), wire=wire) as (app, pilot, driver):
+        for key in ("down", "pagedown", "?", "escape"):
+            await pilot.press(key)
+            await settled(app, pilot)
+        return driver.take()
+
+
+async def test_only_a_long_update_is_bracketed_for_terminals_that_know_it() -> None:
+    async with on_screen(jobs=plain_jobs()) as (app, pilot, driver):
+        app._sync_available = True
+        driver.take()
+        await pilot.press("ctrl+l")
+        await settled(app, pilot)
+        sent = driver.take()
+        assert sent.startswith("\x1b[?2026h")
+        assert sent.endswith("\x1b[?2026l")
+        app.board.take([replace(app.board.view.job_at(5), vendor_status="W")], ())
+        await settled(app, pilot)
+        assert "2026" not in driver.take()
+
+
+async def test_the_cursor_stays_hidden() -> None:
+    async with on_screen(jobs=many()) as (app, pilot, driver):
+        for key in ("down", "/", "a", "escape", "?", "escape", "pagedown"):
+            await pilot.press(key)
+            await settled(app, pilot)
+        assert "\x1b[?25h" not in driver.take()

@@ -1,9 +1,9 @@
 """From the cells that stand on a terminal to those that shall stand there, in few bytes. Pure.
 
-A line is two strings, a character a cell: its text and its pens. Only what all terminals do the same way is sent:
-CUP, CHA, CUF, CUB, CUU, CUD, CR, LF and BS to move, SGR, EL and ECH on the terminal's own ground, DECSTBM with LF,
-RI, IL and DL to scroll. No REP, SU or SD: the Linux console knows none of them. Automatic wrap is taken to be off,
-as Textual leaves it.
+A line is two strings, a character a cell: its text and its pens. Only what all terminals do the same way is
+sent: CUP, CHA, CUF, CUB, CUU, CUD, CR, LF and BS to move, SGR, EL and ECH on the terminal's own ground, and
+DECSTBM with LF, RI, IL and DL to scroll. No REP, SU or SD: the Linux console knows none of them. Automatic
+wrap is taken to be off, as Textual leaves it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import compress
+from itertools import compress, pairwise
 from operator import ne, or_
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ UNKNOWN = "\udfff"
 BEHIND = "\udffe"
 """The text of the second cell of a wide character."""
 COMPOSED = 0xD800
-"""The first of the stand-ins for cells with more than one character. No text that can be sent has any of these."""
+"""The first of the stand-ins for cells with more than one character. No text that is sent has one."""
 MOST_COMPOSED = 1024
 
 NEAR = 6
@@ -110,8 +110,15 @@ class Encoder:
         if found is None:
             return None
         top, bottom, by = found
+        # A cursor that stays on the last line lights it up before and after: then only its words differ.
+        other = (top, bottom - 1) if by > 0 else (top + 1, bottom)
+        ways = [self._shifted(changed, first, last, by) for first, last in ((top, bottom), other)]
+        return min((way for way in ways if way is not None), key=lambda way: len(way.sent), default=None)
+
+    def _shifted(self, changed: Mapping[int, Row], top: int, bottom: int, by: int) -> Writer | None:
+        """With the lines from `top` to `bottom` scrolled first."""
         region = self.rows[top : bottom + 1]
-        if any(NO_PEN in row.pens for row in region):
+        if len(region) <= abs(by) or any(NO_PEN in row.pens for row in region):
             return None
         writer = self._writer()
         # With a colour set, what scrolls in differs from terminal to terminal.
@@ -225,7 +232,7 @@ class Writer:
             return False
         if pens.strip(pens[0]):
             change = self.pens.change
-            cost += sum(change(a, b) != "" and len(change(a, b)) for a, b in zip(pens, pens[1:], strict=False))
+            cost += sum(change(a, b) != "" and len(change(a, b)) for a, b in pairwise(pens))
             cost -= len(change(pens[0], pens[-1]))
         return cost <= (3 if gap == 1 else 4)
 
@@ -280,7 +287,7 @@ class Writer:
             self._put(text[done:], start + len(text))
 
     def _odd(self, y: int, start: int, text: str, after: str) -> None:
-        """Cells with wide or composed characters. A terminal may think another width: then the column is said anew."""
+        """Cells with wide or composed characters. Behind them, as terminals differ, the column is said."""
         meant = {stand_in: cell for cell, stand_in in self._composed.items()}
         sure = True
         for x, (char, follows) in enumerate(zip(text, text[1:] + (after or " "), strict=True), start):

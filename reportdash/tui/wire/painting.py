@@ -16,7 +16,7 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 
 from reportdash.tui.wire.encode import BEHIND, Encoder, Row
-from reportdash.tui.wire.pens import PLAIN, Look
+from reportdash.tui.wire.pens import NO_PEN, PLAIN, Look
 
 if TYPE_CHECKING:
     from rich.style import Style
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 1_000
 """Bytes that arrive together anyway, so that no terminal shows half of them: longer updates are bracketed."""
+GROUND = 0.25
+"""Seconds that an empty first screen waits for what comes on it."""
 STYLES = 4_096
 """Styles whose pens are remembered; Textual makes new ones all the time for some of its widgets."""
 
@@ -60,20 +62,36 @@ class Shadow:
         self._pens: dict[Style, str] = {}
         self._strips: list[dict[int, tuple[Strip, int]]] = []
         self._rows: dict[int, Row] = {}
+        self._held: dict[int, Row] = {}
 
     def forget(self) -> None:
         """The terminal may show anything from here on. Safe in a signal handler, at any moment."""
         self.stale = True
 
-    def encode(self, update: object, size: Size, colors: ColorSystem) -> str | None:
-        """What to send for an update of a screen of this size; None: it is not known how."""
+    @property
+    def holds(self) -> bool:
+        """Whether something is to be sent that waits for more."""
+        return bool(self._held) and not self.stale
+
+    def held(self) -> str:
+        """What waited, to be sent after all."""
+        rows, self._held = self._held, {}
+        return self._encoder.update(rows)
+
+    def encode(self, update: object, size: Size, colors: ColorSystem, *, hold: bool = False) -> str | None:
+        """What to send for an update of a screen of this size; None: it is not known how.
+
+        `hold`: nothing but blanks on a terminal of which nothing is known waits for the next update.
+        """
         if self.stale or size != self._size:
             # Set back before, not after: a signal meanwhile must not be lost.
             self.stale = False
             self._size = size
             self._encoder.forget(size.width, size.height)
             self._strips = [{} for _ in range(size.height)]
+            self._held = {}
         self._colors = colors
+        self._rows, self._held = self._held, {}
         try:
             if type(update) is ChopsUpdate:
                 self._take_chops(update)
@@ -81,6 +99,9 @@ class Shadow:
                 self._take_layout(update)
             else:
                 raise UnknownUpdateError
+            if hold and self._encoder.pen == NO_PEN and _is_bare(self._rows, size.height):
+                self._held = self._rows
+                return ""
             return self._encoder.update(self._rows)
         except UnknownUpdateError:
             self.stale = True
@@ -96,7 +117,7 @@ class Shadow:
                 x += strip.cell_length
 
     def _take_chops(self, update: ChopsUpdate) -> None:
-        """The parts of strips that Textual itself would send: from where a strip begins to where a span ends."""
+        """What Textual itself would send of the strips: from where one begins to where a span ends."""
         for y, left, right in update.spans:
             for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
                 if strip is not None and x <= right and end > left:
@@ -182,6 +203,11 @@ class Shadow:
         return pen
 
 
+def _is_bare(rows: dict[int, Row], height: int) -> bool:
+    """Whether these are all the lines of a screen, and blank."""
+    return len(rows) == height and all(row.text.isspace() for row in rows.values())
+
+
 class Painting(App[int], inherit_bindings=False):
     """An app that paints frugally, on a driver that says it may (`frugal`)."""
 
@@ -217,11 +243,12 @@ class Painting(App[int], inherit_bindings=False):
         self.screen.refresh(layout=True)
 
     def on_resize(self, event: events.Resize) -> None:
-        # A window that was made small and large again has lost what stood outside, and keeps its size.
-        if self._size == event.size:
-            self.redraw_terminal()
-        else:
+        if self._size != event.size:
             self.forget_terminal()
+        elif not getattr(self._driver, "_in_band_window_resize", False):
+            # Made small and large again between two looks at its size: what stood outside is lost. A terminal
+            # that reports its sizes itself leaves none out, but tells the first one twice.
+            self.redraw_terminal()
 
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
         driver = self._driver
@@ -239,13 +266,28 @@ class Painting(App[int], inherit_bindings=False):
             text = None
         else:
             colors = self.console._color_system or ColorSystem.TRUECOLOR
-            text = self.shadow.encode(renderable, screen._compositor.size, colors)
+            waited = self.shadow.holds
+            text = self.shadow.encode(renderable, screen._compositor.size, colors, hold=True)
+            if self.shadow.holds:
+                # Textual paints the ground alone before the first widgets are there.
+                self.set_timer(GROUND, self._send_held)
+            elif text is None and waited:
+                screen.refresh(layout=True)
         if text is None:
             if reset := self.let_go():
                 driver.write(reset)
             super()._display(screen, renderable)
             return
-        if text:
+        self._send(screen, text)
+        self.post_display_hook()
+
+    def _send_held(self) -> None:
+        if self.shadow.holds and self._driver is not None:
+            self._send(self.screen, self.shadow.held())
+
+    def _send(self, screen: Screen[Any], text: str) -> None:
+        driver = self._driver
+        if text and driver is not None:
             self._inked = True
             if self.cursor_position:
                 # Where a reading aid or an input method looks, though nobody sees it.
@@ -255,4 +297,3 @@ class Painting(App[int], inherit_bindings=False):
                 text = f"{SYNC_START}{text}{SYNC_END}"
             driver.write(text)
             driver.flush()
-        self.post_display_hook()

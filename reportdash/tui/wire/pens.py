@@ -1,4 +1,4 @@
-"""Pens: how cells look, each as one character, and what to send when a terminal changes from one to another. Pure.
+"""Pens: how cells look, each as one character, and what changes a terminal from one to another. Pure.
 
 A line's pens are a string as long as the line: strings are compared and searched at the speed of C.
 """
@@ -49,8 +49,8 @@ class Pens:
         if pen is None:
             pen = self._pens[look] = chr(len(self._pens) + 1)
             self._looks[pen] = look
-            # Whether an erased cell takes the background colour differs: xterm and tmux do so, GNU screen does
-            # not. So only the terminal's own ground is ever erased.
+            # In xterm and tmux an erased cell takes the background colour, in GNU screen not: only
+            # the terminal's own ground is ever erased.
             if not look.back:
                 self.own_ground.add(pen)
                 if not look.attributes & ~_UNSEEN:
