@@ -114,11 +114,12 @@ class ScreenDriver(HeadlessDriver):
 
 @asynccontextmanager
 async def on_screen(
-    size: tuple[int, int] = (140, 40), *, wire: bool = True, **how: Any
+    size: tuple[int, int] = (140, 40), *, wire: bool = True, show_bytes: bool = False, **how: Any
 ) -> AsyncIterator[tuple[Dashboard, Pilot[int], ScreenDriver]]:
     """The board on a terminal in memory, once its first screen stands."""
     app = dashboard(**how)
     app.frugal = wire
+    app.look.show_bytes = show_bytes
     app.driver_class = ScreenDriver
     async with app.run_test(headless=False, size=size) as pilot:
         driver = app._driver

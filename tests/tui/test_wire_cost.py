@@ -5,8 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
+from textual.pilot import Pilot
 
+from reportdash.board.units import byte_rate
+from reportdash.clock import ManualClock
 from reportdash.model import replace
+from reportdash.tui.live import RATE
+from tests.tui import rows
 from tests.tui.screens import Cell, on_screen, plain_jobs, settled
 
 
@@ -120,3 +125,36 @@ async def test_the_first_screen_is_sent_once() -> None:
         sent = driver.take()
         assert sent.count("reportdash") == 1
         assert sent.count("\x1b[H") == 1
+
+
+async def test_with_debug_the_header_ends_with_the_bytes_of_the_last_seconds() -> None:
+    clock = ManualClock(rows.NOW)
+    async with on_screen(jobs=plain_jobs(), show_bytes=True, clock=clock) as (app, pilot, driver):
+        await until_asleep(pilot, clock, 2)
+        before = driver.sent
+        await clock.advance(RATE)
+        await until_asleep(pilot, clock, 2)
+        await settled(app, pilot)
+        figure = driver.screen.text().splitlines()[0].rpartition("   ")[2]
+        assert figure == byte_rate(before / RATE)
+        cost = driver.sent - before
+        assert cost < 60, "the figure itself costs next to nothing"
+        await clock.advance(RATE)
+        await until_asleep(pilot, clock, 2)
+        await settled(app, pilot)
+        driver.take()
+        assert driver.screen.text().splitlines()[0].endswith(f"   {byte_rate(cost / RATE)}")
+
+
+async def until_asleep(pilot: Pilot[int], clock: ManualClock, tasks: int) -> None:
+    """Until as many tasks wait for time to pass."""
+    await pilot.pause()
+    while clock.sleepers() < tasks:
+        await pilot.pause()
+
+
+@pytest.mark.parametrize(
+    ("rate", "text"), [(0.0, "0 B/s"), (7.4, "7 B/s"), (314.0, "310 B/s"), (1234.5, "1.2 kB/s")]
+)
+def test_a_rate_has_two_figures(rate: float, text: str) -> None:
+    assert byte_rate(rate) == text
