@@ -306,7 +306,8 @@ class Live:
         while True:
             await self.clock.sleep(RATE)
             sent = self.app.bytes_sent
-            said = byte_rate((sent - before) / RATE)
+            # As wide whatever it says, so that nothing else moves.
+            said = byte_rate((sent - before) / RATE).rjust(9)
             before = sent
             if said != self.board.sent:
                 self.board.sent = said

@@ -135,15 +135,14 @@ async def test_with_debug_the_header_ends_with_the_bytes_of_the_last_seconds() -
         await clock.advance(RATE)
         await until_asleep(pilot, clock, 2)
         await settled(app, pilot)
-        figure = driver.screen.text().splitlines()[0].rpartition("   ")[2]
-        assert figure == byte_rate(before / RATE)
+        assert driver.screen.text().splitlines()[0].endswith(f" {byte_rate(before / RATE)}")
         cost = driver.sent - before
-        assert cost < 60, "the figure itself costs next to nothing"
+        assert cost < 100, "the figure itself costs next to nothing"
         await clock.advance(RATE)
         await until_asleep(pilot, clock, 2)
         await settled(app, pilot)
         driver.take()
-        assert driver.screen.text().splitlines()[0].endswith(f"   {byte_rate(cost / RATE)}")
+        assert driver.screen.text().splitlines()[0].endswith(f" {byte_rate(cost / RATE)}")
 
 
 async def until_asleep(pilot: Pilot[int], clock: ManualClock, tasks: int) -> None:
