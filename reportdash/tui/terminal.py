@@ -60,10 +60,6 @@ class TerminalDriver(LinuxDriver):
         self._away = False  # the terminal is lent to another program
         self._told_again = False
 
-    def write(self, data: str) -> None:
-        self.sent += len(data) if data.isascii() else len(data.encode())
-        super().write(data)
-
     def stop_job(self) -> None:
         """What ctrl+z does to a job of a shell: the whole group stops, we after the terminal is as it was."""
         os.killpg(os.getpgrp(), signal.SIGTSTP)
@@ -100,6 +96,7 @@ class TerminalDriver(LinuxDriver):
     def write(self, data: str) -> None:
         """What the board has to say while another program has the terminal is painted when it is back."""
         if not self._away:
+            self.sent += len(data) if data.isascii() else len(data.encode())
             super().write(data)
 
     def _sigcont_application(self, *_: Any) -> None:
