@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rich.color import ColorSystem
 from rich.segment import Segment
 from textual import events
 from textual._compositor import LayoutUpdate
@@ -22,8 +23,8 @@ from textual.strip import Strip
 from reportdash.model import replace
 from reportdash.tui import theme
 from reportdash.tui.app import Dashboard
-from reportdash.tui.wire.painting import Painting
-from tests.tui.screens import Cell, ScreenDriver, many, on_screen, plain_jobs, settled
+from reportdash.tui.wire.painting import Painting, Shadow
+from tests.tui.screens import Cell, Screen, ScreenDriver, many, on_screen, plain_jobs, settled
 
 EXAMPLES = int(os.environ.get("REPORTDASH_WIRE_EXAMPLES", "5"))
 """Random plays of the board, each on two terminals."""
@@ -221,6 +222,26 @@ async def test_after_the_shell_had_the_terminal_the_screen_is_painted_whole() ->
         driver.screen.scramble()
         app.on_driver_signal_resume()
         await whole(app, pilot, driver, board)
+
+
+def test_what_waits_for_a_screen_of_another_size_is_dropped() -> None:
+    shadow, screen = Shadow(), Screen(4, 1)
+    blank = LayoutUpdate([[Strip.blank(6)], [Strip.blank(6)]], Size(6, 2).region)
+    assert shadow.encode(blank, Size(6, 2), ColorSystem.TRUECOLOR, hold=True) == ""
+    update = LayoutUpdate([[Strip([Segment("abcd")], 4)]], Size(4, 1).region)
+    screen.feed(shadow.encode(update, Size(4, 1), ColorSystem.TRUECOLOR) or "")
+    assert screen.text() == "abcd"
+
+
+def test_a_strip_is_known_only_where_nothing_was_painted_over_it() -> None:
+    """The same strip again on the same place is not looked at, but only while it stands there whole."""
+    shadow, screen, size = Shadow(), Screen(6, 1), Size(6, 1)
+    board = Strip([Segment("abcdef")], 6)
+    left, dialog, right = Strip([Segment("ab")], 2), Strip([Segment("XY")], 2), Strip([Segment("ef")], 2)
+    for line in ([board], [left, dialog, right]) * 2:
+        update = LayoutUpdate([line], size.region)
+        screen.feed(shadow.encode(update, size, ColorSystem.TRUECOLOR) or "")
+        assert screen.text() == "".join(strip.text for strip in line)
 
 
 async def test_an_update_of_an_unknown_kind_is_left_to_textual() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -162,6 +163,25 @@ def test_lines_that_only_moved_are_scrolled(by: int) -> None:
     assert len(sent) < 100 * abs(by) + 60
 
 
+@pytest.mark.parametrize(("last", "cells"), [(LOOKS[4], 80), (Look(), 3)], ids=["coloured", "plain"])
+def test_a_line_that_scrolls_in_is_known_only_if_the_pen_leaves_the_terminals_own_ground(
+    last: Look, cells: int
+) -> None:
+    lines = words(5, 10, 80)
+    encoder = encoder_for(80, 11)
+    below = {10: Row("status".ljust(80), PENS.pen(last) * 80)}
+    encoder.update(text_rows(lines, 80, Look()) | below)
+    sent = encoder.update(text_rows([*lines[1:], "new"], 80, Look()) | below)
+    fresh = re.sub(r"\x1b\[K", " " * 77, sent.rpartition("\x1b[10H")[2])
+    assert len(re.sub(r"\x1b\[[\d;]*m", "", fresh)) == cells
+
+
+def test_bold_that_stays_is_said_again_when_dim_ends() -> None:
+    """One number ends both."""
+    both, bold = Look(0b11, "31", "41"), Look(0b1, "31", "41")
+    assert PENS.change(PENS.pen(both), PENS.pen(bold)) == "\x1b[22;1m"
+
+
 def test_blanks_on_the_terminals_own_ground_are_erased() -> None:
     encoder = drawn(["x" * 80], 80, Look())
     assert encoder.update(text_rows(["ab"], 80, Look())) == "\x1b[Hab\x1b[K"
@@ -186,9 +206,13 @@ def test_behind_a_wide_character_the_column_is_said_anew() -> None:
     assert encoder.update({0: Row(f"漢{BEHIND}字{BEHIND}xy", pen * 6)}) == "\x1b[H漢字\x1b[5Gxy"
 
 
-def test_half_a_wide_character_is_never_left() -> None:
+def test_half_a_wide_character_that_is_left_over_is_not_taken_for_known() -> None:
+    """Terminals blank it, or not."""
     pen = PENS.pen(LOOKS[4])
     encoder = encoder_for(4, 1)
-    encoder.update({0: Row(f"漢{BEHIND}cd", pen * 4)})
-    assert encoder.update({0: Row(f"漢{BEHIND}cD", pen * 4)}) == "\x1b[1;4HD"
-    assert encoder.update({0: Row(f" 字{BEHIND}D", pen * 4)}) == "\x1b[H 字"
+    wide = Row(f"a漢{BEHIND}d", pen * 4)
+    encoder.update({0: wide})
+    for at, blanks in ((2, "  "), (0, "  ")):
+        assert encoder.update({0: wide.over(at, Row(blanks, pen * 2))})
+        sent = encoder.update({0: wide})
+        assert "漢" in sent

@@ -43,12 +43,14 @@ class Row(NamedTuple):
     pens: str
 
     def over(self, x: int, part: Row) -> Row:
-        """With `part` in its place from `x` on."""
+        """With `part` in its place from `x` on. Of half a wide character left over nothing is known."""
         end = x + len(part.text)
-        return Row(
-            self.text[:x] + part.text + self.text[end:],
-            self.pens[:x] + part.pens + self.pens[end:],
-        )
+        head, tail = Row(self.text[:x], self.pens[:x]), Row(self.text[end:], self.pens[end:])
+        if self.text[x : x + 1] == BEHIND:
+            head = Row(head.text[:-1] + UNKNOWN, head.pens[:-1] + NO_PEN)
+        if tail.text[:1] == BEHIND:
+            tail = Row(UNKNOWN + tail.text[1:], NO_PEN + tail.pens[1:])
+        return Row(head.text + part.text + tail.text, head.pens + part.pens + tail.pens)
 
 
 class Encoder:
@@ -198,8 +200,6 @@ class Writer:
         if len(wrong) == self.width:
             self._run(y, 0, self.width, new)
             return
-        if BEHIND in old.text or BEHIND in new.text:
-            wrong = _whole_characters(wrong, old.text, new.text)
         if new.text[-1] == " " and new.pens[-1] in self.pens.erasable:
             wrong = self._with_tail(wrong, new)
         start = wrong[0]
@@ -355,17 +355,3 @@ class Writer:
 
 def _step(by: int, letter: str) -> str:
     return f"\x1b[{letter}" if by == 1 else f"\x1b[{by}{letter}"
-
-
-def _whole_characters(wrong: Iterable[int], *lines: str) -> list[int]:
-    """With the other half of every wide character that is touched, in what stood there and in what shall."""
-    marked = set(wrong)
-    queue = list(marked)
-    while queue:
-        x = queue.pop()
-        for text in lines:
-            other = x - 1 if text[x] == BEHIND else x + 1 if text[x + 1 : x + 2] == BEHIND else x
-            if other not in marked:
-                marked.add(other)
-                queue.append(other)
-    return sorted(marked)
