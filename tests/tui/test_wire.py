@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.color import ColorSystem
 from rich.segment import Segment
 from textual import events
-from textual._compositor import LayoutUpdate
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 from textual.geometry import Region, Size
 from textual.pilot import Pilot
@@ -231,6 +231,21 @@ def test_what_waits_for_a_screen_of_another_size_is_dropped() -> None:
     update = LayoutUpdate([[Strip([Segment("abcd")], 4)]], Size(4, 1).region)
     screen.feed(shadow.encode(update, Size(4, 1), ColorSystem.TRUECOLOR) or "")
     assert screen.text() == "abcd"
+
+
+def test_of_a_strip_the_part_in_the_dirty_span_is_sent() -> None:
+    shadow, size = Shadow(), Size(6, 1)
+    shadow.encode(LayoutUpdate([[Strip([Segment("abcdef")], 6)]], size.region), size, ColorSystem.TRUECOLOR)
+    update = ChopsUpdate([{0: Strip([Segment("ABCDEF")], 6)}], [(0, 1, 4)], [[6]])
+    assert shadow.encode(update, size, ColorSystem.TRUECOLOR) == "\x1b[HABCD"
+
+
+def test_after_an_update_that_is_left_to_textual_nothing_is_known() -> None:
+    shadow, size = Shadow(), Size(3, 1)
+    update = LayoutUpdate([[Strip([Segment("abc")], 3)]], size.region)
+    first = shadow.encode(update, size, ColorSystem.TRUECOLOR)
+    assert shadow.encode("words", size, ColorSystem.TRUECOLOR) is None
+    assert shadow.encode(update, size, ColorSystem.TRUECOLOR) == first != ""
 
 
 def test_a_strip_is_known_only_where_nothing_was_painted_over_it() -> None:

@@ -212,7 +212,13 @@ def test_half_a_wide_character_that_is_left_over_is_not_taken_for_known() -> Non
     encoder = encoder_for(4, 1)
     wide = Row(f"a漢{BEHIND}d", pen * 4)
     encoder.update({0: wide})
-    for at, blanks in ((2, "  "), (0, "  ")):
-        assert encoder.update({0: wide.over(at, Row(blanks, pen * 2))})
-        sent = encoder.update({0: wide})
-        assert "漢" in sent
+    for at in (2, 0):
+        assert encoder.update({0: wide.over(at, Row("  ", pen * 2))})
+        assert "漢" in encoder.update({0: wide})
+
+
+def test_a_wide_character_between_two_changes_is_leapt_over() -> None:
+    pen = PENS.pen(LOOKS[4])
+    encoder = encoder_for(4, 1)
+    encoder.update({0: Row(f"x漢{BEHIND}y", pen * 4)})
+    assert encoder.update({0: Row(f"X漢{BEHIND}Y", pen * 4)}) == "\x1b[HX\x1b[4GY"

@@ -43,14 +43,12 @@ class Row(NamedTuple):
     pens: str
 
     def over(self, x: int, part: Row) -> Row:
-        """With `part` in its place from `x` on. Of half a wide character left over nothing is known."""
+        """With `part` in its place from `x` on. A wide character cut there may be gone or not."""
         end = x + len(part.text)
-        head, tail = Row(self.text[:x], self.pens[:x]), Row(self.text[end:], self.pens[end:])
+        text, pens = self.text[:x], self.pens[:x]
         if self.text[x : x + 1] == BEHIND:
-            head = Row(head.text[:-1] + UNKNOWN, head.pens[:-1] + NO_PEN)
-        if tail.text[:1] == BEHIND:
-            tail = Row(UNKNOWN + tail.text[1:], NO_PEN + tail.pens[1:])
-        return Row(head.text + part.text + tail.text, head.pens + part.pens + tail.pens)
+            text, pens = text[:-1] + UNKNOWN, pens[:-1] + NO_PEN
+        return Row(text + part.text + self.text[end:], pens + part.pens + self.pens[end:])
 
 
 class Encoder:
