@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.terminal.pty import Terminal
 from tests.terminal.test_dashboard import environment
 
@@ -45,3 +47,21 @@ def test_ctrl_l_paints_the_screen_whole_and_a_resize_too(tmp_path: Path) -> None
         terminal.until(whole)
         terminal.send("q")
         assert terminal.finish() == 0
+
+
+@pytest.mark.parametrize("where", ["config", "environment"])
+def test_switched_off_a_key_paints_as_textual_does(where: str, tmp_path: Path) -> None:
+    """Every piece of a line with its own pen, and a reset behind it."""
+    env = environment(tmp_path)
+    config = tmp_path / "config" / "reportdash" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text("wire = false\n" if where == "config" else "", encoding="utf-8")
+    if where == "environment":
+        env["REPORTDASH_WIRE"] = "false"
+    with Terminal([], env=env) as terminal:
+        terminal.until("quit")
+        terminal.send("?")
+        terminal.until("esc close")
+        assert terminal.bytes.count(b"\x1b[0m") > 100
+        terminal.signal(signal.SIGTERM)
+        terminal.finish()
