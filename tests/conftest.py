@@ -15,6 +15,7 @@ KNOBS = {
     "REPORTDASH_CHAOS_SEEDS",
     "REPORTDASH_TEST_DAMAGES",
     "REPORTDASH_TEST_KILLS",
+    "REPORTDASH_WIRE_EXAMPLES",
 }
 """Variables that are the suite's own."""
 

@@ -57,6 +57,11 @@ def size(count: int) -> str:
     return f"{value:.0f} TB"
 
 
+def byte_rate(bytes_a_second: float) -> str:
+    """Bytes a second in two figures: `7 B/s`, `310 B/s`, `1.2 kB/s`."""
+    return f"{size(int(float(f'{bytes_a_second:.2g}')))}/s"
+
+
 def size_short(count: int) -> str:
     """Bytes in two or three figures for a cell that also holds a bar: `42 MB`, `9.9 MB`."""
     text = size(count)

@@ -86,6 +86,7 @@ def _board(args: argparse.Namespace, looked: bool, said: str) -> tuple[int, bool
 
     first = first_look(path, os.environ)
     look = _look(first, path, folder / memory.FILE_NAME, os.environ)
+    look.show_bytes = args.debug
     with _same_terminal():
         app = _app(
             look,
@@ -111,7 +112,7 @@ def visit(args: argparse.Namespace) -> tuple[int, bool]:
     return opened(argparse.Namespace(**{**vars(args), **words}))
 
 
-def show(ledger: Path, open_engine: OpenEngine, *, changes: bool) -> tuple[int, bool]:
+def show(ledger: Path, open_engine: OpenEngine, *, changes: bool, debug: bool) -> tuple[int, bool]:
     """The board on a ledger and an engine of the caller's, without any config: the demo.
 
     Gives the exit code, and whether a signal ended it.
@@ -120,6 +121,7 @@ def show(ledger: Path, open_engine: OpenEngine, *, changes: bool) -> tuple[int, 
     first = FirstLook()
     look = _look(first, None, None, os.environ)
     look.show_changes = changes
+    look.show_bytes = debug
     with _same_terminal():
         app = _app(look, ledger, open_engine)
         return _run(app, first.mouse), bool(app.told_to_end)
@@ -216,6 +218,7 @@ def _look(first: FirstLook, config: Path | None, kept: Path | None, environ: Map
         kind=kind,
         theme=first.theme,
         colors=colors,
+        wire=first.wire,
     )
 
 

@@ -68,7 +68,7 @@ def opened(args: argparse.Namespace) -> tuple[int, bool]:
             async with _engine(folder, child, known, args) as running:
                 yield running
 
-        return show(folder / FILE_NAME, engine, changes=args.changes is not None)
+        return show(folder / FILE_NAME, engine, changes=args.changes is not None, debug=args.debug)
 
 
 def _fill(folder: Path, count: int, seed: int, *, only_working: bool) -> list[dict[str, Any]]:

@@ -44,7 +44,9 @@ def _globals(parser: argparse.ArgumentParser, *, top: bool) -> None:
         "--data-dir", metavar="DIR", default=absent, help="the folder of the ledger (REPORTDASH_DATA_DIR)"
     )
     group.add_argument("--read-only", action="store_true", default=off, help="look, but change nothing")
-    group.add_argument("--debug", action="store_true", default=off, help="write a log into the data folder")
+    group.add_argument(
+        "--debug", action="store_true", default=off, help="write a log into the data folder, show bytes sent"
+    )
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -92,6 +92,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("help", ("?",), "help", "this page", Part.APP),
     Action("palette", ("ctrl+p", ":"), "all actions", "every action, by name", Part.APP),
     Action("suspend", ("ctrl+z",), "to the shell", "to the shell, and back with fg", Part.APP),
+    Action("redraw", ("ctrl+l",), "redraw", "paint the whole screen anew", Part.APP),
     Action("quit", ("q",), "quit", "leave; asks while downloads run", Part.APP),
 )
 

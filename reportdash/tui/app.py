@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App
 from textual.screen import Screen
 from textual.theme import BUILTIN_THEMES, Theme
 
@@ -25,6 +24,7 @@ from reportdash.tui.remembering import Remembering, restore
 from reportdash.tui.screens.board import BoardScreen
 from reportdash.tui.terminal import TerminalDriver
 from reportdash.tui.text import Pen
+from reportdash.tui.wire.painting import Painting
 
 if TYPE_CHECKING:
     from reportdash.model import Job
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from reportdash.tui.widgets.filter import SavedView
 
 
-class Dashboard(App[int], inherit_bindings=False):
+class Dashboard(Painting, inherit_bindings=False):
     """The dashboard. `run()` gives the exit code.
 
     `first`: the ledger's rows for the first paint. `open_engine`: see `ports`; None shows the ledger alone.
@@ -70,6 +70,7 @@ class Dashboard(App[int], inherit_bindings=False):
         self.register_theme(_textual_theme(look.palette))
         self.theme = look.palette.name
         self.animation_level = "none"
+        self.frugal = look.wire
         self.clock = clock or SystemClock()
         first = first if first is not None else NoRows()
         view = View()
@@ -327,13 +328,16 @@ class Dashboard(App[int], inherit_bindings=False):
 
     # The terminal.
 
-    def suspends(self, key: str, character: str | None) -> bool:
-        """Whether a key, on whatever screen, means to go to the shell; if so it is done."""
+    def for_terminal(self, key: str, character: str | None) -> bool:
+        """Whether a key, on whatever screen, is about the terminal itself; if so it is done."""
         printed = character is not None and character.isprintable()
         action = None if printed else self.look.keymap.action(key, character)
-        if action is None or action.id != "suspend":
+        if action is None or action.id not in ("suspend", "redraw"):
             return False
-        self.suspend_here()
+        if action.id == "suspend":
+            self.suspend_here()
+        else:
+            self.redraw_terminal()
         return True
 
     def suspend_here(self) -> None:

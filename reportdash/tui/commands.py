@@ -64,6 +64,7 @@ class Commands:
             "help": app.show_help,
             "palette": app.show_palette,
             "suspend": app.suspend_here,
+            "redraw": app.redraw_terminal,
             "quit": app.ask_quit,
         }
         for number in range(1, 10):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from reportdash.board.facts import Fetch
 from reportdash.board.states import Kind, Role
+from reportdash.board.units import byte_rate
 from reportdash.errors import Problem
 from reportdash.model import Job
 from reportdash.tui.reading import Reading
@@ -30,7 +31,7 @@ FLUSH = 0.1
 PROGRESS = 0.5
 """Seconds between two looks at running downloads."""
 RATE = 10.0
-"""Seconds between two figures of the requests."""
+"""Seconds between two figures of the requests, and of the bytes sent."""
 CONFIG = 2.0
 """Seconds between two looks for a config on the first run."""
 STUMBLE = 1.0
@@ -64,6 +65,8 @@ class Live:
         self.board.on_cursor = self.reading.details
         self._spawn(self._minutes())
         self._spawn(self._learn())
+        if self.board.look.show_bytes:
+            self._spawn(self._bytes())
         if self._open is not None:
             self._spawn(self._run(self._open))
 
@@ -296,6 +299,19 @@ class Live:
                 self.board.rate = rate
                 self.board.show_frame()
             await asyncio.sleep(RATE)
+
+    async def _bytes(self) -> None:
+        """How much goes to the terminal; the figure is coarse, so that it costs next to nothing itself."""
+        before = self.app.bytes_sent
+        while True:
+            await self.clock.sleep(RATE)
+            sent = self.app.bytes_sent
+            # As wide whatever it says, so that nothing else moves.
+            said = byte_rate((sent - before) / RATE).rjust(9)
+            before = sent
+            if said != self.board.sent:
+                self.board.sent = said
+                self.board.show_frame()
 
     async def _progress(self, engine: EnginePort) -> None:
         """While downloads run, their bars."""

@@ -60,7 +60,8 @@ class Look:
     `themes`: the folder of the operator's own themes. `show_changes`: the header shows the changes seen each
     second in place of requests, as in the demo. `memory`: what was last on the screen, and the file it came
     from; None: nothing is remembered. `kind` is the terminal's, `theme` the config's own for it; `colors`:
-    how many the terminal has: 0, 16 or 256 (or more).
+    how many the terminal has: 0, 16 or 256 (or more). `wire`: only what changed is sent to the terminal;
+    `show_bytes`: the header says how many bytes a second.
     """
 
     def __init__(
@@ -78,6 +79,8 @@ class Look:
         kind: str = "",
         theme: str = "",
         colors: int = 256,
+        wire: bool = True,
+        show_bytes: bool = False,
     ) -> None:
         self.palette = palette
         self.glyphs = glyphs
@@ -90,6 +93,8 @@ class Look:
         self.kind = kind
         self.theme = theme
         self.colors = colors
+        self.wire = wire
+        self.show_bytes = show_bytes
         self.take_memory(memory if memory is not None else Memory())
 
     def take_memory(self, memory: Memory) -> None:

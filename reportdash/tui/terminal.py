@@ -45,9 +45,15 @@ class Line:
 class TerminalDriver(LinuxDriver):
     """Textual's driver on such a line. When it is gone, the app is told to leave, from any thread."""
 
+    frugal = True
+    """What is painted may come as a difference to what was."""
+
     def __init__(self, app: Any, **options: Any) -> None:
         super().__init__(app, **options)
         self._leave: Callable[[], None] = app.end
+        self._let_go: Callable[[], str] = app.let_go
+        self.sent = 0
+        """Bytes sent so far."""
         self._file: Any = Line(self._file, self._hung_up)
         self._drawing = False  # between the start and the stop of application mode
         self._resuming = False
@@ -60,12 +66,16 @@ class TerminalDriver(LinuxDriver):
 
     def start_application_mode(self) -> None:
         before = self._writer_thread
+        # Whoever had the terminal meanwhile, nothing of ours stands there.
+        self._let_go()
         super().start_application_mode()  # type: ignore[no-untyped-call]
         # In the background of a shell nothing is started: the terminal is not ours.
         self._drawing = self._writer_thread is not before
 
     def stop_application_mode(self) -> None:
         self._drawing = False
+        if reset := self._let_go():
+            self.write(reset)
         super().stop_application_mode()
 
     def _sigtstp_application(self, *_: Any) -> None:
@@ -86,6 +96,7 @@ class TerminalDriver(LinuxDriver):
     def write(self, data: str) -> None:
         """What the board has to say while another program has the terminal is painted when it is back."""
         if not self._away:
+            self.sent += len(data) if data.isascii() else len(data.encode())
             super().write(data)
 
     def _sigcont_application(self, *_: Any) -> None:

@@ -73,6 +73,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         self.fault: Fault | None = None
         self.mode: Mode = UNKNOWN_MODE
         self.rate = ""
+        self.sent = ""
         self.slots: dict[str, Slots] = {}
         self.left_out: Collection[str] = ()
         self.read_only: Collection[str] = ()
@@ -188,7 +189,12 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         first = self.first_run
         empty = first and not self.configured and not view.records.accounts
         self.header.update(
-            counts, now, rate=self.rate, mode=self.mode, plain="no account yet" if empty else ""
+            counts,
+            now,
+            rate=self.rate,
+            mode=self.mode,
+            plain="no account yet" if empty else "",
+            sent=self.sent,
         )
         self.accounts.update(
             list(view.records.accounts.values()),
@@ -406,7 +412,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
     def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
-        if belongs_elsewhere(self, event) or self.dashboard.suspends(event.key, event.character):
+        if belongs_elsewhere(self, event) or self.dashboard.for_terminal(event.key, event.character):
             return
         away, self._pressed = monotonic() - self._pressed, monotonic()
         since, self.looked_at = self.looked_at, self.now

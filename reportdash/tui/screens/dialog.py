@@ -227,7 +227,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
     def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
-        if belongs_elsewhere(self, event) or self._suspends(event):
+        if belongs_elsewhere(self, event) or self._for_terminal(event):
             return
         if self.too_small:
             # Nobody is held to what can not be seen; the way out is the board's.
@@ -237,10 +237,10 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
             self._key(event.key, event.character)
         self._show_at_once()
 
-    def _suspends(self, event: events.Key) -> bool:
+    def _for_terminal(self, event: events.Key) -> bool:
         from reportdash.tui.app import Dashboard
 
-        return isinstance(self.app, Dashboard) and self.app.suspends(event.key, event.character)
+        return isinstance(self.app, Dashboard) and self.app.for_terminal(event.key, event.character)
 
     def _show_at_once(self) -> None:
         if self.is_current:

@@ -35,10 +35,15 @@ class Header(Lines):
     def __init__(self, pen: Pen) -> None:
         super().__init__(pen, id="header")
 
-    def update(self, counts: Counts, now: float, *, rate: str, mode: Mode, plain: str = "") -> None:
-        """Show the counts. `rate`: `4 req/min`; `plain` stands alone at the right, as on the first run."""
+    def update(
+        self, counts: Counts, now: float, *, rate: str, mode: Mode, plain: str = "", sent: str = ""
+    ) -> None:
+        """Show the counts. `rate`: `4 req/min`; `plain` stands alone at the right, as on the first run.
+
+        `sent`: `310 B/s` to the terminal, behind everything else.
+        """
         cells = self.size.width
-        self.show([line(counts, now, cells, self.pen, rate=rate, mode=mode, plain=plain)])
+        self.show([line(counts, now, cells, self.pen, rate=rate, mode=mode, plain=plain, sent=sent)])
 
 
 def line(
@@ -50,11 +55,14 @@ def line(
     rate: str = "",
     mode: Mode = UNKNOWN_MODE,
     plain: str = "",
+    sent: str = "",
 ) -> Strip:
     """Line 1 in `cells`. Each count has its place: one that is 0 leaves it empty and moves nothing."""
     roomy = cells >= ROOMY
     pieces: list[tuple[int, Sequence[Run]]] = [(1, (strong(NAME),))]
     ends = _right(counts, rate, mode, roomy, plain)
+    if sent:
+        ends = (*ends, muted(f"   {sent}"))
     right = cells - 1 - length(ends)
     at = 0
     for start, runs in _places(counts, now, roomy):
