@@ -97,7 +97,7 @@ def test_the_config_is_written_on_a_real_terminal(tmp_path: Path) -> None:
         terminal.until(lambda text: "Write the config" in text and "q quit" in text)
         terminal.send("2")
         terminal.until("Add an account")
-        terminal.send("\t\t\x15http://127.0.0.1:9\r")
+        terminal.send("\t\t\x15http://127.0.0.1:9\r\r")
         terminal.until("main has no key yet")
         terminal.send("q")
         assert terminal.finish() == 0
