@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 AT_ONCE = 2_000
 """Rows read before the first paint; the rest of a larger table follows with the engine."""
 
+SWITCH = 0.0005
+"""Seconds another thread may go on computing while a key waits; Python's own are ten times as many."""
+
 DUMB = ("dumb", "unknown")
 """Values of TERM that promise nothing: no colour, and the plainest signs."""
 
@@ -185,6 +188,8 @@ def _same_terminal() -> Iterator[None]:
 
 
 def _run(app: Any, mouse: str | bool) -> int:
+    # The ledger's thread, and what imports the engine, give way to a key at once.
+    sys.setswitchinterval(SWITCH)
     over_ssh = bool(os.environ.get("SSH_CONNECTION") or os.environ.get("SSH_TTY"))
     code = app.run(mouse=mouse if isinstance(mouse, bool) else not over_ssh)
     if code is None:
