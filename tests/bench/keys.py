@@ -37,16 +37,20 @@ def _presses(
 ) -> list[float]:
     """Seconds of so many keys, or of as many as come until then; each waits for the one before."""
     draw, took = random.Random(5), []
-    for number in range(count):
+    first = cursor(line) if line.watching else 0
+    place, step = first, 1
+    for _ in range(count):
         if until is not None and time.perf_counter() > until:
             break
-        down = number // TURN % 2 == 0
-        place = TURN - abs(TURN - (number + 1) % (2 * TURN))
+        if line.watching:
+            # Where rows move by themselves the bar may stand elsewhere by now.
+            place = cursor(line)
+        step = 1 if place <= first else -1 if place >= first + TURN else step
+        place += step
         seen = len(line.chunks)
-        before = cursor(line) if line.watching else 0
         sent = time.perf_counter()
-        line.send("\x1b[B" if down else "\x1b[A")
-        while not answered(line, seen, before + (1 if down else -1) if line.watching else place):
+        line.send("\x1b[B" if step > 0 else "\x1b[A")
+        while not answered(line, seen, place):
             line._read(0.01)
             if time.perf_counter() - sent > GIVE_UP:
                 break
