@@ -1,9 +1,9 @@
 """Garbage collection that no key has to wait for.
 
-A full collection walks every object there is: with a hundred thousand jobs a third of a second. What has stood
-for long is therefore frozen, that is, left out from then on: everything that is loaded when the engine runs, and
-later whatever made a collection long. Records are freed by their reference counts all the same; only a cycle
-that was frozen and let go of later (a dialog that was open then) is never found.
+A full collection walks every object there is: with a hundred thousand jobs a third of a second. What has
+stood for long is therefore frozen, that is, left out from then on: everything that is loaded when the engine
+runs, and later whatever made a collection long. Records are freed by their reference counts all the same;
+only a cycle that was frozen and let go of later (a dialog that was open then) is never found.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def paint_now(screen: Screen[Any], widgets: Iterable[Widget]) -> None:
 
 
 def fill_first(screen: Screen[Any], widgets: Iterable[Widget], fill: Callable[[], None]) -> None:
-    """Between the first layout and the first painting: what `fill` shows is part of it, and not sent again."""
+    """Between the first layout and the first painting: what `fill` shows is part of it, not sent again."""
     fill()
     for widget in widgets:
         widget._repaint_required = False
