@@ -14,7 +14,20 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import headless, idle, keys, lag, lists, load, machine, paint, polls, schedule, traffic, writes
+from tests.bench import (
+    headless,
+    idle,
+    keys,
+    lag,
+    lists,
+    load,
+    machine,
+    paint,
+    polls,
+    schedule,
+    traffic,
+    writes,
+)
 from tests.bench.table import Figure, markdown
 
 BASE = "clamp(0.2 age, 5, 30) s polling"

@@ -20,8 +20,8 @@ COLUMNS = ("Id", "State", "Report", "Account", "Vendor says", "Age", "Next", "Fi
 CURSOR = b"48;2;18;52;86m"
 """The SGR of the cursor's row, and of nothing else."""
 _QUERY = (
-    "SELECT id, state, name, account, coalesce(vendor_status, ''), submitted_at, next_poll_at, artifact_state "
-    "FROM jobs WHERE forgotten_at IS NULL ORDER BY submitted_at DESC"
+    "SELECT id, state, name, account, coalesce(vendor_status, ''), submitted_at, next_poll_at, "
+    "artifact_state FROM jobs WHERE forgotten_at IS NULL ORDER BY submitted_at DESC"
 )
 
 

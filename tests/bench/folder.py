@@ -27,8 +27,8 @@ def prepare(
 ) -> dict[str, str]:
     """Make the folder; gives the environment of a dashboard on it.
 
-    `live` of the rows run at the vendor on `port` and are looked at each `every` seconds; no account is polled
-    without them.
+    `live` of the rows run at the vendor on `port` and are looked at each `every` seconds; without them no
+    account is polled.
     """
     config = folder / "config.toml"
     config.write_text(_config(folder, port, every, inflight), encoding="utf-8")

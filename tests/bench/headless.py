@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.bench import folder
+from tests.bench.python import ENVIRONMENT
 from tests.bench.table import Figure
 
 JOBS = 10_000
@@ -26,7 +27,9 @@ COLUMNS = (
 def _run(words: Sequence[str], env: dict[str, str]) -> float:
     """Seconds of one run; every row is printed."""
     begun = time.perf_counter()
-    done = subprocess.run([sys.executable, *words], env={**os.environ, **env}, stdout=subprocess.PIPE)
+    done = subprocess.run(
+        [sys.executable, *words], env={**os.environ, **ENVIRONMENT, **env}, stdout=subprocess.PIPE
+    )
     took = time.perf_counter() - begun
     assert done.returncode == 0 and done.stdout.count(b"\n") == JOBS
     return took
@@ -37,7 +40,7 @@ def headless(quick: bool) -> Iterator[Figure]:
     found = []
     with tempfile.TemporaryDirectory() as name:
         env = folder.prepare(Path(name), JOBS)
-        ours = ("-m", "reportdash", "jobs", "--json")
+        ours = ("-c", "from reportdash.cli.main import run; run()", "jobs", "--json")
         script = str(Path(__file__).with_name("ten_lines.py"))
         bare = (script, f"{env['REPORTDASH_DATA_DIR']}/ledger.db", COLUMNS)
         for number in range((5 if quick else 21) + 1):

@@ -59,7 +59,7 @@ def _lags(env: dict[str, str], file: Path) -> dict[str, float]:
 
 def lag(quick: bool) -> Iterator[Figure]:
     """The loop's worst stand-still for each act."""
-    rounds = 1 if quick else 5
+    rounds = 1 if quick else 3
     with tempfile.TemporaryDirectory() as name:
         env = folder.prepare(Path(name), MANY)
         found = [_lags(env, Path(name) / "lags.json") for _ in range(rounds)]

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import pyte
 
+from tests.bench.python import ENVIRONMENT
 from tests.terminal.pty import PATIENCE, Terminal
 
 COLUMNS, LINES = 140, 40
@@ -40,7 +41,11 @@ class Line(Terminal):
         self.chunks: list[Chunk] = []
         self.started = time.perf_counter()
         super().__init__(
-            [], columns=COLUMNS, lines=LINES, env=env, program=[sys.executable, "-X", "utf8", *program]
+            [],
+            columns=COLUMNS,
+            lines=LINES,
+            env={**ENVIRONMENT, **(env or {})},
+            program=[sys.executable, *program],
         )
 
     def _read(self, wait: float, *, once: bool = False) -> bool:
