@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import tempfile
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from reportdash.cli.demo_rows import VENDOR, rows
@@ -20,6 +22,8 @@ _SECRETS = {
     "talkdesk": ("client_id", "client_secret"),
 }
 _BATCH = 5_000
+MANY = 100_000
+_LARGE = tempfile.TemporaryDirectory(prefix="bench-large-")
 
 
 def prepare(
@@ -56,6 +60,12 @@ def prepare(
         for secret in _SECRETS[vendor]:
             env[f"REPORTDASH_SECRET__{name.upper()}__{secret.upper()}"] = "bench-secret"
     return env
+
+
+@cache
+def large() -> dict[str, str]:
+    """One folder with `MANY` rows for the whole run: it takes long to write. Gives the environment."""
+    return prepare(Path(_LARGE.name), MANY)
 
 
 def _pause(store: Store, name: str) -> None:

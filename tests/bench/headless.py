@@ -54,7 +54,7 @@ def headless(quick: bool) -> Iterator[Figure]:
     mine, other = (statistics.median(pair[side] for pair in found) * 1e3 for side in (0, 1))
     yield Figure(
         "18",
-        f"`jobs --json`, {JOBS:,} jobs".replace(",", " "),
+        f"`jobs --json`, {JOBS // 1000}k jobs",
         "a script of ten lines",
         statistics.median(one / two for one, two in found),
         1.25,

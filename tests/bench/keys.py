@@ -43,8 +43,9 @@ def _presses(
         if until is not None and time.perf_counter() > until:
             break
         if line.watching:
-            # Where rows move by themselves the bar may stand elsewhere by now.
-            place = cursor(line)
+            # Where rows move by themselves the bar may stand elsewhere by now; in half a frame, nowhere.
+            while (place := cursor(line)) < 0:
+                line._read(0.01)
         step = 1 if place <= first else -1 if place >= first + TURN else step
         place += step
         seen = len(line.chunks)
@@ -132,13 +133,13 @@ def keys(quick: bool) -> Iterator[Figure]:
 
 
 def _large(presses: int, rounds: int) -> Figure:
-    with tempfile.TemporaryDirectory() as small, tempfile.TemporaryDirectory() as large:
-        few, many = folder.prepare(Path(small), 1_000), folder.prepare(Path(large), 100_000)
+    with tempfile.TemporaryDirectory() as small:
+        few, many = folder.prepare(Path(small), 1_000), folder.large()
         idle: list[float] = []
         busy: list[float] = []
         for _ in range(rounds):
             idle += ours(few, 1_000, presses)
-            busy += ours(many, 100_000, presses, rate=1_000)
+            busy += ours(many, folder.MANY, presses, rate=1_000)
     return Figure(
         "4",
         "key → row repainted, p99, 100k jobs, 1,000 changes/s",

@@ -18,7 +18,6 @@ from tests.bench.keys import FED, settle
 from tests.bench.line import Line
 from tests.bench.table import Figure
 
-MANY = 100_000
 COLUMNS = 8
 ACTS = {
     "opening": (),
@@ -36,7 +35,7 @@ def _lags(env: dict[str, str], file: Path) -> dict[str, float]:
     spans: dict[str, tuple[float, float]] = {}
     with Line((*FED, "--lags", str(file)), env=env) as line:
         begun = time.perf_counter()
-        settle(line, MANY)
+        settle(line, folder.MANY)
         spans["opening"] = (begun, time.perf_counter())
         line.watching = False
         for act, keys in ACTS.items():
@@ -61,7 +60,7 @@ def lag(quick: bool) -> Iterator[Figure]:
     """The loop's worst stand-still for each act."""
     rounds = 1 if quick else 3
     with tempfile.TemporaryDirectory() as name:
-        env = folder.prepare(Path(name), MANY)
+        env = folder.large()
         found = [_lags(env, Path(name) / "lags.json") for _ in range(rounds)]
     for act in ACTS:
         worst = [one[act] for one in found]

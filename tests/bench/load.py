@@ -12,7 +12,6 @@ import os
 import re
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +23,6 @@ from tests.bench.keys import settle
 from tests.bench.line import Line, first_time, resident
 from tests.bench.table import Figure
 
-MANY = 100_000
 QUERY = "state:deleted|failed|ready -name:*2024-0*"
 """About three rows of four pass."""
 _ID = re.compile(r"\b[a-z2-7]{6} *$|^ *[a-z2-7]{6}\b", re.MULTILINE)
@@ -94,17 +92,16 @@ def _answer(program: tuple[str, ...], env: dict[str, str], mark: bytes, ready: b
 def view(quick: bool) -> Iterator[Figure]:
     """Budget 5."""
     whole, alone, other = [], [], []
-    with tempfile.TemporaryDirectory() as name:
-        env = folder.prepare(Path(name), MANY)
-        ledger = f"{env['REPORTDASH_DATA_DIR']}/ledger.db"
-        first = datatable.rows(ledger)[0][0].encode()
-        ours = ("-m", "tests.bench.load", ledger)
-        for _ in range(1 if quick else 3):
-            for _ in range(3):
-                alone.append(_answer((*ours, "--loaded"), env, b"Report", b"quit"))
-                whole.append(_answer(ours, env, b"Report", b"quit"))
-            table = ("-m", "tests.bench.datatable", ledger, "--wait")
-            other.append(_answer(table, env, first, b"Vendor says"))
+    env = folder.large()
+    ledger = f"{env['REPORTDASH_DATA_DIR']}/ledger.db"
+    first = datatable.rows(ledger)[0][0].encode()
+    ours = ("-m", "tests.bench.load", ledger)
+    for _ in range(1 if quick else 3):
+        for _ in range(3):
+            alone.append(_answer((*ours, "--loaded"), env, b"Report", b"quit"))
+            whole.append(_answer(ours, env, b"Report", b"quit"))
+        table = ("-m", "tests.bench.datatable", ledger, "--wait")
+        other.append(_answer(table, env, first, b"Vendor says"))
     theirs = statistics.median(other)
     for what, found in (("filtered, sorted, painted", alone), ("the same, taken in first", whole)):
         took = statistics.median(found)
@@ -121,18 +118,17 @@ def view(quick: bool) -> Iterator[Figure]:
 
 def weight(quick: bool) -> Iterator[Figure]:
     """Budget 6."""
-    with tempfile.TemporaryDirectory() as name:
-        env = folder.prepare(Path(name), MANY)
-        with Line(("-m", "reportdash"), env=env) as line:
-            settle(line, MANY)
-            line.listen(5.0)
-            ours = resident(line.process.pid)
-        ledger = f"{env['REPORTDASH_DATA_DIR']}/ledger.db"
-        first = datatable.rows(ledger)[0][0].encode()
-        with Line(("-m", "tests.bench.datatable", ledger), env=env) as line:
-            line.wait_for(first, 180)
-            line.listen(5.0)
-            theirs = resident(line.process.pid)
+    env = folder.large()
+    with Line(("-m", "reportdash"), env=env) as line:
+        settle(line, folder.MANY)
+        line.listen(5.0)
+        ours = resident(line.process.pid)
+    ledger = f"{env['REPORTDASH_DATA_DIR']}/ledger.db"
+    first = datatable.rows(ledger)[0][0].encode()
+    with Line(("-m", "tests.bench.datatable", ledger), env=env) as line:
+        line.wait_for(first, 180)
+        line.listen(5.0)
+        theirs = resident(line.process.pid)
     yield Figure(
         "6",
         "memory, 100k jobs, engine running",

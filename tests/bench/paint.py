@@ -75,19 +75,20 @@ def _text_after(chunks: Sequence[Chunk], at: float) -> str:
 
 @cache
 def pairs(count: int, listen: float) -> tuple[Pair, ...]:
-    """Starts on 200 rows, turn by turn with the bare application; the first pair warms the disk."""
+    """Starts on 200 rows, turn by turn with the bare application; one pair before them warms the disk."""
     made = []
     with vendor() as port, tempfile.TemporaryDirectory() as name:
         env = folder.prepare(Path(name), ROWS, port=port, live=20)
         ids = folder.ids(Path(name))
-        for number in range(count + 1):
+        _bare(env, SETTLED), _ours(env, ids, SETTLED + 0.2)
+        for number in range(count):
             if number % 2:
                 pair = Pair(_ours(env, ids, listen), _bare(env, listen))
             else:
                 bare = _bare(env, listen)
                 pair = Pair(_ours(env, ids, listen), bare)
             made.append(pair)
-    return tuple(made[1:])
+    return tuple(made)
 
 
 def paint(quick: bool) -> Iterator[Figure]:
