@@ -23,7 +23,6 @@ _SECRETS = {
 }
 _BATCH = 5_000
 MANY = 100_000
-_LARGE = tempfile.TemporaryDirectory(prefix="bench-large-")
 
 
 def prepare(
@@ -65,7 +64,12 @@ def prepare(
 @cache
 def large() -> dict[str, str]:
     """One folder with `MANY` rows for the whole run: it takes long to write. Gives the environment."""
-    return prepare(Path(_LARGE.name), MANY)
+    return prepare(Path(_place().name), MANY)
+
+
+@cache
+def _place() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="bench-large-")
 
 
 def _pause(store: Store, name: str) -> None:

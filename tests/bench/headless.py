@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.bench import folder
-from tests.bench.python import ENVIRONMENT
+from tests.bench.python import environment
 from tests.bench.table import Figure
 
 JOBS = 10_000
@@ -28,7 +28,7 @@ def _run(words: Sequence[str], env: dict[str, str]) -> float:
     """Seconds of one run; every row is printed."""
     begun = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, *words], env={**os.environ, **ENVIRONMENT, **env}, stdout=subprocess.PIPE
+        [sys.executable, *words], env={**os.environ, **environment(), **env}, stdout=subprocess.PIPE
     )
     took = time.perf_counter() - begun
     assert done.returncode == 0 and done.stdout.count(b"\n") == JOBS

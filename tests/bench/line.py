@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import pyte
 
-from tests.bench.python import ENVIRONMENT
+from tests.bench.python import environment
 from tests.terminal.pty import PATIENCE, Terminal
 
 COLUMNS, LINES = 140, 40
@@ -44,7 +44,7 @@ class Line(Terminal):
             [],
             columns=COLUMNS,
             lines=LINES,
-            env={**ENVIRONMENT, **(env or {})},
+            env={**environment(), **(env or {})},
             program=[sys.executable, *program],
         )
 

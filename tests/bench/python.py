@@ -7,10 +7,18 @@ load theirs the same way. The first run of each program fills it and is not coun
 from __future__ import annotations
 
 import tempfile
+from functools import cache
 
-_CACHE = tempfile.TemporaryDirectory(prefix="bench-bytecode-")
-ENVIRONMENT = {
-    "PYTHONDONTWRITEBYTECODE": "",
-    "PYTHONUNBUFFERED": "",
-    "PYTHONPYCACHEPREFIX": _CACHE.name,
-}
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="bench-bytecode-")
+
+
+def environment() -> dict[str, str]:
+    """What to add to a measured program's environment."""
+    return {
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONUNBUFFERED": "",
+        "PYTHONPYCACHEPREFIX": _folder().name,
+    }
