@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from reportdash.cli.main import build_parser
+from reportdash.cli.words import build_parser
 from reportdash.tui.actions import ACTIONS, Keymap, Part
 from reportdash.tui.app import Dashboard
 from tests.tui.boards import Engine, dashboard, screen_text

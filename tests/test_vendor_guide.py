@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reportdash.cli.main import build_parser
+from reportdash.cli.words import build_parser
 from reportdash.settings import load
 from reportdash_stripe import StripeAccount
 

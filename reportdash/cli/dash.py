@@ -6,23 +6,25 @@ network are opened by the screen once it stands.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reportdash.errors import Exit, Problem, UsageProblem
 from reportdash.ledger import FILE_NAME
 from reportdash.settings import FirstLook, View, config_path, data_dir, first_look, memory
 
 if TYPE_CHECKING:
+    import argparse
+
     from reportdash.engine.runtime import Engine
     from reportdash.model import Account, Job
     from reportdash.tui.ports import Look, OpenEngine
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 
 AT_ONCE = 2_000
 """Rows read before the first paint; the rest of a larger table follows with the engine."""
+
+SWITCH = 0.0005
+"""Seconds another thread may go on computing while a key waits; Python's own are ten times as many."""
 
 DUMB = ("dumb", "unknown")
 """Values of TERM that promise nothing: no colour, and the plainest signs."""
@@ -109,7 +114,7 @@ def visit(args: argparse.Namespace) -> tuple[int, bool]:
     from reportdash.cli.demo import opened
 
     words = {"jobs": 100, "changes": None, "seed": 1, "chaos": False}
-    return opened(argparse.Namespace(**{**vars(args), **words}))
+    return opened(SimpleNamespace(**{**vars(args), **words}))
 
 
 def show(ledger: Path, open_engine: OpenEngine, *, changes: bool, debug: bool) -> tuple[int, bool]:
@@ -187,6 +192,8 @@ def _same_terminal() -> Iterator[None]:
 
 
 def _run(app: Any, mouse: str | bool) -> int:
+    # The ledger's thread, and what imports the engine, give way to a key at once.
+    sys.setswitchinterval(SWITCH)
     over_ssh = bool(os.environ.get("SSH_CONNECTION") or os.environ.get("SSH_TTY"))
     code = app.run(mouse=mouse if isinstance(mouse, bool) else not over_ssh)
     if code is None:
@@ -258,8 +265,7 @@ def _term(environ: Mapping[str, str]) -> str:
     return environ.get("TERM", "").lower()
 
 
-@dataclass(slots=True, frozen=True)
-class _Rows:
+class _Rows(NamedTuple):
     rev: int
     jobs: list[Job]
     accounts: list[Account]
@@ -267,16 +273,19 @@ class _Rows:
 
 def _first_rows(path: Path) -> _Rows | None:
     """What the ledger holds, for the first paint; None when there is none, or the engine has to say why."""
-    from reportdash.ledger.store import Store
+    # Not the Store, which brings all that writes.
+    from reportdash.ledger.opening import connect_readonly
+    from reportdash.ledger.reads import Reads
 
     if not path.exists():
         return None
     try:
-        with Store.open(path, readonly=True) as store:
-            rev = store.rev()
-            jobs = store.jobs(AT_ONCE)
+        with closing(connect_readonly(path, time.time())[0]) as db:
+            ledger = Reads(db)
+            rev = ledger.rev()
+            jobs = ledger.jobs(AT_ONCE)
             # Of a larger table the rest has to follow: then the engine reads from the beginning.
             whole = sum(job.parent is None for job in jobs) < AT_ONCE
-            return _Rows(rev if whole else 0, jobs, store.accounts())
+            return _Rows(rev if whole else 0, jobs, ledger.accounts())
     except Problem:
         return None

@@ -50,7 +50,7 @@ def demo(args: argparse.Namespace) -> int:
     return opened(args)[0]
 
 
-def opened(args: argparse.Namespace) -> tuple[int, bool]:
+def opened(args: Any) -> tuple[int, bool]:
     """The demo's exit code, and whether a signal ended it."""
     from reportdash.cli.dash import show
 

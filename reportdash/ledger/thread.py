@@ -116,6 +116,8 @@ class LedgerThread:
         beat_at = time.monotonic() + HEARTBEAT_SECONDS
         while not self._ended:
             batch_due = self._batch_due
+            if batch_due is not None and len(self._batch) >= BATCH_WRITES:
+                batch_due = 0.0  # full: nothing to wait for but the file's rest
             until = look_at if batch_due is None else min(look_at, max(batch_due, self._rest_until))
             with contextlib.suppress(queue.Empty):
                 self._inbox.get(timeout=max(0.0, until - time.monotonic()))()

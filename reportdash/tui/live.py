@@ -16,6 +16,7 @@ from reportdash.board.states import Kind, Role
 from reportdash.board.units import byte_rate
 from reportdash.errors import Problem
 from reportdash.model import Job
+from reportdash.tui import collector
 from reportdash.tui.reading import Reading
 from reportdash.tui.returning import Returning
 from reportdash.tui.widgets.accounts import Slots
@@ -69,6 +70,8 @@ class Live:
             self._spawn(self._bytes())
         if self._open is not None:
             self._spawn(self._run(self._open))
+        else:
+            collector.start()
 
     async def stop(self) -> None:
         """End every task, then the engine."""
@@ -97,11 +100,14 @@ class Live:
             try:
                 engine: EnginePort | None = await self._open_engine.enter_async_context(open_engine())
             except Problem as problem:
+                collector.start()
                 self.problem = problem.text
                 self.board.mode = Mode("not polling", bad=True)
                 self.board.say(problem.text)
                 self.board.show_frame()
                 return
+            # From here on all that is heavy is imported.
+            collector.start()
             if engine is not None:
                 break
             await self._open_engine.aclose()

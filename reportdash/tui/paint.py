@@ -6,7 +6,7 @@ still paints, one frame later.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from textual.screen import Screen
@@ -23,3 +23,12 @@ def paint_now(screen: Screen[Any], widgets: Iterable[Widget]) -> None:
             screen._dirty_widgets.add(widget)
     if screen._dirty_widgets:
         screen._on_timer_update()
+
+
+def fill_first(screen: Screen[Any], widgets: Iterable[Widget], fill: Callable[[], None]) -> None:
+    """Between the first layout and the first painting: what `fill` shows is part of it, not sent again."""
+    fill()
+    for widget in widgets:
+        widget._repaint_required = False
+        widget._exchange_repaint_regions()
+    screen._dirty_widgets.clear()

@@ -1,6 +1,7 @@
-"""`python -m tests.bench [--quick]`: measure, and print one Markdown table.
+"""`python -m tests.bench [--quick] [--write] [GROUP ...]`: measure, and print one Markdown table.
 
-Each figure is a ratio within this run, or a count; what the numbers mean stands beside them.
+Each figure is a ratio within this run, or a count; what the numbers mean stands beside them. `--write` puts
+the whole table into RESULTS.md beside this file.
 """
 
 from __future__ import annotations
@@ -8,14 +9,35 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import platform
+import sys
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
-from tests.bench import lists, polls, schedule
+from tests.bench import (
+    headless,
+    idle,
+    keys,
+    lag,
+    lists,
+    load,
+    machine,
+    paint,
+    polls,
+    schedule,
+    traffic,
+    writes,
+)
 from tests.bench.table import Figure, markdown
 
 BASE = "clamp(0.2 age, 5, 30) s polling"
 REACH = {0.15: (1 / 4, 1 / 6), 0.3: (1 / 3, 1 / 4), 0.6: (0.65, 0.5), 1.0: (0.9, 0.8)}
+RESULTS = Path(__file__).with_name("RESULTS.md")
+_HEAD = """# Measured
+
+Written by `python -m tests.bench --write`. Every ratio is against a baseline of the same run; `reach` is what
+the project owes, `dream` what it would like. Bytes and requests are counts.
+"""
 
 
 def http(quick: bool) -> Iterator[Figure]:
@@ -57,18 +79,55 @@ def listing(quick: bool) -> Iterator[Figure]:
         )
 
 
-PARTS: dict[str, Callable[[bool], Iterator[Figure]]] = {"http": http, "schedule": learning, "lists": listing}
+def _memory(quick: bool) -> Iterator[Figure]:
+    yield from paint.memory(quick)
+    yield from load.weight(quick)
+
+
+def _keys(quick: bool) -> Iterator[Figure]:
+    yield from keys.keys(quick)
+    yield from lag.lag(quick)
+
+
+GROUPS: dict[str, Callable[[bool], Iterator[Figure]]] = {
+    "paint": paint.paint,
+    "memory": _memory,
+    "keys": _keys,
+    "view": load.view,
+    "bytes": traffic.traffic,
+    "cpu": idle.cpu,
+    "http": http,
+    "ledger": writes.writes,
+    "schedule": learning,
+    "lists": listing,
+    "cli": headless.headless,
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help="which; default all")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, in two minutes")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"{' '.join(GROUPS)}; default all")
+    parser.add_argument("--quick", action="store_true", help="the same with fewer repeats, in a few minutes")
+    parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}; for all groups")
     args = parser.parse_args()
-    figures = [figure for name in args.parts or PARTS for figure in PARTS[name](args.quick)]
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    print(f"Python {platform.python_version()}, {machine}\n")
-    print(markdown(figures))
+    unknown = set(args.groups) - set(GROUPS)
+    if unknown:
+        parser.error(f"no group {sorted(unknown)[0]}; there are {' '.join(GROUPS)}")
+    if args.write and args.groups:
+        parser.error("--write is for a run of every group")
+    figures: list[Figure] = []
+    loads: list[float] = []
+    for name in args.groups or GROUPS:
+        loads.append(os.getloadavg()[0])
+        begun = time.perf_counter()
+        figures += GROUPS[name](args.quick)
+        print(f"{name}: {time.perf_counter() - begun:.0f} s, load {loads[-1]:.1f}", file=sys.stderr)
+    figures.sort(key=lambda figure: int(figure.number))
+    table = f"{machine.describe(loads)}\n\n{markdown(figures)}\n"
+    print(table, end="")
+    if args.write:
+        how = "`--quick`: few repeats, so single figures vary more.\n\n" if args.quick else ""
+        RESULTS.write_text(f"{_HEAD}\n{how}{table}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -12,11 +12,8 @@ import asyncio
 import math
 import random
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 
 import httpx
 from httpx_aiohttp import AiohttpTransport
@@ -28,23 +25,10 @@ from reportdash.model import Credential, Exchange, Job, JobState
 from reportdash.net.client import Client
 from reportdash.net.pacing import Pacer
 from reportdash.vendors.seveng import SevenG, SevenGAccount
+from tests.bench.server_process import vendor
 
 IN_FLIGHT = (1, 16, 64, 256)
 GUID = "a1b2c3d4-e5f6-4890-abcd-ef1234567890"
-
-
-@contextmanager
-def _server() -> Iterator[int]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdin is not None and process.stdout is not None
-    try:
-        yield int(process.stdout.readline())
-    finally:
-        process.stdin.close()
-        process.wait(10)
-        process.stdout.close()
 
 
 async def _many(poll: Callable[[], Awaitable[None]], count: int, in_flight: int) -> float:
@@ -80,8 +64,8 @@ async def _compare(port: int, in_flight: int, polls: int, rounds: int) -> tuple[
         clock=clock,
         pacer=Pacer(clock, rate=math.inf),
     )
-    vendor = SevenG(account, client)
-    client.bind(vendor)
+    seven = SevenG(account, client)
+    client.bind(seven)
     row = Job(
         id="abc234",
         account="bench",
@@ -94,10 +78,10 @@ async def _compare(port: int, in_flight: int, polls: int, rounds: int) -> tuple[
     )
 
     async def ours() -> None:
-        seen = await vendor.status(row)
+        seen = await seven.status(row)
         now = clock.now()
         schedule.after_look(
-            lifecycle.fold(row, seen, now, vendor.policy.ttl), vendor.policy, now, random.random
+            lifecycle.fold(row, seen, now, seven.policy.ttl), seven.policy, now, random.random
         )
 
     async with httpx.AsyncClient(transport=AiohttpTransport()) as bare_client:
@@ -122,5 +106,5 @@ async def _compare(port: int, in_flight: int, polls: int, rounds: int) -> tuple[
 
 def cpu_per_poll(in_flight: int, *, polls: int, rounds: int) -> tuple[float, float, float]:
     """(ratio, our microseconds a poll, the bare client's), medians over the rounds."""
-    with _server() as port:
+    with vendor() as port:
         return asyncio.run(_compare(port, in_flight, polls, rounds))

@@ -23,8 +23,8 @@ from typing import Any
 import pytest
 
 from reportdash.cli.context import engine
-from reportdash.cli.main import build_parser
 from reportdash.cli.watch import run
+from reportdash.cli.words import build_parser
 from reportdash.engine.runtime import Engine
 from reportdash.errors import Exit
 from reportdash.ledger import Ledger

@@ -310,3 +310,17 @@ def test_the_thread_looks_for_other_processes_twice_a_second() -> None:
     assert thread.LOOK_SECONDS == 0.5
     assert thread.BATCH_SECONDS <= 0.1
     assert thread.BATCH_WRITES == 100
+
+
+async def test_a_full_batch_waits_for_the_files_rest_alone(
+    path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(thread, "BATCH_SECONDS", 3600.0)  # for company that a full batch has
+    monkeypatch.setattr(thread, "LOOK_SECONDS", 3600.0)
+    monkeypatch.setattr(thread, "REST", 20.0)
+    ledger = await Ledger.open(path, clock=clock)
+    await ledger.add_many([a_job(id=f"{n:06}") for n in range(2 * thread.BATCH_WRITES)])
+    for half in (range(100), range(100, 200)):
+        writes = [ledger.change(f"{n:06}", lambda job: replace(job, checks=1), what="") for n in half]
+        await asyncio.wait_for(asyncio.gather(*writes), 60.0)
+    await ledger.close()

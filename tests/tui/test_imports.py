@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from tests.bench import folder
+from tests.terminal.pty import Terminal
 
 LATE = ("httpx", "aiohttp", "pydantic", "keyring", "cryptography", "reportdash.engine", "reportdash.vendors")
 
@@ -40,3 +45,54 @@ def test_what_keys_and_data_need_is_imported_after_the_first_paint() -> None:
 def test_the_board_imports_no_screen(module: str) -> None:
     modules = loaded_by(module)
     assert not under("textual", modules) and not under("rich", modules)
+
+
+FIRST_PAINT = """
+import json, sys
+from textual.app import App
+from reportdash.cli import main
+
+shown = App._display
+
+
+def display(app, screen, update):
+    shown(app, screen, update)
+    with open(sys.argv[1], "w") as file:
+        json.dump(sorted(sys.modules), file)
+    App._display = shown
+
+
+App._display = display
+main.main([])
+"""
+
+NOT_YET = (
+    *LATE,
+    "sqlite3.dump",
+    "argparse",
+    "reportdash.net",
+    "reportdash.simulator",
+    "reportdash.ledger.ledger",
+    "reportdash.ledger.verbs",
+    "reportdash.settings.reading",
+    "reportdash.tui.commands",
+    "reportdash.tui.live",
+    "textual.widgets._data_table",
+)
+
+
+def test_the_first_painting_of_a_full_table_needs_nothing_that_polls(tmp_path: Path) -> None:
+    env = folder.prepare(tmp_path, 200)
+    listed = tmp_path / "modules.json"
+    with Terminal(["-c", FIRST_PAINT, str(listed)], env=env, program=[sys.executable]) as terminal:
+        terminal.until("DistributionReconciliation")
+    modules = set(json.loads(listed.read_text()))
+    assert "reportdash.tui.widgets.table" in modules
+    assert not [name for late in NOT_YET for name in under(late, modules)]
+
+
+def test_the_first_thing_that_is_sent_has_the_rows_in_it(tmp_path: Path) -> None:
+    with Terminal([], env=folder.prepare(tmp_path, 200)) as terminal:
+        terminal.until("DistributionReconciliation")
+        first = terminal.bytes.partition(b"DistributionReconciliation")[0]
+    assert first.count(b"\x1b[?2026h") <= 1

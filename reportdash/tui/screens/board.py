@@ -21,7 +21,7 @@ from reportdash.model import HAS_FILE, Account, Job
 from reportdash.tui.ahead import belongs_elsewhere
 from reportdash.tui.columns import PANE_HEIGHT, ROOMY, WIDE
 from reportdash.tui.details import Known, Subject
-from reportdash.tui.paint import paint_now
+from reportdash.tui.paint import fill_first, paint_now
 from reportdash.tui.ports import Look
 from reportdash.tui.screens import firstrun
 from reportdash.tui.text import Pen
@@ -89,6 +89,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         self._window = Size(0, 0)
         self._settling = False
         self._shown_slot: int | None = None
+        self._stands = False
 
     @property
     def dashboard(self) -> Dashboard:
@@ -121,6 +122,13 @@ class BoardScreen(Screen[None], inherit_bindings=False):
     def on_resize(self, event: events.Resize) -> None:
         self._lay_out(event.size)
         self.call_after_refresh(self.show_all)
+
+    def _compositor_refresh(self) -> None:
+        """Send what is dirty. The first time the lines are as wide as they will be, and still empty."""
+        if not self._stands:
+            self._stands = True
+            fill_first(self, self.lines, self.show_all)
+        super()._compositor_refresh()
 
     @property
     def with_pane(self) -> bool:

@@ -1,0 +1,45 @@
+"""Garbage collection on the screen: it begins late, and what made it long is left out from then on."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from reportdash.tui import collector
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    thresholds, callbacks = gc.get_threshold(), list(gc.callbacks)
+    yield
+    gc.unfreeze()
+    gc.callbacks[:] = callbacks
+    gc.set_threshold(*thresholds)
+    gc.enable()
+
+
+def test_what_stands_when_it_begins_is_never_looked_at() -> None:
+    gc.disable()
+    standing = [[] for _ in range(1000)]  # type: list[list[int]]
+    collector.start()
+    assert gc.isenabled()
+    assert not any(one is standing for one in gc.get_objects())
+
+
+def test_what_a_long_collection_kept_is_left_out_of_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collector, "LONG", -1.0)
+    collector.start()
+    kept = [[] for _ in range(1000)]  # type: list[list[int]]
+    assert any(one is kept for one in gc.get_objects())
+    gc.collect()
+    assert not any(one is kept for one in gc.get_objects())
+
+
+def test_a_short_collection_leaves_everything_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collector, "LONG", 3600.0)
+    collector.start()
+    kept = [[] for _ in range(1000)]  # type: list[list[int]]
+    gc.collect()
+    assert any(one is kept for one in gc.get_objects())
