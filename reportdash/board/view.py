@@ -396,14 +396,13 @@ class View:
         """The job a row shows."""
         return self.records.job(self.rows[row])
 
-    def matching_ids(self) -> list[str]:
-        """The jobs that pass the filter themselves, in the order of the rows; no parts of groups."""
-        records = self.records
-        return [
-            records.job(slot).id
-            for slot in self.rows
-            if self._matched[slot] and slot not in records.parent_of
-        ]
+    def matching_ids(self) -> Iterator[list[str]]:
+        """The jobs that pass the filter themselves, in slices, in the order of the rows; no parts."""
+        jobs, parent_of, matched = self.records.jobs, self.records.parent_of, self._matched
+        rows = self.rows
+        for start in range(0, len(rows), SLICE):
+            slots = (slot for slot in rows[start : start + SLICE] if matched[slot] and slot not in parent_of)
+            yield [job.id for slot in slots if (job := jobs[slot]) is not None]
 
     @property
     def cursor_job(self) -> Job | None:

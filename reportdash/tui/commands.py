@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from reportdash.board.order import Column
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from reportdash.tui.widgets.detail import Detail
 
 
+AT_ONCE = 5_000
+"""Rows selected in one go."""
 _SCROLL = {
     "up": (-1, 0),
     "down": (1, 0),
@@ -38,6 +41,7 @@ class Commands:
         self.board = app.board
         self.view = app.board.view
         self.why_not = Reasons(app).why_not
+        self._growing: Iterator[list[str]] = iter(())
         self.own: dict[str, Callable[[], None]] = {
             "up": lambda: self._move(-1),
             "down": lambda: self._move(1),
@@ -85,6 +89,7 @@ class Commands:
 
     def targets(self) -> list[Job]:
         """What an action takes: the job whose details fill the screen, else the selection or the cursor."""
+        self._grown()
         screen = self.app.details
         subject = screen.detail.subject if screen is not None else None
         return self.board.targets() if subject is None else [subject.job]
@@ -203,6 +208,7 @@ class Commands:
         if self.board.detail.active:
             self._focus_pane(False)
         elif len(self.view.selection):
+            self._growing = iter(())
             self.view.selection.clear()
             self._selection_changed()
         elif self.board.filter.edit.text:
@@ -320,8 +326,26 @@ class Commands:
 
     def select_all(self) -> None:
         """Select every job the table shows; groups whose parts alone match are not meant."""
-        self.view.selection.add(self.view.matching_ids())
-        self._selection_changed()
+        self._growing = self.view.matching_ids()
+        if len(self.view.rows) <= AT_ONCE:
+            self._grown()
+            self._selection_changed()
+        else:
+            self.board.run_worker(self._grow, group="select", exclusive=True)
+
+    async def _grow(self) -> None:
+        """A very large selection grows by slices, keys answered between."""
+        growing = self._growing
+        for ids in growing:
+            self.view.selection.add(ids)
+            await asyncio.sleep(0)
+        if growing is self._growing:
+            self._selection_changed()
+
+    def _grown(self) -> None:
+        """What is still to be selected, at once: whoever looks at the selection means all of it."""
+        for ids in self._growing:
+            self.view.selection.add(ids)
 
     def _selection_changed(self) -> None:
         self.board.table.sync(())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from reportdash.board.order import Column
@@ -339,6 +341,23 @@ async def test_star_selects_every_job_shown_but_no_parts() -> None:
         assert len(app.board.view.selection) == 17
         await pilot.press("escape")
         assert len(app.board.view.selection) == 0
+
+
+async def test_a_very_large_selection_is_whole_for_whatever_key_comes_next() -> None:
+    many = [rows.job(f"j{n:05}", "main", f"Report {n}", JobState.FAILED, 60 + n) for n in range(6_000)]
+    async with board(jobs=many) as (app, pilot):
+        app.commands.select_all()
+        assert len(app.board.view.selection) < 6_000, "it grows beside the keys"
+        assert len(app.commands.targets()) == 6_000
+        app.commands.select_all()
+        await pilot.press("escape")
+        await pilot.pause()
+        assert len(app.board.view.selection) == 0, "what was cleared does not come back"
+        await pilot.press("*")
+        async with asyncio.timeout(10):
+            while "6000 selected" not in screen_text(app):
+                await pilot.pause()
+        assert "d download   x delete" in screen_text(app), "of so many nothing is counted"
 
 
 async def test_a_part_of_a_group_is_not_selected() -> None:

@@ -44,6 +44,9 @@ HOLD = 2.0
 """Seconds after a key in which no row moves by itself."""
 AWAY = 15 * 60.0
 """Seconds without a key after which the next one is a return."""
+COUNTED = 500
+"""Selected jobs of which the footer says how many can be saved and how many are not shown; of more than these
+it would hold up every key."""
 SLICE = 0.004
 """Seconds of sorting or filtering at a stretch before a key gets its turn."""
 PANE = 9
@@ -244,11 +247,12 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         elif self.detail.active:
             hints = footer.PANE
         else:
-            jobs = self.selected()
-            savable = sum(job.state in HAS_FILE and not job.saved for job in jobs)
+            savable: int | None = None
+            if len(chosen) <= COUNTED:
+                savable = sum(job.state in HAS_FILE and not job.saved for job in self.selected())
             hints = footer.hints(self._window.width, selected=len(chosen), downloads=savable)
         hidden = 0
-        if len(chosen) and (self.view.sieve.query or self.view.closed):
+        if 0 < len(chosen) <= COUNTED and (self.view.sieve.query or self.view.closed):
             slots = [self.view.records.slot_of[job_id] for job_id in chosen]
             hidden = sum(self.view.row_of(slot) is None for slot in slots)
         self.footer.update(hints, self.look.keymap, selected=len(chosen), hidden=hidden)

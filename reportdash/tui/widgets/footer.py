@@ -53,11 +53,13 @@ class Footer(Lines):
         self.show([line(hints, keymap, self.size.width, self.pen, selected=selected, hidden=hidden)])
 
 
-def hints(cells: int, *, selected: int, downloads: int) -> tuple[Hint, ...]:
-    """What the footer of the board names; with a selection its verbs count."""
+def hints(cells: int, *, selected: int, downloads: int | None) -> tuple[Hint, ...]:
+    """What the footer of the board names; with a selection its verbs count. `downloads` None: not counted."""
     if selected:
-        save = f"download {digits(downloads)}" if downloads else ""
-        first = ([Hint("download", save)] if downloads else []) + [Hint("delete"), Hint("copy", "copy ids")]
+        save = (
+            [] if downloads == 0 else [Hint("download", f"download {digits(downloads)}" if downloads else "")]
+        )
+        first = [*save, Hint("delete"), Hint("copy", "copy ids")]
         return (*first, Hint("back", "clear"), *map(Hint, ("filter", "sort", "details", "help")))
     return tuple(map(Hint, BOARD if cells >= ROOMY else BOARD_SHORT))
 
