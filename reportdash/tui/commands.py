@@ -331,7 +331,7 @@ class Commands:
             self._grown()
             self._selection_changed()
         else:
-            self.board.run_worker(self._grow, group="select", exclusive=True)
+            self.board.run_worker(self._grow(), group="select", exclusive=True)
 
     async def _grow(self) -> None:
         """A very large selection grows by slices, keys answered between."""

@@ -349,6 +349,7 @@ async def test_a_very_large_selection_is_whole_for_whatever_key_comes_next() -> 
         app.commands.select_all()
         assert len(app.board.view.selection) < 6_000, "it grows beside the keys"
         assert len(app.commands.targets()) == 6_000
+        await pilot.pause()
         app.commands.select_all()
         await pilot.press("escape")
         await pilot.pause()
