@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from reportdash.board.facts import Fetch
@@ -37,6 +38,8 @@ CONFIG = 2.0
 """Seconds between two looks for a config on the first run."""
 STUMBLE = 1.0
 """Seconds after a ledger that could not be read."""
+PORTION = 50
+"""Changes of one flush that are taken in at a stretch: two milliseconds."""
 MANY = 1000
 """Changes at once that are taken in by slices: the rest of a large ledger after the first paint."""
 
@@ -213,12 +216,19 @@ class Live:
                 await self._count_slots(engine, changes)
                 self._warn()
             elif changes.jobs or changes.accounts:
-                self.take(changes)
+                await self._take_portions(changes)
                 await self._count_slots(engine, changes)
             self._mode(engine)
             await asyncio.sleep(FLUSH)
             while not await ledger.wait(self.rev, timeout=30.0):
                 self._mode(engine)
+
+    async def _take_portions(self, changes: Changes) -> None:
+        """One flush of changes, a key answered between any two portions."""
+        self.take(replace(changes, jobs=changes.jobs[:PORTION]))
+        for start in range(PORTION, len(changes.jobs), PORTION):
+            await asyncio.sleep(0)
+            self.take(replace(changes, jobs=changes.jobs[start : start + PORTION], accounts=[]))
 
     def take(self, changes: Changes) -> None:
         """One flush of changes."""

@@ -50,7 +50,7 @@ class Waiting(Dashboard):
         self.board.view.records.load(self.waiting, self.known, self.clock.now())
         self.waiting = []
 
-    def suspends(self, key: str, character: str | None) -> bool:
+    def for_terminal(self, key: str, character: str | None) -> bool:
         """Any key loads, filters, sorts."""
         from reportdash.board.order import Column
         from reportdash.board.query import parse

@@ -92,6 +92,16 @@ async def test_the_details_of_a_row_are_read_when_a_filter_or_a_change_puts_the_
         await until(app, "History 1")
 
 
+async def test_very_many_changes_at_once_all_arrive(ledger: Ledger) -> None:
+    engine = Engine(ledger)
+    async with board(jobs=[], accounts=[], open_engine=engine.opener()) as (app, _pilot):
+        await until(app, "No jobs yet.")
+        jobs = [rows.job(f"j{n:05}", "main", f"Report {n}", JobState.RUNNING, 60 + n) for n in range(170)]
+        await asyncio.gather(*(ledger.add(job) for job in jobs))
+        await until(app, "170 of 170 jobs")
+        assert len(app.board.view.rows) == 170
+
+
 async def test_rows_do_not_move_under_a_key_and_move_when_it_is_quiet() -> None:
     async with board() as (app, pilot):
         await pilot.press("j")
