@@ -45,13 +45,7 @@ class Delete(PlanDialog):
         if not going:
             return [(text_run("None of them can be deleted as they are."),), (caution,)]
         runs = [strong(digits(len(going))), text_run(f" {_are(len(going))} deleted at the vendor")]
-        lost = len(self.kept) if self.unlocked else 0
-        if lost:
-            runs += [text_run(", "), Run(f"{digits(lost)} of them unsaved", Role.BAD, bold=True)]
-        rest = len(self.plan.placed) - len(going)
-        if rest:
-            stay = "stays as it is" if rest == 1 else "stay as they are"
-            runs += [text_run(", "), strong(digits(rest)), text_run(f" {stay}")]
+        runs += self.lost() + self.left_alone()
         return [(*runs, text_run(".")), (caution,)]
 
     def headed(self, group: Group) -> Heading:
@@ -64,9 +58,7 @@ class Delete(PlanDialog):
                 them = "it" if len(group.jobs) == 1 else "them"
                 reason = f"{group.reason}: deleting would lose {them}"
                 return Heading(Run("✓", Role.GOOD, bold=True), "Keep", reason)
-            case Section.CANNOT:
-                return Heading(Run("–", Role.TEXT), "Cannot")
-        return Heading(Run("✗", Role.BAD, bold=True), "Not now")
+        return super().headed(group)
 
 
 def open(app: Dashboard, jobs: Sequence[Job]) -> None:

@@ -36,14 +36,11 @@ class Download(PlanDialog):
 
     def summary(self) -> list[Sequence[Run]]:
         going = self.going()
-        rest = len(self.plan.placed) - len(going)
         if not going:
             return [(text_run("None of them has a file to save now."),)]
         runs = [strong(digits(len(going))), text_run(f" {'is' if len(going) == 1 else 'are'} saved in ")]
         runs.append(strong(self.folder))
-        if rest:
-            stay = "stays as it is" if rest == 1 else "stay as they are"
-            runs += [text_run(", "), strong(digits(rest)), text_run(f" {stay}")]
+        runs += self.left_alone()
         said = "No file here is overwritten, and nothing at the vendors changes."
         return [(*runs, text_run(".")), (muted(said),)]
 
@@ -53,9 +50,7 @@ class Download(PlanDialog):
                 return Heading(Run("✓", Role.GOOD, bold=True), "Download")
             case Section.CANNOT if group.reason == SAVED:
                 return Heading(Run("✓", Role.TEXT), "Saved already", " ")
-            case Section.CANNOT:
-                return Heading(Run("–", Role.TEXT), "Cannot")
-        return Heading(Run("✗", Role.BAD, bold=True), "Not now")
+        return super().headed(group)
 
 
 def open(app: Dashboard, jobs: Sequence[Job]) -> None:

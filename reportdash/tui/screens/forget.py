@@ -46,9 +46,7 @@ class Forget(PlanDialog):
             return [(text_run("None of them can be forgotten as they are."),), (caution,)]
         runs = [strong(digits(len(going))), text_run(" leaves" if len(going) == 1 else " leave")]
         runs.append(text_run(" this table"))
-        lost = len(self.kept) if self.unlocked else 0
-        if lost:
-            runs += [text_run(", "), Run(f"{digits(lost)} of them unsaved", Role.BAD, bold=True)]
+        runs += self.lost()
         rest = len(self.plan.placed) - len(going)
         if rest:
             stay = " stays" if rest == 1 else " stay"
@@ -68,9 +66,7 @@ class Forget(PlanDialog):
                 them = "it" if len(group.jobs) == 1 else "them"
                 reason = f"{group.reason}: nobody would look after {them}"
                 return Heading(Run("✓", Role.GOOD, bold=True), "Keep", reason)
-            case Section.CANNOT:
-                return Heading(Run("–", Role.TEXT), "Cannot")
-        return Heading(Run("✗", Role.BAD, bold=True), "Not now")
+        return super().headed(group)
 
 
 def _parts(count: int) -> str:

@@ -90,8 +90,24 @@ class PlanDialog(Dialog[Agreed]):
     def about(self, job: Job) -> list[Run]:
         """Sentences on what becomes of a single job."""
 
-    @abstractmethod
-    def headed(self, group: Group) -> Heading: ...
+    def headed(self, group: Group) -> Heading:
+        """How a section is headed; a verb has words of its own for what it does and what it keeps."""
+        if group.section is Section.CANNOT:
+            return Heading(Run("–", Role.TEXT), "Cannot")
+        return Heading(Run("✗", Role.BAD, bold=True), "Not now")
+
+    def lost(self) -> list[Run]:
+        """The part of the summary on unsaved reports that go as well."""
+        count = len(self.kept) if self.unlocked else 0
+        return [text_run(", "), Run(f"{digits(count)} of them unsaved", Role.BAD, bold=True)] if count else []
+
+    def left_alone(self) -> list[Run]:
+        """The part of the summary on jobs that nothing is done to."""
+        rest = len(self.plan.placed) - len(self.going())
+        if not rest:
+            return []
+        stay = "stays as it is" if rest == 1 else "stay as they are"
+        return [text_run(", "), strong(digits(rest)), text_run(f" {stay}")]
 
     # What is agreed to.
 
