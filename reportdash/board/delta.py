@@ -15,3 +15,9 @@ class Delta:
         self.touched = touched if touched is not None else set()
         self.moved = False
         self.rebuild = rebuild
+
+    def add(self, later: Delta) -> None:
+        """Take what another change did in as well."""
+        self.touched |= later.touched
+        self.moved |= later.moved
+        self.rebuild |= later.rebuild

@@ -171,8 +171,8 @@ class Downloads:
     async def recover(self) -> list[str]:
         """Go on with downloads whose process died. Returns their job ids."""
         found = []
-        for job in await self._ledger.jobs():
-            if job.parent is None and await self._orphaned(job):
+        for job in await self._ledger.fetching():
+            if await self._orphaned(job):
                 self.start(job.id, who="reportdash")
                 found.append(job.id)
         return found

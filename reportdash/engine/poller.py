@@ -163,7 +163,7 @@ class Poller:
         await self._downloads.recover()
         if self._wanted is None and not any(seat.settings.auto_download for seat in self._seats.values()):
             return
-        for job in await self._core.ledger.jobs():
+        for job in await self._core.ledger.unfetched():
             self._offer(job, waited=True)
 
     def _offer(self, job: Job, *, waited: bool = False) -> None:

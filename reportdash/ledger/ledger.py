@@ -155,6 +155,14 @@ class Ledger:
         """Settled jobs (of these accounts) whose result's life has ended by `now`, the earliest first."""
         return await self._thread.read(lambda: self.store.outlived(now, limit, accounts))
 
+    async def fetching(self) -> list[Job]:
+        """Jobs of which some process is, or was when it died, downloading the report; no children."""
+        return await self._thread.read(self.store.fetching)
+
+    async def unfetched(self) -> list[Job]:
+        """Jobs whose report is ready and that nobody has begun to download; no children."""
+        return await self._thread.read(self.store.unfetched)
+
     async def open_intents(self, account: str | None = None) -> list[Job]:
         """Jobs with an intent, the oldest intent first."""
         return await self._thread.read(lambda: self.store.open_intents(account))

@@ -303,6 +303,20 @@ class Reads:
             (now, *(accounts or ()), limit),
         )
 
+    def fetching(self) -> list[Job]:
+        """Jobs of which some process is, or was when it died, downloading the report; no children."""
+        return self._many(
+            f"SELECT {JOB} FROM jobs WHERE artifact_state = 'fetching' AND parent IS NULL AND {_LIVE}", ()
+        )
+
+    def unfetched(self) -> list[Job]:
+        """Jobs whose report is ready and that nobody has begun to download; no children."""
+        return self._many(
+            f"SELECT {JOB} FROM jobs WHERE state IN ('ready', 'ready_with_warnings') "
+            f"AND coalesce(artifact_state, 'none') = 'none' AND parent IS NULL AND {_LIVE}",
+            (),
+        )
+
     def open_intents(self, account: str | None = None) -> list[Job]:
         """Jobs with an intent, the oldest intent first."""
         where, args = ("account = ? AND ", (account,)) if account is not None else ("", ())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from reportdash.tui.reasons import Reasons
 from reportdash.tui.remembering import order_of
 from reportdash.tui.screens import firstrun
 from reportdash.tui.text import key_run, text_run
+from reportdash.tui.turns import give_way
 
 if TYPE_CHECKING:
     from reportdash.tui.app import Dashboard
@@ -338,7 +338,7 @@ class Commands:
         growing = self._growing
         for ids in growing:
             self.view.selection.add(ids)
-            await asyncio.sleep(0)
+            await give_way()
         if growing is self._growing:
             self._selection_changed()
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from reportdash.board.facts import Fetch
@@ -20,6 +19,7 @@ from reportdash.model import Job
 from reportdash.tui import collector
 from reportdash.tui.reading import Reading
 from reportdash.tui.returning import Returning
+from reportdash.tui.turns import give_way
 from reportdash.tui.widgets.accounts import Slots
 from reportdash.tui.widgets.header import Mode
 
@@ -38,8 +38,6 @@ CONFIG = 2.0
 """Seconds between two looks for a config on the first run."""
 STUMBLE = 1.0
 """Seconds after a ledger that could not be read."""
-PORTION = 50
-"""Changes of one flush that are taken in at a stretch: two milliseconds."""
 MANY = 1000
 """Changes at once that are taken in by slices: the rest of a large ledger after the first paint."""
 
@@ -109,10 +107,9 @@ class Live:
                 self.board.say(problem.text)
                 self.board.show_frame()
                 return
-            # From here on all that is heavy is imported.
-            collector.start()
             if engine is not None:
                 break
+            collector.start()
             await self._open_engine.aclose()
             self.board.configured = False
             self.board.rearrange()
@@ -201,36 +198,40 @@ class Live:
             try:
                 await self._flush(engine)
             except (Problem, OSError) as error:
+                collector.start()
                 # A full disk or a long lock: the rows stay, and it is tried again.
                 self.board.say(str(error), role=Role.WARN)
                 await asyncio.sleep(STUMBLE)
 
     async def _flush(self, engine: EnginePort) -> None:
         """Take in what changed, then wait for the next change."""
-        ledger = engine.ledger
+        ledger, first = engine.ledger, True
         while True:
             changes = await ledger.changed_since(self.rev)
             self.rev = max(self.rev, changes.rev)
             if len(changes.jobs) > MANY:
-                await self.board.flood(changes.jobs, changes.accounts)
+                collector.pause()
+                try:
+                    await self.board.flood(changes.jobs, changes.accounts)
+                finally:
+                    collector.start()
                 await self._count_slots(engine, changes)
                 self._warn()
             elif changes.jobs or changes.accounts:
-                await self._take_portions(changes)
+                await self._take(changes)
                 await self._count_slots(engine, changes)
+                del changes
+                collector.tidy()
+            if first:
+                # All that is heavy is imported, and the rows are in.
+                collector.start()
+                first = False
             self._mode(engine)
             await asyncio.sleep(FLUSH)
             while not await ledger.wait(self.rev, timeout=30.0):
                 self._mode(engine)
 
-    async def _take_portions(self, changes: Changes) -> None:
-        """One flush of changes, a key answered between any two portions."""
-        self.take(replace(changes, jobs=changes.jobs[:PORTION]))
-        for start in range(PORTION, len(changes.jobs), PORTION):
-            await asyncio.sleep(0)
-            self.take(replace(changes, jobs=changes.jobs[start : start + PORTION], accounts=[]))
-
-    def take(self, changes: Changes) -> None:
+    async def _take(self, changes: Changes) -> None:
         """One flush of changes."""
         known = self.board.view.records.accounts
         paused = {
@@ -239,7 +240,7 @@ class Live:
             if account.name in known and known[account.name].paused is not account.paused
         }
         ready = self.app.attention.arrivals(changes.jobs)
-        self.board.take(changes.jobs, changes.accounts)
+        await self.board.take_many(changes.jobs, changes.accounts)
         self.app.attention.tell(ready, self.board.view.counts())
         self._warn()
         job = self.board.view.cursor_job
@@ -296,13 +297,15 @@ class Live:
             await self.clock.sleep(60.0 - now % 60.0 + 0.05)
             self.board.tick()
             self._warn()
+            if not self.board.holds:
+                collector.look_through()
             if self.engine is not None:
                 await self.app.remembering.keep()
 
     async def _learn(self) -> None:
         """How long reports usually take, from those that are finished; beside the keys."""
         for _ in self.board.view.records.learn():
-            await asyncio.sleep(0)
+            await give_way()
         self.board.show_all()
 
     async def _rates(self, engine: EnginePort) -> None:

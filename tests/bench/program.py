@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import random
 import time
@@ -88,6 +89,7 @@ async def _watch(lags: list[tuple[float, float]]) -> None:
 
 
 def main() -> None:
+    gc.disable()  # as the installed command starts
     parser = argparse.ArgumentParser()
     parser.add_argument("--feed", choices=("any", "hidden", "cell", "rows"))
     parser.add_argument("--rate", type=float, default=0.0)

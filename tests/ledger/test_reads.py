@@ -163,6 +163,20 @@ def test_a_forgotten_reference_is_known_but_leads_to_no_job(store: Store) -> Non
     assert not store.known_reference("main", "r2")
 
 
+def test_downloads_under_way_and_reports_nobody_has_fetched_are_found_without_the_rest(store: Store) -> None:
+    fetching, saved = Artifact(ArtifactState.FETCHING), Artifact(ArtifactState.SAVED)
+    ready = {"state": JobState.READY}
+    under_way = put(store, reference="a", artifact=fetching, **ready)
+    put(store, reference="b", artifact=saved, **ready)
+    waiting = put(store, reference="c", **ready)
+    none = put(store, reference="d", state=JobState.READY_WITH_WARNINGS, artifact=Artifact(ArtifactState.NONE))
+    put(store, reference="e", state=JobState.RUNNING)
+    forgotten = put(store, reference="f", **ready)
+    store.write(lambda: store.verbs.forget(forgotten.id))
+    assert ids(store.fetching()) == [under_way.id]
+    assert sorted(ids(store.unfetched())) == sorted([waiting.id, none.id])
+
+
 def test_the_hot_questions_use_an_index(store: Store) -> None:
     asked: list[str] = []
     store.db.set_trace_callback(asked.append)

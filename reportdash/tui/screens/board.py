@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -25,6 +24,7 @@ from reportdash.tui.paint import fill_first, paint_now
 from reportdash.tui.ports import Look
 from reportdash.tui.screens import firstrun
 from reportdash.tui.text import Pen
+from reportdash.tui.turns import STRETCH, give_way
 from reportdash.tui.widgets import footer
 from reportdash.tui.widgets.accounts import Accounts, Slots
 from reportdash.tui.widgets.detail import Detail
@@ -47,8 +47,8 @@ AWAY = 15 * 60.0
 COUNTED = 500
 """Selected jobs of which the footer says how many can be saved and how many are not shown; of more than these
 it would hold up every key."""
-SLICE = 0.004
-"""Seconds of sorting or filtering at a stretch before a key gets its turn."""
+PORTION = 10
+"""Changes taken in between two looks at the clock."""
 PANE = 9
 """Lines of the rule's tab below the rule; the status line is the tenth."""
 
@@ -304,22 +304,42 @@ class BoardScreen(Screen[None], inherit_bindings=False):
 
     def take(self, jobs: Iterable[Job], accounts: Iterable[Account]) -> None:
         """Changes of the ledger: show what they changed."""
-        hold = monotonic() - self._pressed < HOLD
         line = self.table.cursor_line
-        delta = self.view.apply(jobs, accounts, self.now, hold=hold)
+        delta = self.view.apply(jobs, accounts, self.now, hold=self.holds)
         self._after(delta, line)
         self._settle_later()
+
+    async def take_many(self, jobs: Sequence[Job], accounts: Sequence[Account]) -> None:
+        """The same for one flush of changes, keys answered between; the screen shows them when all are in."""
+        whole, until = Delta(), monotonic() + STRETCH
+        for start in range(0, max(1, len(jobs)), PORTION):
+            line = self.table.cursor_line
+            part = jobs[start : start + PORTION]
+            delta = self.view.apply(part, () if start else accounts, self.now, hold=self.holds)
+            if delta.moved:
+                self.table.keep_line(line)
+            whole.add(delta)
+            if monotonic() > until:
+                await give_way()
+                until = monotonic() + STRETCH
+        self._after(whole, self.table.cursor_line)
+        self._settle_later()
+
+    @property
+    def holds(self) -> bool:
+        """Whether no row may move by itself: a key came a moment ago."""
+        return monotonic() - self._pressed < HOLD
 
     def tick(self) -> None:
         """A minute has passed: ages, expiries, filters by time."""
         line = self.table.cursor_line
-        delta = self.view.tick(self.now, hold=monotonic() - self._pressed < HOLD)
+        delta = self.view.tick(self.now, hold=self.holds)
         self._after(delta, line, every=True)
 
     def settle(self) -> None:
         """Let the rows move that were held while keys came, if no key came of late."""
         self._settling = False
-        if monotonic() - self._pressed < HOLD:
+        if self.holds:
             self._settle_later()
         elif self.view.holding:
             line = self.table.cursor_line
@@ -381,12 +401,12 @@ class BoardScreen(Screen[None], inherit_bindings=False):
 
     def _steps(self, steps: Iterator[None]) -> bool:
         """Work for one slice of time; whether there is more to do."""
-        until = monotonic() + SLICE
+        until = monotonic() + STRETCH
         return any(monotonic() > until for _ in steps)
 
     async def _slices(self, steps: Iterator[None], line: int | None) -> None:
-        while self._steps(steps):  # noqa: ASYNC110 - no event to wait for: the work is here
-            await asyncio.sleep(0)
+        while self._steps(steps):
+            await give_way()
         self._built(line)
 
     def _built(self, line: int | None) -> None:

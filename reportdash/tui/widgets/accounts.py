@@ -109,7 +109,8 @@ def line(
     healthy = len(accounts) - len(troubled)
     # An account whose slots are taken is worth its place when all of them do not fit.
     busy = [one for one in accounts if one in troubled or (one.name in slots and slots[one.name].used)]
-    tries = [
+    # Made one after the other: mostly the first fits.
+    tries = (
         (folded(kept, count, much), gap if much is LONG else 2)
         for much in (LONG, WORDS, BRIEF, SHORT)
         if roomy or much is not LONG
@@ -118,9 +119,9 @@ def line(
             *([(busy, len(accounts) - len(busy))] if much is LONG else []),
             (troubled, healthy),
         )
-    ]
-    tries.append(([*broken, *_counted(accounts)], 2))
-    items, gap = next((found for found in tries if taken(*found) <= room), tries[-1])
+    )
+    fitting = (found for found in tries if taken(*found) <= room)
+    items, gap = next(fitting, ([*broken, *_counted(accounts)], 2))
     pieces: list[tuple[int, Sequence[Run]]] = []
     at = 1
     for runs in items:

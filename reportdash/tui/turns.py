@@ -1,0 +1,16 @@
+"""Long work beside the keys: in slices, and a key that came meanwhile is answered before the next one."""
+
+from __future__ import annotations
+
+import asyncio
+
+TURNS = 6
+"""Turns of the loop from the thread that reads a key to the screen that answers it, and one to spare."""
+STRETCH = 0.001
+"""Seconds of work at a stretch; a key waits for one of them at most."""
+
+
+async def give_way() -> None:
+    """Let a key that has come go all its way. The queues it passes through take a turn of the loop each."""
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
