@@ -98,6 +98,8 @@ class Commands:
         """Carry out an action, or say why it is off."""
         if self.board.too_small and action.id != "quit":
             return
+        if action.id not in _SCROLL:
+            self.board.resting.now()
         reason = self.why_not(action)
         if reason:
             key = self.board.look.keymap.shown(action.id)
@@ -339,6 +341,8 @@ class Commands:
         for ids in growing:
             self.view.selection.add(ids)
             await give_way()
+            if growing is not self._growing:
+                return
         if growing is self._growing:
             self._selection_changed()
 

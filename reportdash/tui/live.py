@@ -218,7 +218,7 @@ class Live:
                 await self._count_slots(engine, changes)
                 self._warn()
             elif changes.jobs or changes.accounts:
-                await self._take(changes)
+                await self.take(changes)
                 await self._count_slots(engine, changes)
                 del changes
                 collector.tidy()
@@ -231,7 +231,7 @@ class Live:
             while not await ledger.wait(self.rev, timeout=30.0):
                 self._mode(engine)
 
-    async def _take(self, changes: Changes) -> None:
+    async def take(self, changes: Changes) -> None:
         """One flush of changes."""
         known = self.board.view.records.accounts
         paused = {

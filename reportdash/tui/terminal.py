@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
 
 
 class Line:
@@ -59,6 +60,10 @@ class TerminalDriver(LinuxDriver):
         self._resuming = False
         self._away = False  # the terminal is lent to another program
         self._told_again = False
+
+    def send_message(self, message: Message) -> None:
+        """From the thread that reads, to the app's queue; Textual would take two more turns of the loop."""
+        self._app.post_message(message)
 
     def stop_job(self) -> None:
         """What ctrl+z does to a job of a shell: the whole group stops, we after the terminal is as it was."""

@@ -169,7 +169,9 @@ def test_downloads_under_way_and_reports_nobody_has_fetched_are_found_without_th
     under_way = put(store, reference="a", artifact=fetching, **ready)
     put(store, reference="b", artifact=saved, **ready)
     waiting = put(store, reference="c", **ready)
-    none = put(store, reference="d", state=JobState.READY_WITH_WARNINGS, artifact=Artifact(ArtifactState.NONE))
+    none = put(
+        store, reference="d", state=JobState.READY_WITH_WARNINGS, artifact=Artifact(ArtifactState.NONE)
+    )
     put(store, reference="e", state=JobState.RUNNING)
     forgotten = put(store, reference="f", **ready)
     store.write(lambda: store.verbs.forget(forgotten.id))

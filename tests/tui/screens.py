@@ -131,6 +131,7 @@ async def on_screen(
 async def settled(app: Dashboard, pilot: Pilot[int]) -> None:
     """Until everything that is to be painted was painted."""
     await pilot.pause()
+    app.board.resting.now()
     for _ in range(50):
         screen = app.screen
         if not (screen._dirty_widgets or screen._layout_required or screen._repaint_required):

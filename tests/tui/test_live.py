@@ -254,10 +254,10 @@ async def test_something_ready_rings_and_names_itself_in_the_title() -> None:
             jobs = (replace(job, state=JobState.READY),)
             accounts = ()
 
-        app.live.take(Changes())  # type: ignore[arg-type]
+        await app.live.take(Changes())  # type: ignore[arg-type]
         assert written == ["\x07", "\x1b]2;reportdash: 2 failed, 3 to look at, 4 to save\x07"]
         written.clear()
-        app.live.take(Changes())  # type: ignore[arg-type]
+        await app.live.take(Changes())  # type: ignore[arg-type]
         assert written == [], "only what has just become ready rings"
 
 

@@ -39,6 +39,7 @@ def to_lone_tab(app: Dashboard) -> None:
     """The cursor on a job of which nothing is known but its overview."""
     for row in range(len(app.board.view.rows)):
         app.board.move_cursor(row)
+        app.board.resting.now()
         if len(app.board.detail.tabs) == 1:
             return
     pytest.fail("every job has several tabs")

@@ -22,6 +22,7 @@ from reportdash.tui.columns import PANE_HEIGHT, ROOMY, WIDE
 from reportdash.tui.details import Known, Subject
 from reportdash.tui.paint import fill_first, paint_now
 from reportdash.tui.ports import Look
+from reportdash.tui.resting import Resting
 from reportdash.tui.screens import firstrun
 from reportdash.tui.text import Pen
 from reportdash.tui.turns import STRETCH, give_way
@@ -93,6 +94,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         self._settling = False
         self._shown_slot: int | None = None
         self._stands = False
+        self.resting = Resting(self._rested)
 
     @property
     def dashboard(self) -> Dashboard:
@@ -273,6 +275,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
 
     def show_cursor(self) -> None:
         """The details and the status line of the row under the cursor; what another row needs is read."""
+        self.resting.done()
         slot = self.view.cursor
         if slot != self._shown_slot:
             # It need not be a key: the old row may have left.
@@ -380,7 +383,8 @@ class BoardScreen(Screen[None], inherit_bindings=False):
             self.rearrange()
         self.table.sync(None if every else delta.touched)
         self.show_frame()
-        if every or self.view.cursor in delta.touched or self.view.cursor != self._shown_slot:
+        shown = self.view.cursor == self._shown_slot and self.view.cursor not in delta.touched
+        if not self.resting.waits and (every or not shown):
             self.show_cursor()
 
     # Filter and order.
@@ -476,7 +480,12 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         self.table.follow_cursor()
         self.table.sync(())
         if self.view.cursor != before:
+            self.resting.moved()
+
+    def _rested(self) -> None:
+        if self.is_running:
             self.show_cursor()
+            paint_now(self, self.lines)
 
     def repaint(self, pen: Pen) -> None:
         """Another theme: every line anew."""

@@ -6,7 +6,7 @@ What a key costs depends on the lines that are visible, never on the number of j
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from textual import events
 from textual.geometry import Region
@@ -53,6 +53,7 @@ class JobTable(Lines):
         self.chosen: tuple[Column, ...] | None = None
         self._painted: list[Painted] = []
         self._made_for = 0
+        self._titled: tuple[Any, Strip] = ((), Strip.blank(0))
 
     # Geometry.
 
@@ -136,6 +137,13 @@ class JobTable(Lines):
         self.show(lines)
 
     def _titles(self, cells: int) -> Strip:
+        view = self.view
+        shown = (cells, self.places, view.column, view.descending, self.pen)
+        if shown != self._titled[0]:
+            self._titled = (shown, self._make_titles(cells))
+        return self._titled[1]
+
+    def _make_titles(self, cells: int) -> Strip:
         view = self.view
         pieces: list[tuple[int, Iterable[Run]]] = []
         hidden = view.column not in [place.column for place in self.places]
