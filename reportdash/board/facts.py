@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from reportdash.board.states import Face, Role, Weight
@@ -124,12 +125,17 @@ def unseen_since(job: Job, account: Account | None, now: float) -> float | None:
     return last if troubled or (due and now - last > STALE) else None
 
 
-def next_moment(job: Job, sight: Sight) -> float:
-    """The nearest moment that matters to this row, for sorting; infinity when there is none."""
+def next_moment(job: Job, look: Callable[[], Sight]) -> float:
+    """The nearest moment that matters to this row, for sorting; infinity when there is none.
+
+    `look` gives the row's Sight; few rows need it.
+    """
     if job.expires_at is not None and job.state in _MAY_EXPIRE:
         return job.expires_at
-    if job.state in OCCUPIES_SLOT and sight.eta is not None and sight.eta > sight.now:
-        return sight.eta
+    if job.state in OCCUPIES_SLOT:
+        sight = look()
+        if sight.eta is not None and sight.eta > sight.now:
+            return sight.eta
     return float("inf")
 
 

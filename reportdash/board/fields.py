@@ -1,4 +1,4 @@
-"""The fields and quantities a query can name, and the text a plain word is looked for in. Pure."""
+"""The fields and quantities a query can name, and where a plain word is looked for. Pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import Enum
-from typing import NamedTuple
+from operator import attrgetter
+from typing import Any, NamedTuple
 
-from reportdash.board.states import WORDS, Weight, face
+from reportdash.board.states import WORDS, Face, Weight, face
 from reportdash.clock import rfc3339
 from reportdash.model import ArtifactState, Health, Job, JobState, Verified
 
@@ -22,11 +23,16 @@ class Match(Enum):
 
 
 class FieldSpec(NamedTuple):
-    """`texts(job, account health)`: what the field reads as, casefolded; an absent one is ("",)."""
+    """`of(job, account health)`: a value; `read(value)`: what it reads as, casefolded, an absent one ("",).
 
-    texts: Callable[[Job, Health], tuple[str, ...]]
+    `attribute`: the name of the job's attribute, where the value is nothing else.
+    """
+
+    of: Callable[[Job, Health], Any]
+    read: Callable[[Any], tuple[str, ...]]
     match: Match = Match.WHOLE
     allowed: tuple[str, ...] = ()
+    attribute: str = ""
 
 
 class MeasureSpec(NamedTuple):
@@ -38,57 +44,43 @@ class MeasureSpec(NamedTuple):
     by_time: bool = False
 
 
-def haystack(job: Job) -> str:
-    """Everything a plain word is looked for in, one field a line, casefolded."""
-    word = WORDS[job.state]
-    parts = (
-        job.id,
-        job.name.replace("\n", " "),
-        job.account,
-        job.state,
-        "" if word == job.state else word,
-        job.vendor_status or "",
-        job.message or "",
-        job.reference or "",
+def _folded(value: Any) -> tuple[str, ...]:
+    return ((value or "").casefold(),)
+
+
+def _named(value: Any) -> tuple[str, ...]:
+    return (str(value),)
+
+
+def _attribute(
+    name: str,
+    match: Match = Match.WHOLE,
+    read: Callable[[Any], tuple[str, ...]] = _folded,
+    allowed: tuple[str, ...] = (),
+) -> FieldSpec:
+    get = attrgetter(name)
+    return FieldSpec(lambda job, health: get(job), read, match, allowed, name)
+
+
+def _time(name: str) -> FieldSpec:
+    return _attribute(name, Match.START, lambda at: _folded(rfc3339(at)))
+
+
+def _state(state: JobState) -> tuple[str, ...]:
+    return str(state), WORDS[state]
+
+
+def _of_artifact(name: str, match: Match = Match.WHOLE, allowed: tuple[str, ...] = ()) -> FieldSpec:
+    get = attrgetter(name)
+    return FieldSpec(
+        lambda job, health: get(job.artifact) if job.artifact else None,
+        lambda value: (str(value or "").casefold(),),
+        match,
+        allowed,
     )
-    return "\n".join(parts).casefold()
 
 
-def _text(name: str) -> Callable[[Job, Health], tuple[str, ...]]:
-    def read(job: Job, health: Health) -> tuple[str, ...]:
-        return ((getattr(job, name) or "").casefold(),)
-
-    return read
-
-
-def _time(name: str) -> Callable[[Job, Health], tuple[str, ...]]:
-    def read(job: Job, health: Health) -> tuple[str, ...]:
-        return ((rfc3339(getattr(job, name)) or "").casefold(),)
-
-    return read
-
-
-def _state(job: Job, health: Health) -> tuple[str, ...]:
-    return str(job.state), WORDS[job.state]
-
-
-def _health(job: Job, health: Health) -> tuple[str, ...]:
-    return (str(health if health is not Health.OK else job.health),)
-
-
-def _artifact(job: Job, health: Health) -> tuple[str, ...]:
-    return (str(job.artifact.state if job.artifact else ArtifactState.NONE),)
-
-
-def _of_artifact(name: str) -> Callable[[Job, Health], tuple[str, ...]]:
-    def read(job: Job, health: Health) -> tuple[str, ...]:
-        return (str((getattr(job.artifact, name) if job.artifact else None) or "").casefold(),)
-
-    return read
-
-
-def _is(job: Job, health: Health) -> tuple[str, ...]:
-    shown = face(job)
+def _families(shown: Face) -> tuple[str, ...]:
     names = [shown.kind.name.casefold()]
     if shown.weight is Weight.NEEDS_YOU:
         names.append("needs")
@@ -98,29 +90,44 @@ def _is(job: Job, health: Health) -> tuple[str, ...]:
 _STATE_NAMES = tuple(dict.fromkeys([*map(str, JobState), *WORDS.values()]))
 
 FIELDS: dict[str, FieldSpec] = {
-    "id": FieldSpec(_text("id"), Match.START),
-    "account": FieldSpec(_text("account")),
-    "vendor": FieldSpec(_text("vendor")),
-    "name": FieldSpec(_text("name"), Match.PART),
-    "reference": FieldSpec(_text("reference"), Match.PART),
-    "state": FieldSpec(_state, allowed=_STATE_NAMES),
-    "vendor_status": FieldSpec(_text("vendor_status")),
-    "message": FieldSpec(_text("message"), Match.PART),
-    "health": FieldSpec(_health, allowed=tuple(map(str, Health))),
-    "submitted_at": FieldSpec(_time("submitted_at"), Match.START),
-    "updated_at": FieldSpec(_time("updated_at"), Match.START),
-    "settled_at": FieldSpec(_time("settled_at"), Match.START),
-    "expires_at": FieldSpec(_time("expires_at"), Match.START),
-    "next_poll_at": FieldSpec(_time("next_poll_at"), Match.START),
-    "attempts": FieldSpec(lambda job, health: (str(job.attempts),)),
-    "parent": FieldSpec(_text("parent"), Match.START),
-    "artifact": FieldSpec(_artifact, allowed=tuple(map(str, ArtifactState))),
-    "path": FieldSpec(_of_artifact("path"), Match.PART),
-    "sha256": FieldSpec(_of_artifact("sha256"), Match.START),
-    "verified": FieldSpec(_of_artifact("verified"), allowed=tuple(map(str, Verified))),
-    "is": FieldSpec(_is, allowed=("needs", "failed", "look", "save", "working", "over")),
+    "id": _attribute("id", Match.START),
+    "account": _attribute("account"),
+    "vendor": _attribute("vendor"),
+    "name": _attribute("name", Match.PART),
+    "reference": _attribute("reference", Match.PART),
+    "state": _attribute("state", read=_state, allowed=_STATE_NAMES),
+    "vendor_status": _attribute("vendor_status"),
+    "message": _attribute("message", Match.PART),
+    "health": FieldSpec(
+        lambda job, health: health if health is not Health.OK else job.health,
+        _named,
+        allowed=tuple(map(str, Health)),
+    ),
+    "submitted_at": _time("submitted_at"),
+    "updated_at": _time("updated_at"),
+    "settled_at": _time("settled_at"),
+    "expires_at": _time("expires_at"),
+    "next_poll_at": _time("next_poll_at"),
+    "attempts": _attribute("attempts", read=_named),
+    "parent": _attribute("parent", Match.START),
+    "artifact": FieldSpec(
+        lambda job, health: job.artifact.state if job.artifact else ArtifactState.NONE,
+        _named,
+        allowed=tuple(map(str, ArtifactState)),
+    ),
+    "path": _of_artifact("path", Match.PART),
+    "sha256": _of_artifact("sha256", Match.START),
+    "verified": _of_artifact("verified", allowed=tuple(map(str, Verified))),
+    "is": FieldSpec(
+        lambda job, health: face(job),
+        _families,
+        allowed=("needs", "failed", "look", "save", "working", "over"),
+    ),
 }
 """Every field of the contract's JSON, the copy's own among them, and `is`: the families of line 1."""
+
+SPOKEN = ("state", "name", "account", "vendor_status", "message", "id", "reference")
+"""The fields a plain word is looked for in."""
 
 _SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}

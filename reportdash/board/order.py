@@ -6,6 +6,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Generator
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from reportdash.board.facts import says
@@ -32,13 +33,13 @@ class Column(StrEnum):
 DESCENDING = frozenset({Column.STATE})
 """Columns whose natural order is shown as `↓`: the most urgent, the highest, first."""
 
-SLICE = 2000
+SLICE = 500
 """Rows worked on between two chances for a key."""
-RUN = 10_000
+RUN = 2_000
 """Rows sorted in one go."""
 
-Key: TypeAlias = float | str
-Moment: TypeAlias = Callable[[Job], float]
+Key: TypeAlias = float | str | tuple[str, float]
+Maker: TypeAlias = Callable[[Job, int], Key]
 
 FAMILY = float(2**34)
 """The width of one family, above any time in seconds: family and newness fit in one number."""
@@ -57,9 +58,22 @@ def urgency(job: Job, kind: Kind | int) -> float:
     return kind * FAMILY + (0.0 if at is None else FAMILY - at)
 
 
-def _word(text: str, job: Job, kind: int = 0) -> str:
-    # Equal texts stand by urgency, then newest first; 17 characters keep the number's order as text.
-    return f"{text.casefold()}\x00{kind}{newness(job):017.5f}"
+class _Folded(dict[str, str]):
+    """Texts as they are compared; most rows share theirs."""
+
+    def __missing__(self, text: str) -> str:
+        folded = text.casefold()
+        if len(self) < RUN:
+            self[text] = folded
+        return folded
+
+
+def _by_text(read: Callable[[Job], str], *, urgent: bool = False) -> Maker:
+    """Equal texts stand (`urgent`: by family, and within it) newest first."""
+    folded = _Folded()
+    if urgent:
+        return lambda job, kind: (folded[read(job)], urgency(job, kind))
+    return lambda job, kind: (folded[read(job)], newness(job))
 
 
 def _file(job: Job, kind: int) -> float:
@@ -69,27 +83,28 @@ def _file(job: Job, kind: int) -> float:
     return _FILE_PLACE[artifact.state] * FAMILY + FAMILY / 2 - min(artifact.bytes, FAMILY / 2)
 
 
-def key(column: Column, job: Job, kind: int, moment: Moment) -> Key:
-    """The place of a job in the order of `column`. `moment`: its next moment, for the column Next."""
+def maker(column: Column) -> Maker:
+    """What makes the place of a job, whose family is handed in, in the order of `column`.
+
+    Not of the column Next, which only a Sight knows.
+    """
     if column is Column.STATE:
-        return urgency(job, kind)
-    if column in (Column.AGE, Column.SUBMITTED):
-        return newness(job)
-    if column is Column.NEXT:
-        return moment(job)
+        return urgency
     if column is Column.FILE:
-        return _file(job, kind)
+        return _file
     if column is Column.REPORT:
-        return _word(job.name, job)
+        return _by_text(attrgetter("name"))
     if column is Column.ACCOUNT:
-        return _word(job.account, job, kind)
+        return _by_text(attrgetter("account"), urgent=True)
     if column is Column.SAYS:
-        return _word(says(job), job)
+        return _by_text(says)
     if column is Column.VENDOR:
-        return _word(job.vendor, job, kind)
+        return _by_text(attrgetter("vendor"), urgent=True)
     if column is Column.REFERENCE:
-        return _word(job.reference or "", job)
-    return job.id
+        return _by_text(lambda job: job.reference or "")
+    if column is Column.ID:
+        return lambda job, kind: job.id
+    return lambda job, kind: newness(job)
 
 
 def portions(column: Column, tops: list[int], keys: list[Any]) -> Generator[None, None, list[list[int]]]:

@@ -307,5 +307,5 @@ class Records:
         for number, job in enumerate(list(self.jobs)):
             if job is not None and job.took is not None:
                 self.estimates.learn(job)
-            if number % 1000 == 999:
+            if number % 200 == 199:
                 yield

@@ -15,7 +15,7 @@ from reportdash.board import blocks
 from reportdash.board.counts import Counts
 from reportdash.board.delta import Delta
 from reportdash.board.facts import next_moment
-from reportdash.board.order import DESCENDING, SLICE, Column, Key, key, place, portions, urgency
+from reportdash.board.order import DESCENDING, SLICE, Column, Key, maker, place, portions, urgency
 from reportdash.board.records import Records
 from reportdash.board.selection import Selection
 from reportdash.board.sieve import Sieve
@@ -42,6 +42,7 @@ class View:
         self.sieve = Sieve(self.records)
         self.column = Column.STATE
         self.reverse = False
+        self._make = urgency
         self.closed: set[int] = set()
         self.selection = Selection()
         self.cursor: int | None = None
@@ -94,7 +95,6 @@ class View:
             slot, new = records.put(job, now)
             if new:
                 self._grow()
-            self.sieve.changed(slot)
             delta.touched.add(slot)
             group = self.group_of(slot)
             delta.touched.add(group)
@@ -150,6 +150,7 @@ class View:
         """Another order; `rebuild` carries it out."""
         self.column = column
         self.reverse = reverse
+        self._make = maker(column)
         self._keys_fit = False
         self._rebuilding = True
 
@@ -160,11 +161,10 @@ class View:
 
     def _key(self, slot: int) -> Key:
         records = self.records
-
-        def moment(job: Job) -> float:
-            return next_moment(job, records.sight(slot, self.now))
-
-        return key(self.column, records.job(slot), records.order_kind(slot), moment)
+        job = records.job(slot)
+        if self.column is Column.NEXT:
+            return next_moment(job, lambda: records.sight(slot, self.now))
+        return self._make(job, records.order_kind(slot))
 
     def rebuild(self) -> Iterator[None]:
         """Filter and sort anew, in slices: iterate to the end. A second call makes the first one stop.
@@ -217,33 +217,26 @@ class View:
 
     def _match(self, count: int) -> Iterator[None]:
         """Which of the first `count` slots pass the filter."""
-        jobs, matched = self.records.jobs, self._matched
         for start in range(0, count, SLICE):
             end = min(start + SLICE, count)
-            if self.sieve.query is None:
-                matched[start:end] = bytes(job is not None for job in jobs[start:end])
-            else:
-                passes, now = self.sieve.passes, self.now
-                matched[start:end] = bytes(
-                    job is not None and passes(slot, now) for slot, job in enumerate(jobs[start:end], start)
-                )
+            self._matched[start:end] = self.sieve.passing(start, end, self.now)
             yield
 
     def _make_keys(self, count: int) -> Generator[None, None, list[Any]]:
         """The place of each of the first `count` slots in the order."""
         records = self.records
+        jobs, soon, kinds = records.jobs, records.expiring, records.kinds
+        make, by_next = self._make, self.column is Column.NEXT
         keys: list[Any] = []
-        soon, kinds = records.expiring, records.kinds
-        by_state = self.column is Column.STATE
         for start in range(0, count, SLICE):
-            part = enumerate(records.jobs[start : min(start + SLICE, count)], start)
-            if by_state:
+            part = enumerate(jobs[start : min(start + SLICE, count)], start)
+            if by_next:
+                keys += [None if job is None else self._key(slot) for slot, job in part]
+            else:
                 keys += [
-                    None if job is None else urgency(job, 1 if slot in soon else kinds[slot])
+                    None if job is None else make(job, 1 if slot in soon else kinds[slot])
                     for slot, job in part
                 ]
-            else:
-                keys += [None if job is None else self._key(slot) for slot, job in part]
             yield
         return keys
 

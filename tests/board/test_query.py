@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from reportdash.board import fields
 from reportdash.board.query import QueryError, parse
+from reportdash.board.records import Records
+from reportdash.board.sieve import Sieve
 from reportdash.board.states import WORDS
 from reportdash.board.terms import Compare, Field, Query, Value, Words
-from reportdash.model import Artifact, ArtifactState, Health, Job, JobState, Verified
+from reportdash.model import Artifact, ArtifactState, Health, Job, JobState, Verified, replace
 
 NOW = 1_800_000_000.0
 
@@ -309,7 +311,7 @@ def _naive(term: Words | Field | Compare, of: Job, health: Health) -> bool:
     else:
         spec = fields.FIELDS[term.name]
         if spec.allowed:
-            texts = list(spec.texts(of, health))
+            texts = list(spec.read(spec.of(of, health)))
         else:
             texts = [getattr(of, term.name)]
         part = term.name in ("name", "message", "reference")
@@ -330,7 +332,16 @@ def _naive(term: Words | Field | Compare, of: Job, health: Health) -> bool:
 
 @given(queries, jobs, st.sampled_from(Health))
 def test_it_agrees_with_a_naive_evaluator(query: Query, of: Job, health: Health) -> None:
-    hay = fields.haystack(of)
     expected = all(_naive(term, of, health) for term in query.terms)
     assert query.matches(of, health, NOW) is expected
-    assert query.matches(of, health, NOW, hay) is expected
+
+
+@given(queries, st.lists(jobs, max_size=30))
+def test_a_whole_table_is_sifted_as_its_jobs_one_by_one(query: Query, many: list[Job]) -> None:
+    records = Records()
+    records.load([replace(one, id=f"j{n:05}", parent=None) for n, one in enumerate(many)], (), NOW)
+    sieve = Sieve(records)
+    sieve.set(query)
+    one_by_one = [sieve.passes(slot, NOW) for slot in range(len(many))]
+    assert list(map(bool, sieve.passing(0, len(many), NOW))) == one_by_one
+    assert one_by_one == [query.matches(job, Health.OK, NOW) for job in records.jobs if job is not None]
