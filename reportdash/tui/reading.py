@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from reportdash.errors import Problem
 from reportdash.model import Job, JobState
 from reportdash.tui.details import Known
+from reportdash.tui.turns import give_way
 
 if TYPE_CHECKING:
     from reportdash.tui.app import Dashboard
@@ -21,6 +22,8 @@ REST = 0.08
 """Seconds the cursor rests on a job before anything is read."""
 REMEMBERED = 50
 """Jobs whose history, and files whose first rows, are kept in memory."""
+SLICE = 5_000
+"""Jobs looked through at a stretch: a millisecond."""
 MOST_FILES = 20
 """Files of a group whose first rows are read."""
 
@@ -55,7 +58,7 @@ class Reading:
                 tuple(await ledger.history(job.id)),
                 tuple(await ledger.exchanges(job.id)),
                 await ledger.last_error(job.id),
-                self._same_error(job),
+                await self._same_error(job),
             )
         except (Problem, OSError):
             return
@@ -92,16 +95,20 @@ class Reading:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.app.fail(error)
 
-    def _same_error(self, job: Job) -> int:
+    async def _same_error(self, job: Job) -> int:
         """Failed jobs of this account with the same words in the last day, this one included."""
         if job.state is not JobState.FAILED or not job.message:
             return 0
         since = self.app.clock.now() - 86_400
-        return sum(
-            other is not None
-            and other.state is JobState.FAILED
-            and other.message == job.message
-            and (other.settled_at or 0) > since
-            and other.account == job.account
-            for other in self.board.view.records.jobs
-        )
+        found, jobs = 0, self.board.view.records.jobs
+        for start in range(0, len(jobs), SLICE):
+            found += sum(
+                other is not None
+                and other.state is JobState.FAILED
+                and other.message == job.message
+                and (other.settled_at or 0) > since
+                and other.account == job.account
+                for other in jobs[start : start + SLICE]
+            )
+            await give_way()
+        return found
