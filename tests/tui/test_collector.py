@@ -43,3 +43,25 @@ def test_a_short_collection_leaves_everything_as_it_was(monkeypatch: pytest.Monk
     kept = [[] for _ in range(1000)]  # type: list[list[int]]
     gc.collect()
     assert any(one is kept for one in gc.get_objects())
+
+
+def test_between_flushes_only_what_is_new_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    collector.start()
+    monkeypatch.setattr(gc, "collect", lambda generation=2: looked.append(generation))
+    for _ in range(2 * collector.LARGER):
+        collector.tidy()
+    assert looked == 2 * [*[0] * (collector.LARGER - 1), 1]
+    collector.look_through()
+    assert looked[-1] == 2
+
+
+def test_while_it_is_off_nothing_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    collector.start()
+    collector.pause()
+    monkeypatch.setattr(gc, "collect", lambda generation=2: pytest.fail("it is off"))
+    assert not gc.isenabled()
+    collector.tidy()
+    collector.look_through()
+    collector.start()
+    assert gc.isenabled()

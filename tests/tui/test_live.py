@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual import events
 
 from reportdash.clock import SystemClock
 from reportdash.errors import UsageProblem
 from reportdash.ledger import Ledger
 from reportdash.model import Artifact, ArtifactState, Health, JobState, LastError, replace
 from reportdash.tui.app import Dashboard
+from reportdash.tui.screens import board as board_screen
 from reportdash.tui.widgets.lines import Lines
 from tests.tui import rows
 from tests.tui.boards import Engine, board, screen_text
@@ -360,3 +363,26 @@ async def test_several_reports_about_to_expire_share_one_notice(ledger: Ledger) 
         await ledger.add(replace(job, reference=f"r{number}", expires_at=rows.NOW + 600 * number))
     async with board(jobs=[], accounts=[], open_engine=engine.opener()) as (app, _pilot):
         await until(app, "3 reports are not saved and expire soon, the first in 10m")
+
+
+async def test_a_key_that_comes_while_changes_are_taken_in_is_answered_before_the_next_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(board_screen, "STRETCH", 0.0)
+    many = [rows.job(f"j{n:05}", "main", f"Report {n}", JobState.RUNNING, 60 + n) for n in range(200)]
+    async with board(jobs=many) as (app, pilot):
+        await pilot.pause()
+        view, seen = app.board.view, list[int | None]()
+        apply = view.apply
+
+        def noted(*args: Any, **how: Any) -> Any:
+            if len(seen) == 3:
+                app.post_message(events.Key("down", None))
+            seen.append(view.cursor_row)
+            return apply(*args, **how)
+
+        monkeypatch.setattr(view, "apply", noted)
+        await app.board.take_many([replace(job, vendor_status="step 2") for job in many], ())
+        assert len(seen) == 200 // board_screen.PORTION
+        assert (seen[3], seen[4]) == (0, 1)
+        assert "step 2" in screen_text(app)
