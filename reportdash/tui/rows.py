@@ -141,6 +141,6 @@ def _clipped(runs: tuple[Run, ...], cells: int) -> list[Run]:
     for run in runs:
         text = cut(safe(run.text), cells)
         if text:
-            out.append(run._replace(text=text))
+            out.append(run if text is run.text else run._replace(text=text))
         cells -= width(text)
     return out

@@ -7,6 +7,7 @@ as wide in cells as it was asked to be.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from rich.cells import cell_len, chop_cells
 from rich.segment import Segment
@@ -23,6 +24,12 @@ def safe(text: str, limit: int = 500) -> str:
     """`text` in one harmless line of at most `limit` characters."""
     if len(text) <= limit and text.isascii() and text.isprintable():
         return text
+    return _made_safe(text, limit)
+
+
+@lru_cache(maxsize=2048)
+def _made_safe(text: str, limit: int) -> str:
+    # Signs of ours, and a vendor's few words: the same ones on every row.
     lead = len(text) - len(text.lstrip(" "))
     # `clean` trims; blanks at the ends are layout and stay.
     tail = len(text) - len(text.rstrip(" ")) if lead < len(text) else 0
@@ -65,7 +72,7 @@ def fit(runs: Iterable[Run], cells: int) -> list[Run]:
             if left > 0:
                 out.append(run._replace(text=cut(text, left)))
             return out
-        out.append(run._replace(text=text))
+        out.append(run if text is run.text else run._replace(text=text))
         left -= taken
     return out
 
