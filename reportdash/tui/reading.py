@@ -1,6 +1,7 @@
 """What is read beside the rows: the history of the job under the cursor, and what its files begin with.
 
-A key never waits for either; both begin when the cursor rests.
+A key never waits for either; both begin when the cursor rests. Then the rows it can reach with one key are read
+as well: their details are painted once, and not a second time with another row of tabs.
 """
 
 from __future__ import annotations
@@ -52,22 +53,37 @@ class Reading:
 
     async def _read(self, job: Job, engine: EnginePort) -> None:
         await asyncio.sleep(REST)
-        ledger = engine.ledger
         try:
-            known = Known(
-                tuple(await ledger.history(job.id)),
-                tuple(await ledger.exchanges(job.id)),
-                await ledger.last_error(job.id),
-                await self._same_error(job),
-            )
+            await self._keep(job, engine)
+            self.app.details_changed(job.id)
+            for near in self._near():
+                if near.id not in self.board.known:
+                    await self._keep(near, engine)
         except (Problem, OSError):
             return
-        kept = self.board.known
+
+    async def _keep(self, job: Job, engine: EnginePort) -> None:
+        ledger, kept = engine.ledger, self.board.known
+        known = Known(
+            tuple(await ledger.history(job.id)),
+            tuple(await ledger.exchanges(job.id)),
+            await ledger.last_error(job.id),
+            await self._same_error(job),
+        )
         kept.pop(job.id, None)
         kept[job.id] = known
         while len(kept) > REMEMBERED:
             del kept[next(iter(kept))]
-        self.app.details_changed(job.id)
+
+    def _near(self) -> list[Job]:
+        """The jobs that one key brings under the cursor."""
+        view, page = self.board.view, self.board.table.page
+        row = view.cursor_row
+        if row is None:
+            return []
+        last = len(view.rows) - 1
+        targets = (min(max(row + by, 0), last) for by in (1, -1, page, -page))
+        return [view.job_at(target) for target in dict.fromkeys(targets)]
 
     def files(self, paths: Sequence[str]) -> None:
         """Read what saved files begin with, once the cursor rests on their job."""

@@ -95,6 +95,25 @@ async def test_the_details_of_a_row_are_read_when_a_filter_or_a_change_puts_the_
         await until(app, "History 1")
 
 
+async def test_rows_that_one_key_reaches_are_read_before_it_comes(ledger: Ledger) -> None:
+    engine = Engine(ledger)
+    jobs = [rows.job(f"j{n:05}", "main", f"Report {n}", JobState.RUNNING, 60 + n) for n in range(40)]
+    await asyncio.gather(*(ledger.add(job) for job in jobs))
+    async with board(jobs=[], accounts=[], open_engine=engine.opener()) as (app, pilot):
+        known, view = app.board.known, app.board.view
+        await until(app, "History 1")
+        page = app.board.table.page
+        async with asyncio.timeout(10):
+            while not {view.job_at(row).id for row in (0, 1, page)} <= known.keys():
+                await asyncio.sleep(0.01)
+        assert len(known) == 3, "and no others"
+        shown = []
+        for key in ("down", "home", "pagedown"):
+            await pilot.press(key)
+            shown.append(app.board.detail.line(0).text.split()[-2:])
+        assert shown == [["History", "1"]] * 3
+
+
 async def test_very_many_changes_at_once_all_arrive(ledger: Ledger) -> None:
     engine = Engine(ledger)
     async with board(jobs=[], accounts=[], open_engine=engine.opener()) as (app, _pilot):

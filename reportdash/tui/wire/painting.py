@@ -16,7 +16,7 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 
 from reportdash.tui.wire.encode import BEHIND, Encoder, Row
-from reportdash.tui.wire.pens import NO_PEN, PLAIN, Look
+from reportdash.tui.wire.pens import NO_PEN, PLAIN, Look, shortest
 
 if TYPE_CHECKING:
     from rich.style import Style
@@ -189,8 +189,8 @@ class Shadow:
         fore, back = style._color, style._bgcolor
         look = Look(
             style._attributes & style._set_attributes,
-            "" if fore is None else ";".join(fore.downgrade(colors).get_ansi_codes()),
-            "" if back is None else ";".join(back.downgrade(colors).get_ansi_codes(foreground=False)),
+            "" if fore is None else shortest(fore.downgrade(colors).get_ansi_codes()),
+            "" if back is None else shortest(back.downgrade(colors).get_ansi_codes(foreground=False)),
         )
         pen = self._encoder.pens.pen(
             look._replace(

@@ -5,6 +5,7 @@ A line's pens are a string as long as the line: strings are compared and searche
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -28,6 +29,28 @@ _SURE = sum(1 << bit for bit in _OFF)
 """Attributes that every terminal can switch off one by one; the others end with a reset."""
 _UNSEEN = 0b111
 """Attributes that do not show on a blank: bold, dim, italic."""
+_STEPS = (0, 95, 135, 175, 215, 255)
+_NUMBERED = {
+    **{
+        (red, green, blue): 16 + 36 * r + 6 * g + b
+        for r, red in enumerate(_STEPS)
+        for g, green in enumerate(_STEPS)
+        for b, blue in enumerate(_STEPS)
+    },
+    **{(8 + 10 * n,) * 3: 232 + n for n in range(24)},
+}
+"""The colours that have a number on every terminal of 256 colours; what the first 16 are is each one's own."""
+_REDEFINED = range(22)
+"""Numbers that people's colour schemes give other colours: these are never said by number."""
+
+
+def shortest(codes: Sequence[str]) -> str:
+    """SGR parameters of one colour, as Rich has them; by its number where that is the same colour exactly."""
+    if len(codes) == 5:
+        number = _NUMBERED.get(tuple(map(int, codes[2:])))
+        if number is not None and number not in _REDEFINED:
+            return f"{codes[0]};5;{number}"
+    return ";".join(codes)
 
 
 class Pens:
