@@ -1,16 +1,17 @@
 """From the cells that stand on a terminal to those that shall stand there, in few bytes. Pure.
 
 A line is two strings, a character a cell: its text and its pens. Only what all terminals do the same way is
-sent: CUP, CHA, CUF, CUB, CUU, CUD, CR, LF and BS to move, SGR, EL and ECH on the terminal's own ground, and
-DECSTBM with LF, RI, IL and DL to scroll. No REP, SU or SD: the Linux console knows none of them. Automatic
-wrap is taken to be off, as Textual leaves it.
+sent: CUP, CHA, CUF, CUB, CUU, CUD, CR, LF and BS to move, SGR, EL and ECH (on a colour only where `Pens` is told
+that it fills what is erased), and DECSTBM with LF, RI, IL and DL to scroll. No REP, SU or SD: the Linux console
+knows none of them. Automatic wrap is taken to be off, as Textual leaves it.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import compress, pairwise
 from operator import ne, or_
 from typing import NamedTuple
@@ -27,6 +28,8 @@ MOST_COMPOSED = 1024
 
 NEAR = 6
 """Unchanged cells between two changed ones that may be sent again in place of a move."""
+LEAPT = 11
+"""Blanks that are better erased and leapt over than sent; at the end of what is sent five are."""
 WORTH = 200
 """Changed cells from which on scrolling is tried."""
 ALIKE = 3
@@ -127,13 +130,15 @@ class Encoder:
             fresh = Row(" " * self.width, PLAIN * self.width)
         writer.scroll(top, bottom, by)
         before = [*region[by:], *[fresh] * by] if by > 0 else [*[fresh] * -by, *region[:by]]
-        for y, old in enumerate(before, top):
-            row = changed.get(y, self.rows[y])
+        # First the line that scrolled in where the cursor is.
+        for y in sorted(range(top, bottom + 1), reverse=by > 0):
+            row, old = changed.get(y, self.rows[y]), before[y - top]
             if row != old:
                 writer.line(y, old, row, differing(old, row))
         for y, row in changed.items():
             if not top <= y <= bottom:
                 writer.line(y, self.rows[y], row, differing(self.rows[y], row))
+        writer.end_scroll()
         return writer
 
 
@@ -181,6 +186,7 @@ class Writer:
         # Where the cursor is at first is not relied on: others write to a terminal too.
         self._y = -1
         self._x = -1
+        self._scrolling = False
         self._parts: list[str] = []
 
     @property
@@ -212,9 +218,9 @@ class Writer:
     def _with_tail(self, wrong: Sequence[int], new: Row) -> Sequence[int]:
         """With all cells up to the end of the line where that is blank: then one EL does it."""
         start = max(len(new.text.rstrip(" ")), len(new.pens.rstrip(new.pens[-1])))
-        tail = [x for x in wrong if x >= start]
-        if len(tail) > 3:
-            return [*wrong[: -len(tail)], *range(tail[0], self.width)]
+        at = bisect_left(wrong, start)
+        if len(wrong) - at > 3:
+            return [*wrong[:at], *range(wrong[at], self.width)]
         return wrong
 
     def _bridges(self, start: int, end: int, new: Row) -> bool:
@@ -247,11 +253,11 @@ class Writer:
             if not text.isascii() and _ODD.search(new.text, start, stop + 1):
                 self._odd(y, start, text, new.text[stop : stop + 1])
             elif "     " in text and pen in self.pens.erasable:
-                self._sparse(y, start, text, end)
+                self._sparse(start, text, end)
             else:
                 self._put(text, stop)
             start = stop
-            if self._x != start and start < end:
+            if start < end:
                 self._go(y, start)
 
     def _put(self, text: str, stop: int) -> None:
@@ -262,27 +268,25 @@ class Writer:
         # Behind the last cell terminals differ in where the cursor is.
         self._x = stop if stop < self.width else -1
 
-    def _sparse(self, y: int, start: int, text: str, end: int) -> None:
-        """Text with many blanks on the terminal's own ground: these are erased where that is shorter."""
-        done = 0
+    def _sparse(self, start: int, text: str, end: int) -> None:
+        """Text with many blanks: these are erased where that is shorter. `end`: of all that is sent here."""
+        done, x = 0, start + len(text)
         for blanks in _BLANKS.finditer(text):
             at, stop = blanks.span()
             if start + stop == self.width:
-                erase, cost = "\x1b[K", 3
+                erase, x = "\x1b[K", start + at
+            elif start + stop == end:
+                erase, x = f"\x1b[{stop - at}X", start + at
+            elif stop - at < LEAPT:
+                continue
             else:
-                erase = f"\x1b[{stop - at}X"
-                # Where more is to come, the cursor has to be moved over it.
-                cost = len(erase) * (1 if start + stop == end else 2)
-            if stop - at > cost:
-                if at > done:
-                    self._go(y, start + done)
-                    self._put(text[done:at], start + at)
-                self._go(y, start + at)
-                self._parts.append(erase)
-                done = stop
+                # More is to come: the cursor has to be moved over it.
+                erase = f"\x1b[{stop - at}X\x1b[{stop - at}C"
+            self._parts += (text[done:at], erase)
+            done = stop
         if done < len(text):
-            self._go(y, start + done)
-            self._put(text[done:], start + len(text))
+            self._parts.append(text[done:])
+        self._y_x(x)
 
     def _odd(self, y: int, start: int, text: str, after: str) -> None:
         """Cells with wide or composed characters. Behind them, as terminals differ, the column is said."""
@@ -306,38 +310,47 @@ class Writer:
 
     def _go(self, y: int, x: int) -> None:
         """Move the cursor the cheapest way. Both coordinates from 0."""
-        if self._y == y and self._x == x:
-            return
-        best = f"\x1b[{y + 1};{x + 1}H" if x else f"\x1b[{y + 1}H" if y else "\x1b[H"
-        cost = len(best)
-        for other in self._moves(y, x):
-            # The line discipline makes two bytes of a line feed.
-            length = len(other) + other.count("\n")
-            if length < cost:
-                best, cost = other, length
-        self._parts.append(best)
+        if self._y == y:
+            if self._x != x:
+                self._parts.append(self._along(x))
+        else:
+            self.end_scroll()
+            self._parts.append(self._across(y, x))
         self._y, self._x = y, x
 
-    def _moves(self, y: int, x: int) -> Iterable[str]:
-        by_y, by_x = y - self._y, x - self._x
+    def _along(self, x: int) -> str:
+        """A move within the line."""
+        if x == 0:
+            return "\r"
+        column = f"\x1b[{x + 1}G"
+        if self._x < 0:
+            return column
+        by = x - self._x
+        step = _step(by, "C") if by > 0 else "\b" * -by if by >= -4 else _step(-by, "D")
+        return step if len(step) < len(column) else column
+
+    def _across(self, y: int, x: int) -> str:
+        """A move to another line."""
+        best = f"\x1b[{y + 1};{x + 1}H" if x else f"\x1b[{y + 1}H" if y else "\x1b[H"
         if self._y < 0:
-            return ()
-        if not by_y:
-            if x == 0:
-                return ("\r",)
-            column = f"\x1b[{x + 1}G"
-            if self._x < 0:
-                return (column,)
-            return column, _step(by_x, "C") if by_x > 0 else "\b" * -by_x if by_x >= -4 else _step(-by_x, "D")
-        moves = []
-        if 0 < by_y < 4:
-            moves.append("\r" + "\n" * by_y + (_step(x, "C") if x else ""))
-        if not by_x:
-            moves.append(_step(by_y, "B") if by_y > 0 else _step(-by_y, "A"))
-        return moves
+            return best
+        by = y - self._y
+        if 0 < by < 4:
+            down = "\r" + "\n" * by + (_step(x, "C") if x else "")
+            # The line discipline makes two bytes of a line feed.
+            if len(down) + by < len(best):
+                best = down
+        if x == self._x:
+            step = _step(by, "B") if by > 0 else _step(-by, "A")
+            if len(step) < len(best):
+                best = step
+        return best
 
     def scroll(self, top: int, bottom: int, by: int) -> None:
-        """Scroll the lines from `top` to `bottom` by so many, upwards when positive."""
+        """Scroll the lines from `top` to `bottom` by so many, upwards when positive.
+
+        Until another line is gone to, only these lines are the terminal's scrolling region.
+        """
         up = by > 0
         if up and by <= 2 and top:
             # Not from the first line of all: there lines would go into a terminal's memory of lines gone by.
@@ -347,8 +360,16 @@ class Writer:
         else:
             count = "" if abs(by) == 1 else str(abs(by))
             at, act = top, f"\x1b[{count}{'M' if up else 'L'}"
-        self._parts.append(f"\x1b[{top + 1};{bottom + 1}r\x1b[{at + 1}H{act}\x1b[r")
-        self._y = self._x = -1
+        self._parts.append(f"\x1b[{top + 1};{bottom + 1}r\x1b[{at + 1}H{act}")
+        self._y, self._x = at, 0
+        self._scrolling = True
+
+    def end_scroll(self) -> None:
+        """All lines are the terminal's scrolling region again; that moves the cursor."""
+        if self._scrolling:
+            self._parts.append("\x1b[r")
+            self._y = self._x = -1
+            self._scrolling = False
 
 
 def _step(by: int, letter: str) -> str:

@@ -6,6 +6,8 @@ What it does not know it leaves to Textual, and then knows nothing of the termin
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import get_character_cell_size
@@ -28,6 +30,8 @@ AT_ONCE = 1_000
 """Bytes that arrive together anyway, so that no terminal shows half of them: longer updates are bracketed."""
 GROUND = 0.25
 """Seconds that an empty first screen waits for what comes on it."""
+FILLING = ("xterm", "linux")
+"""How the names of terminals begin that fill what they erase with the background colour."""
 STYLES = 4_096
 """Styles whose pens are remembered; Textual makes new ones all the time for some of its widgets."""
 
@@ -67,6 +71,10 @@ class Shadow:
     def forget(self) -> None:
         """The terminal may show anything from here on. Safe in a signal handler, at any moment."""
         self.stale = True
+
+    def fill(self) -> None:
+        """What is erased on this terminal takes the background colour."""
+        self._encoder.pens.fill()
 
     @property
     def holds(self) -> bool:
@@ -203,6 +211,14 @@ class Shadow:
         return pen
 
 
+def fills(env: Mapping[str, str]) -> bool:
+    """Whether the terminal gives what it erases the background colour, as xterm and whoever takes its name do.
+
+    GNU screen does not, whatever name its user makes it take.
+    """
+    return env.get("TERM", "").startswith(FILLING) and "STY" not in env
+
+
 def _is_bare(rows: dict[int, Row], height: int) -> bool:
     """Whether these are all the lines of a screen, and blank."""
     return len(rows) == height and all(row.text.isspace() for row in rows.values())
@@ -220,6 +236,8 @@ class Painting(App[int], inherit_bindings=False):
         made = self.__dict__.get("_shadow")
         if made is None:
             made = self.__dict__["_shadow"] = Shadow()
+            if fills(os.environ):
+                made.fill()
         return made
 
     @property

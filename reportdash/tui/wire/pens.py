@@ -60,8 +60,9 @@ class Pens:
         self._pens: dict[Look, str] = {}
         self._looks: dict[str, Look] = {}
         self._changes: dict[str, str] = {}
+        self._fills = False
         self.erasable: set[str] = set()
-        """Pens of which an erased cell looks like a blank, on every terminal."""
+        """Pens of which an erased cell looks like a blank."""
         self.own_ground: set[str] = set()
         """Pens with which lines that scroll in are blank on the terminal's own ground."""
         self.pen(Look())
@@ -72,13 +73,16 @@ class Pens:
         if pen is None:
             pen = self._pens[look] = chr(len(self._pens) + 1)
             self._looks[pen] = look
-            # In xterm and tmux an erased cell takes the background colour, in GNU screen not: only
-            # the terminal's own ground is ever erased.
             if not look.back:
                 self.own_ground.add(pen)
-                if not look.attributes & ~_UNSEEN:
-                    self.erasable.add(pen)
+            if (self._fills or not look.back) and not look.attributes & ~_UNSEEN:
+                self.erasable.add(pen)
         return pen
+
+    def fill(self) -> None:
+        """On this terminal an erased cell takes the background colour: in xterm it does, in GNU screen not."""
+        self._fills = True
+        self.erasable.update(pen for pen, look in self._looks.items() if not look.attributes & ~_UNSEEN)
 
     def change(self, old: str, new: str) -> str:
         """What brings a terminal from one pen to another; from NO_PEN by a reset."""
