@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import unicodedata
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import islice
 from typing import Any, NamedTuple
 
 import pyte
@@ -40,13 +41,91 @@ class Cell(NamedTuple):
     underline: bool
     reverse: bool
     strike: bool
+    dim: bool = False
+
+    def seen(self) -> Cell:
+        """What people see of it: the looks of words do not show on a blank."""
+        if self.text != " " or self.underline or self.reverse or self.strike:
+            return self
+        return Cell(" ", "default", self.back, False, False, False, False, False)
+
+
+class Terminal(pyte.Screen):
+    """pyte's terminal, which in addition knows dim: that takes the place of blinking, which nothing here does."""
+
+    def select_graphic_rendition(self, *attrs: int, **kwargs: Any) -> None:
+        out: list[int] = []
+        rest = iter(attrs)
+        for code in rest:
+            if code in (38, 48):
+                kind = next(rest, 5)
+                out += (code, kind, *islice(rest, 3 if kind == 2 else 1))
+            else:
+                out += {2: (5,), 22: (22, 25)}.get(code, (code,))
+        super().select_graphic_rendition(*out, **kwargs)
+
+
+class Erasing(Terminal):
+    """A terminal on which an erased cell, and a line that scrolls in, have no look but perhaps a ground."""
+
+    def ground(self) -> Any:
+        return self.default_char
+
+    def erase_in_line(self, how: int = 0, private: bool = False) -> None:
+        self._plainly(lambda: super(Erasing, self).erase_in_line(how, private))
+
+    def erase_characters(self, count: int | None = None) -> None:
+        self._plainly(lambda: super(Erasing, self).erase_characters(count))
+
+    def _plainly(self, erase: Callable[[], None]) -> None:
+        attrs, self.cursor.attrs = self.cursor.attrs, self.ground()
+        erase()
+        self.cursor.attrs = attrs
+
+    def index(self) -> None:
+        bottom = self._margins.bottom
+        at_end = self.cursor.y == bottom
+        super().index()
+        if at_end:
+            self._fill(bottom, 1)
+
+    def reverse_index(self) -> None:
+        top = self._margins.top
+        at_end = self.cursor.y == top
+        super().reverse_index()
+        if at_end:
+            self._fill(top, 1)
+
+    def insert_lines(self, count: int | None = None) -> None:
+        super().insert_lines(count)
+        self._fill(self.cursor.y, count or 1)
+
+    def delete_lines(self, count: int | None = None) -> None:
+        super().delete_lines(count)
+        self._fill(self._margins.bottom + 1 - (count or 1), count or 1)
+
+    @property
+    def _margins(self) -> Any:
+        return self.margins or pyte.screens.Margins(0, self.lines - 1)
+
+    def _fill(self, y: int, count: int) -> None:
+        for line in range(y, y + count):
+            for x in range(self.columns):
+                self.buffer[line][x] = self.ground()
+
+
+class Filling(Erasing):
+    """As xterm: what is erased, and what scrolls in, takes the background colour."""
+
+    def ground(self) -> Any:
+        return self.default_char._replace(bg=self.cursor.attrs.bg)
 
 
 class Screen:
     """`feed` it what is sent; `cells` says what stands there."""
 
-    def __init__(self, width: int, height: int) -> None:
-        self._screen = pyte.Screen(width, height)
+    def __init__(self, width: int, height: int, kind: type[Terminal] = Terminal) -> None:
+        self._screen = kind(width, height)
         self._screen.reset_mode(7, private=True)
         self._stream = pyte.Stream(self._screen)
 
@@ -65,6 +144,10 @@ class Screen:
         screen = self._screen
         return [[_cell(screen.buffer[y][x]) for x in range(screen.columns)] for y in range(screen.lines)]
 
+    def seen(self) -> list[list[Cell]]:
+        """What people see, where the looks of blanks are each terminal's own."""
+        return [[cell.seen() for cell in line] for line in self.cells()]
+
     def text(self) -> str:
         return "\n".join("".join(cell.text for cell in line).rstrip() for line in self.cells())
 
@@ -79,6 +162,7 @@ def _cell(char: Any) -> Cell:
         char.underscore,
         char.reverse,
         char.strikethrough,
+        char.blink,
     )
 
 
@@ -90,10 +174,11 @@ class ScreenDriver(HeadlessDriver):
     """A driver for tests whose terminal is a Screen. It keeps what was sent since it was last asked."""
 
     frugal = True
+    kind: type[Terminal] = Terminal
 
     def __init__(self, app: Any, **options: Any) -> None:
         super().__init__(app, **options)
-        self.screen = Screen(*self._get_terminal_size())
+        self.screen = Screen(*self._get_terminal_size(), self.kind)
         self.sent = 0
         self._taken: list[str] = []
 
@@ -114,13 +199,18 @@ class ScreenDriver(HeadlessDriver):
 
 @asynccontextmanager
 async def on_screen(
-    size: tuple[int, int] = (140, 40), *, wire: bool = True, show_bytes: bool = False, **how: Any
+    size: tuple[int, int] = (140, 40),
+    *,
+    wire: bool = True,
+    show_bytes: bool = False,
+    kind: type[Terminal] = Terminal,
+    **how: Any,
 ) -> AsyncIterator[tuple[Dashboard, Pilot[int], ScreenDriver]]:
     """The board on a terminal in memory, once its first screen stands."""
     app = dashboard(**how)
     app.frugal = wire
     app.look.show_bytes = show_bytes
-    app.driver_class = ScreenDriver
+    app.driver_class = type("Driver", (ScreenDriver,), {"kind": kind})
     async with app.run_test(headless=False, size=size) as pilot:
         driver = app._driver
         assert isinstance(driver, ScreenDriver)

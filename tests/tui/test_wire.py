@@ -7,6 +7,7 @@ import os
 import random
 from collections.abc import Sequence
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -24,7 +25,18 @@ from reportdash.model import replace
 from reportdash.tui import theme
 from reportdash.tui.app import Dashboard
 from reportdash.tui.wire.painting import Painting, Shadow
-from tests.tui.screens import Cell, Screen, ScreenDriver, many, on_screen, plain_jobs, settled
+from tests.tui.screens import (
+    Cell,
+    Erasing,
+    Filling,
+    Screen,
+    ScreenDriver,
+    Terminal,
+    many,
+    on_screen,
+    plain_jobs,
+    settled,
+)
 
 EXAMPLES = int(os.environ.get("REPORTDASH_WIRE_EXAMPLES", "5"))
 """Random plays of the board, each on two terminals."""
@@ -59,29 +71,42 @@ async def resized(app: Dashboard, pilot: Pilot[int], driver: ScreenDriver, width
 Step = tuple[Any, ...]
 MOVES = ("down", "down", "up", "pagedown", "pageup", "home", "end")
 
+DIALOGS = ("?", "ctrl+p", "a", "t", "n", "x", "d", "f", "l", "y")
+
 STEPS = st.lists(
     st.one_of(
         st.tuples(
             st.just("key"),
-            st.sampled_from(
-                (*MOVES, "space", "s", "v", "/", "escape", "enter", "tab", "?", "ctrl+p", "a", "t", "ctrl+l")
+            st.one_of(
+                st.sampled_from(MOVES),
+                st.sampled_from(DIALOGS),
+                st.sampled_from(("space", "s", "v", "/", "escape", "enter", "tab", "shift+tab", "2", "ctrl+l")),
             ),
         ),
-        st.tuples(st.just("typed"), st.sampled_from(("dist", "account:main ", "state:r", "zzz"))),
+        st.tuples(st.just("typed"), st.sampled_from(("dist", "account:main ", "state:r", "zzz", "報告"))),
         st.tuples(st.just("data"), st.integers(0, 99)),
         st.tuples(st.just("theme"), st.sampled_from(theme.names())),
-        st.tuples(st.just("size"), st.sampled_from(((140, 40), (80, 24), (100, 30), (200, 12)))),
+        st.tuples(
+            st.just("size"),
+            st.one_of(
+                st.sampled_from(((140, 40), (80, 24), (60, 12), (52, 10))),
+                st.tuples(st.integers(56, 170), st.integers(10, 45)),
+            ),
+        ),
     ),
     min_size=1,
-    max_size=10,
+    max_size=12,
 )
 
 
-async def played(steps: Sequence[Step], *, wire: bool, **how: Any) -> list[list[list[Cell]]]:
+async def played(
+    steps: Sequence[Step], *, wire: bool, kind: type[Terminal] = Terminal, **how: Any
+) -> list[list[list[Cell]]]:
     """What the terminal shows at the start and after each step."""
     seen = []
-    async with on_screen(wire=wire, jobs=many(), **how) as (app, pilot, driver):
-        seen.append(driver.screen.cells())
+    async with on_screen(wire=wire, jobs=many(), kind=kind, **how) as (app, pilot, driver):
+        look = driver.screen.cells if kind is Terminal else driver.screen.seen
+        seen.append(look())
         for step in steps:
             if step[0] == "key":
                 await pilot.press(step[1])
@@ -94,7 +119,7 @@ async def played(steps: Sequence[Step], *, wire: bool, **how: Any) -> list[list[
             else:
                 await resized(app, pilot, driver, *step[1])
             await settled(app, pilot)
-            seen.append(driver.screen.cells())
+            seen.append(look())
     return seen
 
 
@@ -114,10 +139,21 @@ def no_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reportdash.tui.screens.board.HOLD", -1.0)
 
 
+XTERM = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+SCREEN = {"TERM": "screen-256color", "COLORTERM": ""}
+CONSOLE = {"TERM": "linux", "COLORTERM": ""}
+MONO = {"TERM": "xterm-256color", "NO_COLOR": "1"}
+TERMINALS = ((Terminal, XTERM), (Filling, XTERM), (Erasing, SCREEN), (Filling, CONSOLE), (Filling, MONO))
+
+
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-@given(STEPS)
-def test_the_terminal_shows_the_same_with_and_without_it(steps: list[Step]) -> None:
-    same(steps)
+@given(STEPS, st.sampled_from(TERMINALS), st.sampled_from(theme.names()))
+def test_the_terminal_shows_the_same_with_and_without_it(
+    steps: list[Step], terminal: tuple[type[Terminal], dict[str, str]], palette: str
+) -> None:
+    kind, env = terminal
+    with mock.patch.dict(os.environ, env):
+        same(steps, kind=kind, palette=palette)
 
 
 def same(steps: Sequence[Step], **how: Any) -> None:
@@ -140,21 +176,15 @@ TOUR: list[Step] = [
 ]
 
 
-MANY_COLOURS = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
-MORE_COLOURS = {"TERM": "screen-256color", "COLORTERM": ""}
-FEW_COLOURS = {"TERM": "linux", "COLORTERM": ""}
-NO_COLOURS = {"TERM": "xterm-256color", "NO_COLOR": "1"}
-
-
 @pytest.mark.parametrize(
     ("palette", "terminal"),
     [
-        ("reportdash-dark", MANY_COLOURS),
-        ("reportdash-dark", MORE_COLOURS),
-        ("reportdash-light", FEW_COLOURS),
-        ("reportdash-ansi", FEW_COLOURS),
-        ("reportdash-mono", NO_COLOURS),
-        ("reportdash-contrast", NO_COLOURS),
+        ("reportdash-dark", XTERM),
+        ("reportdash-dark", SCREEN),
+        ("reportdash-light", CONSOLE),
+        ("reportdash-ansi", CONSOLE),
+        ("reportdash-mono", MONO),
+        ("reportdash-contrast", MONO),
     ],
 )
 def test_every_theme_looks_the_same_on_every_terminal(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 import re
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reportdash.tui.wire import encode
 from reportdash.tui.wire.encode import BEHIND, Encoder, Row
-from reportdash.tui.wire.pens import NO_PEN, Look
-from tests.tui.screens import Screen, is_wide
+from reportdash.tui.wire.pens import NO_PEN, Look, Pens, shortest
+from tests.tui.screens import Cell, Erasing, Filling, Screen, Terminal, is_wide
 
 LOOKS = (
     Look(),
@@ -28,6 +30,10 @@ TABLE = Encoder()
 """Its pens and stand-ins are those of every row here."""
 PENS = TABLE.pens
 PLACES = [PENS.pen(look) for look in LOOKS]
+FILLED = Pens()
+"""The same pens on a terminal that fills with the background colour."""
+assert [FILLED.pen(look) for look in LOOKS] == PLACES
+FILLED.fill()
 TEXTS = ("abc", "  ", "          ", "x", "●─", "漢字", "e\u0301", "long words with blanks", "")
 
 
@@ -51,7 +57,7 @@ def row_of(pieces: list[tuple[int, int]], width: int) -> Row:
 
 
 LINE = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), max_size=8)
-SCREENS = st.tuples(st.integers(2, 30), st.lists(LINE, min_size=2, max_size=8))
+SCREENS = st.tuples(st.integers(2, 40), st.lists(LINE, min_size=2, max_size=10))
 MOVES = st.lists(
     st.one_of(
         st.tuples(st.just("line"), st.integers(0, 7), LINE),
@@ -62,16 +68,16 @@ MOVES = st.lists(
 )
 
 
-def encoder_for(width: int, height: int) -> Encoder:
+def encoder_for(width: int, height: int, pens: Pens = PENS) -> Encoder:
     """An encoder that knows nothing of its terminal, with the pens and stand-ins of all."""
     encoder = Encoder()
     encoder.forget(width, height)
-    encoder.pens = PENS
+    encoder.pens = pens
     encoder.composed = TABLE.composed
     return encoder
 
 
-def painted(rows: list[Row]) -> list[list[object]]:
+def painted(rows: list[Row]) -> list[list[Cell]]:
     """What the terminal shows when it is painted whole, cell by cell, with no cleverness."""
     meant = {stand_in: text for text, stand_in in TABLE.composed.items()}
     screen = Screen(len(rows[0].text), len(rows))
@@ -80,34 +86,53 @@ def painted(rows: list[Row]) -> list[list[object]]:
             if text != BEHIND:
                 said = meant.get(text, text)
                 screen.feed(f"\x1b[{y + 1};{x + 1}H\x1b[m{PENS.change(NO_PEN, pen)}{said}")
-    return [list(line) for line in screen.cells()]
+    return screen.cells()
 
 
-@settings(max_examples=150, deadline=None)
-@given(SCREENS, MOVES)
+KINDS = st.sampled_from([(Terminal, PENS), (Terminal, FILLED), (Erasing, PENS), (Filling, PENS), (Filling, FILLED)])
+"""Terminals, and what is taken for granted of them."""
+
+
+@settings(max_examples=250, deadline=None)
+@given(SCREENS, MOVES, KINDS)
 def test_the_bytes_make_the_old_screen_into_the_new_one(
-    start: tuple[int, list[list[tuple[int, int]]]], moves: list[tuple[str, int, list[tuple[int, int]]]]
+    start: tuple[int, list[list[tuple[int, int]]]],
+    moves: list[tuple[str, int, list[tuple[int, int]]]],
+    kind: tuple[type[Terminal], Pens],
 ) -> None:
     width, lines = start
     rows = [row_of(line, width) for line in lines]
-    encoder = encoder_for(width, len(rows))
-    screen = Screen(width, len(rows))
+    terminal, pens = kind
+    encoder = encoder_for(width, len(rows), pens)
+    screen = Screen(width, len(rows), terminal)
     screen.scramble()
-    screen.feed(encoder.update(dict(enumerate(rows))))
-    assert screen.cells() == painted(rows)
-    for kind, number, line in moves:
+
+    def stands() -> None:
+        # Scrolling is tried on small screens as well.
+        with mock.patch.object(encode, "WORTH", 0):
+            screen.feed(encoder.update(dict(enumerate(rows))))
+        shown, wanted = screen.cells(), painted(rows)
+        if terminal is not Terminal:
+            shown, wanted = seen(shown), seen(wanted)
+        assert shown == wanted
+
+    stands()
+    for what, number, line in moves:
         fresh = row_of(line, width)
-        if kind == "line":
+        if what == "line":
             rows[number % len(rows)] = fresh
-        elif kind == "swap":
+        elif what == "swap":
             rows[0], rows[number % len(rows)] = rows[number % len(rows)], fresh
         elif number:
             top = abs(number) % 2
             kept = rows[top:]
             kept = [*kept[number:], *[fresh] * number] if number > 0 else [*[fresh] * -number, *kept[:number]]
             rows = [*rows[:top], *kept][: len(rows)]
-        screen.feed(encoder.update(dict(enumerate(rows))))
-        assert screen.cells() == painted(rows)
+        stands()
+
+
+def seen(cells: list[list[Cell]]) -> list[list[Cell]]:
+    return [[cell.seen() for cell in line] for line in cells]
 
 
 def text_rows(words: list[str], width: int, look: Look = LOOKS[4]) -> dict[int, Row]:
@@ -153,11 +178,14 @@ def test_a_short_gap_is_sent_again_and_a_long_one_is_leapt_over() -> None:
 @pytest.mark.parametrize("by", [1, 2, 5, -1, -3])
 def test_lines_that_only_moved_are_scrolled(by: int) -> None:
     lines = words(2, 20, 100)
-    encoder = drawn(lines, 100)
+    encoder, screen = drawn(lines, 100), Screen(100, 20)
+    screen.feed(encoder_for(100, 20).update(text_rows(lines, 100)))
     inner = lines[4:18]
     fresh = words(3, abs(by), 100)
     moved = [*inner[by:], *fresh] if by > 0 else [*fresh, *inner[:by]]
     sent = encoder.update(text_rows([*lines[:4], *moved, *lines[18:]], 100))
+    screen.feed(sent)
+    assert screen.cells() == painted([*text_rows([*lines[:4], *moved, *lines[18:]], 100).values()])
     assert "\x1b[5;18r" in sent
     assert sent.count("\x1b[r") == 1
     assert len(sent) < 100 * abs(by) + 60
@@ -222,3 +250,53 @@ def test_a_wide_character_between_two_changes_is_leapt_over() -> None:
     encoder = encoder_for(4, 1)
     encoder.update({0: Row(f"x漢{BEHIND}y", pen * 4)})
     assert encoder.update({0: Row(f"X漢{BEHIND}Y", pen * 4)}) == "\x1b[HX\x1b[4GY"
+
+
+# On a terminal that fills with the background colour.
+
+
+def test_blanks_in_colour_are_erased_where_that_fills() -> None:
+    encoder = encoder_for(80, 1, FILLED)
+    encoder.update(text_rows(["x" * 80], 80))
+    assert encoder.update(text_rows(["ab"], 80)) == "\x1b[Hab\x1b[K"
+    assert encoder.update(text_rows(["ab" + "x" * 78], 80)).endswith("x" * 78)
+    assert encoder.update(text_rows(["ab" + " " * 20 + "x" * 58], 80)) == "\x1b[1;3H\x1b[20X"
+    gap = encoder.update(text_rows(["cd" + "y" * 5 + " " * 15 + "z" * 58], 80))
+    assert gap == "\x1b[Hcdyyyyy\x1b[23G" + "z" * 58
+
+
+@pytest.mark.parametrize(("blanks", "sent"), [(10, " " * 10), (11, "\x1b[11X\x1b[11C")])
+def test_blanks_between_words_are_erased_where_that_is_shorter(blanks: int, sent: str) -> None:
+    encoder = encoder_for(80, 1, FILLED)
+    encoder.update(text_rows(["x" * 80], 80))
+    new = "a" + " " * blanks
+    assert encoder.update(text_rows([new.ljust(80, "b")], 80)) == f"\x1b[Ha{sent}{'b' * (79 - blanks)}"
+
+
+def test_underlined_blanks_are_sent_there_too() -> None:
+    encoder = encoder_for(80, 1, FILLED)
+    encoder.update(text_rows(["x" * 80], 80, LOOKS[3]))
+    assert encoder.update(text_rows(["ab"], 80, LOOKS[3])) == "\x1b[Hab" + " " * 78
+
+
+# Colours.
+
+
+def test_a_colour_that_has_a_number_is_said_by_it() -> None:
+    """The terminal shows the same: pyte names both alike."""
+    for number in range(22, 256):
+        screen = Screen(2, 1)
+        screen.feed(f"\x1b[38;5;{number}ma")
+        meant = screen.cells()[0][0].fore
+        codes = [str(int(meant[at : at + 2], 16)) for at in (0, 2, 4)]
+        said = shortest(["38", "2", *codes])
+        assert len(said) <= 8
+        screen.feed(f"\x1b[{said}mb")
+        assert screen.cells()[0][1].fore == meant
+
+
+@pytest.mark.parametrize("codes", [("31",), ("49",), ("38", "5", "7"), ("48", "2", "0", "0", "95")])
+def test_other_colours_are_said_as_they_are(codes: tuple[str, ...]) -> None:
+    """Numbers below 22 are given other colours by people's colour schemes."""
+    assert shortest(codes) == ";".join(codes)
+    assert shortest(["38", "2", "95", "135", "176"]) == "38;2;95;135;176"
