@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.color import ColorSystem
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
@@ -144,6 +145,18 @@ SCREEN = {"TERM": "screen-256color", "COLORTERM": ""}
 CONSOLE = {"TERM": "linux", "COLORTERM": ""}
 MONO = {"TERM": "xterm-256color", "NO_COLOR": "1"}
 TERMINALS = ((Terminal, XTERM), (Filling, XTERM), (Erasing, SCREEN), (Filling, CONSOLE), (Filling, MONO))
+
+
+@pytest.fixture(autouse=True)
+def no_codes_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Rich keeps a style's codes as the first terminal needs them; here one process has many.
+    make = Style._make_ansi_codes
+
+    def anew(self: Style, colors: ColorSystem) -> str:
+        self._ansi = None
+        return make(self, colors)
+
+    monkeypatch.setattr(Style, "_make_ansi_codes", anew)
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
