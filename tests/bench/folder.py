@@ -6,12 +6,13 @@ import random
 import tempfile
 import time
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 from reportdash.cli.demo_rows import VENDOR, rows
 from reportdash.ledger.store import Store
-from reportdash.model import Job, JobState, Spec, new_id, replace
+from reportdash.model import Exchange, Job, JobState, Spec, new_id, replace
 
 POLLED = "main"
 """The account that is polled, where any is; the others are paused."""
@@ -59,6 +60,18 @@ def prepare(
         for secret in _SECRETS[vendor]:
             env[f"REPORTDASH_SECRET__{name.upper()}__{secret.upper()}"] = "bench-secret"
     return env
+
+
+def look(folder: Path) -> None:
+    """Give every job history and exchanges, as one has that was looked at: their numbers are on the screen."""
+    with Store.open(folder / "data" / "ledger.db") as store:
+        change, acts = store.verbs.change, []
+        for number, job in enumerate(store.jobs()):
+            some = [Exchange(job.updated_at or 0.0, "GET", "/status", 200, 80)] * (1 + number % 23)
+            for event in range(1 + number % 12):
+                how: dict[str, Any] = {"what": f"look {event + 1}", "exchanges": [] if event else some}
+                acts.append(partial(change, job.id, lambda found: found, who="vendor", **how))
+        store.commit(acts)
 
 
 @cache
