@@ -1,7 +1,7 @@
 """What is read beside the rows: the history of the job under the cursor, and what its files begin with.
 
-A key never waits for either; both begin when the cursor rests. Then the rows it can reach with one key are read
-as well: their details are painted once, and not a second time with another row of tabs.
+A key never waits for either; both begin when the cursor rests. Then the rows that one key reaches are read as
+well: their details are painted once, and not a second time with another row of tabs.
 """
 
 from __future__ import annotations

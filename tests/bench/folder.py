@@ -63,7 +63,7 @@ def prepare(
 
 
 def look(folder: Path) -> None:
-    """Give every job history and exchanges, as one has that was looked at: their numbers are on the screen."""
+    """Give every job history and exchanges, as looks leave them: their numbers are on the screen."""
     with Store.open(folder / "data" / "ledger.db") as store:
         change, acts = store.verbs.change, []
         for number, job in enumerate(store.jobs()):
@@ -129,7 +129,8 @@ def _jobs(count: int, live: int, folder: Path) -> Iterator[Job]:
             if made >= count:
                 return
             made += 1
-            yield replace(job, next_poll_at=None)
+            # Most rest already, and a copy costs more than anything else here.
+            yield job if job.next_poll_at is None else replace(job, next_poll_at=None)
 
 
 def ids(folder: Path) -> set[str]:

@@ -43,7 +43,7 @@ def headless(quick: bool) -> Iterator[Figure]:
         ours = ("-c", "from reportdash.cli.main import run; run()", "jobs", "--json")
         script = str(Path(__file__).with_name("ten_lines.py"))
         bare = (script, f"{env['REPORTDASH_DATA_DIR']}/ledger.db", COLUMNS)
-        for number in range((5 if quick else 21) + 1):
+        for number in range((3 if quick else 21) + 1):
             if number % 2:
                 pair = (_run(ours, env), _run(bare, env))
             else:

@@ -1,8 +1,9 @@
 """Bytes on the line: while nothing on the screen changes, while cells change, and for keys.
 
 The floor is what `floor` says of the screens before and after, as pyte saw them. Each figure is measured with
-frugal painting (`wire`) and without. Bytes are counts, which a busy machine cannot move: all are taken at once,
-each from a dashboard on a folder of its own, whose jobs have been looked at, as a poller leaves them.
+frugal painting (`wire`) and without. Bytes are counts, which a busy machine cannot move: all are taken at
+once, each from a dashboard on a folder of its own, whose jobs have been looked at, as a poller leaves them.
+The floor names true colours in full; ours names one by its number where the number is that very colour.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class Cell(NamedTuple):
 
 
 class Terminal(pyte.Screen):
-    """pyte's terminal, which in addition knows dim: that takes the place of blinking, which nothing here does."""
+    """pyte's terminal, which knows dim as well: in the place of blinking, which nothing here does."""
 
     def select_graphic_rendition(self, *attrs: int, **kwargs: Any) -> None:
         out: list[int] = []

@@ -81,7 +81,7 @@ STEPS = st.lists(
             st.one_of(
                 st.sampled_from(MOVES),
                 st.sampled_from(DIALOGS),
-                st.sampled_from(("space", "s", "v", "/", "escape", "enter", "tab", "shift+tab", "2", "ctrl+l")),
+                st.sampled_from(("space", "s", "v", "/", "escape", "enter", "tab", "shift+tab", "2")),
             ),
         ),
         st.tuples(st.just("typed"), st.sampled_from(("dist", "account:main ", "state:r", "zzz", "報告"))),

@@ -89,7 +89,9 @@ def painted(rows: list[Row]) -> list[list[Cell]]:
     return screen.cells()
 
 
-KINDS = st.sampled_from([(Terminal, PENS), (Terminal, FILLED), (Erasing, PENS), (Filling, PENS), (Filling, FILLED)])
+KINDS = st.sampled_from(
+    [(Terminal, PENS), (Terminal, FILLED), (Erasing, PENS), (Filling, PENS), (Filling, FILLED)]
+)
 """Terminals, and what is taken for granted of them."""
 
 
@@ -213,6 +215,12 @@ def test_bold_that_stays_is_said_again_when_dim_ends() -> None:
 def test_blanks_on_the_terminals_own_ground_are_erased() -> None:
     encoder = drawn(["x" * 80], 80, Look())
     assert encoder.update(text_rows(["ab"], 80, Look())) == "\x1b[Hab\x1b[K"
+
+
+def test_what_stands_before_a_blank_end_is_leapt_over() -> None:
+    words_ = "b" * 30
+    encoder = drawn([f"aX{words_}" + "x" * 48], 80, Look())
+    assert encoder.update(text_rows([f"aY{words_}"], 80, Look())) == "\x1b[1;2HY\x1b[33G\x1b[K"
 
 
 def test_blanks_on_a_coloured_ground_are_sent() -> None:

@@ -1,9 +1,9 @@
 """From the cells that stand on a terminal to those that shall stand there, in few bytes. Pure.
 
 A line is two strings, a character a cell: its text and its pens. Only what all terminals do the same way is
-sent: CUP, CHA, CUF, CUB, CUU, CUD, CR, LF and BS to move, SGR, EL and ECH (on a colour only where `Pens` is told
-that it fills what is erased), and DECSTBM with LF, RI, IL and DL to scroll. No REP, SU or SD: the Linux console
-knows none of them. Automatic wrap is taken to be off, as Textual leaves it.
+sent: CUP, CHA, CUF, CUB, CUU, CUD, CR, LF and BS to move, SGR, EL and ECH (on a colour only where `Pens` is
+told that it fills what is erased), and DECSTBM with LF, RI, IL and DL to scroll. No REP, SU or SD: the Linux
+console knows none of them. Automatic wrap is taken to be off, as Textual leaves it.
 """
 
 from __future__ import annotations

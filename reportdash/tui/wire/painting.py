@@ -212,7 +212,7 @@ class Shadow:
 
 
 def fills(env: Mapping[str, str]) -> bool:
-    """Whether the terminal gives what it erases the background colour, as xterm and whoever takes its name do.
+    """Whether the terminal fills what it erases with the background colour, as xterm and its kind do.
 
     GNU screen does not, whatever name its user makes it take.
     """

@@ -39,7 +39,7 @@ _NUMBERED = {
     },
     **{(8 + 10 * n,) * 3: 232 + n for n in range(24)},
 }
-"""The colours that have a number on every terminal of 256 colours; what the first 16 are is each one's own."""
+"""The colours that have a number on every terminal of 256 colours; the first 16 are each one's own."""
 _REDEFINED = range(22)
 """Numbers that people's colour schemes give other colours: these are never said by number."""
 
@@ -80,7 +80,7 @@ class Pens:
         return pen
 
     def fill(self) -> None:
-        """On this terminal an erased cell takes the background colour: in xterm it does, in GNU screen not."""
+        """On this terminal an erased cell takes the background colour: xterm does that, GNU screen does not."""
         self._fills = True
         self.erasable.update(pen for pen, look in self._looks.items() if not look.attributes & ~_UNSEEN)
 
