@@ -47,7 +47,8 @@ _REDEFINED = range(22)
 def shortest(codes: Sequence[str]) -> str:
     """SGR parameters of one colour, as Rich has them; by its number where that is the same colour exactly."""
     if len(codes) == 5:
-        number = _NUMBERED.get(tuple(map(int, codes[2:])))
+        red, green, blue = map(int, codes[2:])
+        number = _NUMBERED.get((red, green, blue))
         if number is not None and number not in _REDEFINED:
             return f"{codes[0]};5;{number}"
     return ";".join(codes)
@@ -80,7 +81,7 @@ class Pens:
         return pen
 
     def fill(self) -> None:
-        """On this terminal an erased cell takes the background colour: xterm does that, GNU screen does not."""
+        """On this terminal an erased cell takes the background colour: on xterm, not on GNU screen."""
         self._fills = True
         self.erasable.update(pen for pen, look in self._looks.items() if not look.attributes & ~_UNSEEN)
 
