@@ -26,6 +26,7 @@ NAMES = (
     "Re\u0301sume\u0301",
     "Applicants, Fall 2027",
     "x",
+    "📈 growth 🎓🎓",
 )
 STATES = (JobState.RUNNING, JobState.QUEUED, JobState.READY, JobState.FAILED, JobState.FINALIZING)
 
