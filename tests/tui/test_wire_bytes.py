@@ -177,6 +177,13 @@ def test_a_short_gap_is_sent_again_and_a_long_one_is_leapt_over() -> None:
     assert encoder.update(text_rows(["AbcDefghijklmnopqrstuvwxyZ"], 26)) == "\x1b[HAbcD\x1b[26GZ"
 
 
+def test_a_short_gap_of_another_look_is_leapt_over() -> None:
+    one, other = PENS.pen(LOOKS[4]), PENS.pen(LOOKS[3])
+    encoder = encoder_for(3, 1)
+    encoder.update({0: Row("abc", one + other + one)})
+    assert encoder.update({0: Row("AbC", one + other + one)}) == "\x1b[HA\x1b[CC"
+
+
 @pytest.mark.parametrize("by", [1, 2, 5, -1, -3])
 def test_lines_that_only_moved_are_scrolled(by: int) -> None:
     lines = words(2, 20, 100)
