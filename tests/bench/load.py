@@ -26,6 +26,8 @@ from tests.bench.table import Figure
 
 QUERY = "state:deleted|failed|ready -name:*2024-0*"
 """About three rows of four pass."""
+REST = 5.0
+"""Seconds after the last row until memory is read."""
 _ID = re.compile(r"\b[a-z2-7]{6} *$|^ *[a-z2-7]{6}\b", re.MULTILINE)
 
 
@@ -69,7 +71,7 @@ class Waiting(Dashboard):
 def _answer(
     program: tuple[str, ...], env: dict[str, str], mark: bytes, ready: bytes, rest: float = 1.0
 ) -> tuple[float, int]:
-    """Seconds from a key to the last of the table's rows; bytes resident `rest` seconds later."""
+    """Seconds from a key to the last of the table's rows; bytes resident `rest` seconds after them."""
     with Line(program, env=env) as line:
         line.wait_for(ready, 120)
         line.listen(1.0)
@@ -94,12 +96,12 @@ def _answer(
 
 
 @cache
-def _theirs(number: int, rest: float) -> tuple[float, int]:
+def _theirs(number: int) -> tuple[float, int]:
     """The same of DataTable; the first is asked for twice, once for each figure, and it takes long."""
     env = folder.large()
     ledger = f"{env['REPORTDASH_DATA_DIR']}/ledger.db"
     first = datatable.rows(ledger)[0][0].encode()
-    return _answer(("-m", "tests.bench.datatable", ledger, "--wait"), env, first, b"Vendor says", rest)
+    return _answer(("-m", "tests.bench.datatable", ledger, "--wait"), env, first, b"Vendor says", REST)
 
 
 def view(quick: bool) -> Iterator[Figure]:
@@ -111,7 +113,7 @@ def view(quick: bool) -> Iterator[Figure]:
         for _ in range(1 if quick else 3):
             alone.append(_answer((*ours, "--loaded"), env, b"Report", b"quit")[0])
             whole.append(_answer(ours, env, b"Report", b"quit")[0])
-        other.append(_theirs(number, 2.0 if quick else 5.0)[0])
+        other.append(_theirs(number)[0])
     theirs = statistics.median(other)
     for what, found in (("filtered, sorted, painted", alone), ("the same, taken in first", whole)):
         took = statistics.median(found)
@@ -128,12 +130,12 @@ def view(quick: bool) -> Iterator[Figure]:
 
 def weight(quick: bool) -> Iterator[Figure]:
     """Budget 6."""
-    env, rest = folder.large(), 2.0 if quick else 5.0
+    env = folder.large()
     with Line(("-m", "reportdash"), env=env) as line:
         settle(line, folder.MANY)
-        line.listen(rest)
+        line.listen(REST)
         ours = resident(line.process.pid)
-    theirs = _theirs(0, rest)[1]
+    theirs = _theirs(0)[1]
     yield Figure(
         "6",
         "memory, 100k jobs, engine running",

@@ -25,7 +25,7 @@ from textual.strip import Strip
 from reportdash.model import replace
 from reportdash.tui import theme
 from reportdash.tui.app import Dashboard
-from reportdash.tui.wire.painting import Painting, Shadow
+from reportdash.tui.wire.painting import Painting, Shadow, fills
 from tests.tui.screens import (
     Cell,
     Erasing,
@@ -300,6 +300,32 @@ def test_a_strip_is_known_only_where_nothing_was_painted_over_it() -> None:
         update = LayoutUpdate([line], size.region)
         screen.feed(shadow.encode(update, size, ColorSystem.TRUECOLOR) or "")
         assert screen.text() == "".join(strip.text for strip in line)
+
+
+def test_a_strip_that_was_cut_before_is_sent_to_its_end() -> None:
+    shadow, screen, size = Shadow(), Screen(6, 1), Size(6, 1)
+    screen.scramble()
+    whole = Strip([Segment("abcdef")], 6)
+    for end in (3, 6):
+        update = ChopsUpdate([{0: whole}], [(0, 0, end)], [[6]])
+        screen.feed(shadow.encode(update, size, ColorSystem.TRUECOLOR) or "")
+    assert screen.text() == "abcdef"
+
+
+@pytest.mark.parametrize(
+    ("env", "sure"),
+    [
+        ({"TERM": "xterm-256color"}, True),
+        ({"TERM": "linux"}, True),
+        ({"TERM": "screen-256color"}, False),
+        ({"TERM": "screen.xterm-256color"}, False),
+        ({"TERM": "tmux-256color"}, False),
+        ({"TERM": "xterm-256color", "STY": "1234.pts-0"}, False),
+        ({}, False),
+    ],
+)
+def test_only_where_it_is_sure_a_blank_is_erased_in_colour(env: dict[str, str], sure: bool) -> None:
+    assert fills(env) is sure
 
 
 async def test_an_update_of_an_unknown_kind_is_left_to_textual() -> None:
