@@ -17,6 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from tests.bench import (
+    folder,
     headless,
     idle,
     keys,
@@ -82,6 +83,7 @@ def listing(quick: bool) -> Iterator[Figure]:
 
 
 def _memory(quick: bool) -> Iterator[Figure]:
+    folder.begin()
     yield from paint.memory(quick)
     yield from load.weight(quick)
 

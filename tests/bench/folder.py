@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from reportdash.cli.demo_rows import VENDOR, rows
 from reportdash.ledger.store import Store
 from reportdash.model import Exchange, Job, JobState, Spec, new_id, replace
 
+CONFIG = "config.toml"
 POLLED = "main"
 """The account that is polled, where any is; the others are paused."""
 _SECRETS = {
@@ -34,7 +37,7 @@ def prepare(
     `live` of the rows run at the vendor on `port` and are looked at each `every` seconds; without them no
     account is polled.
     """
-    config = folder / "config.toml"
+    config = folder / CONFIG
     config.write_text(_config(folder, port, every, inflight), encoding="utf-8")
     with Store.open(folder / "data" / "ledger.db") as store:
         store.write(lambda: store.verbs.ensure_accounts(VENDOR), durable=False)
@@ -48,11 +51,16 @@ def prepare(
         for name in VENDOR:
             if not live or name != POLLED:
                 _pause(store, name)
+    return environment(folder)
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Of a dashboard on a folder that was made."""
     env = {
         "HOME": str(folder),
         "XDG_CONFIG_HOME": str(folder),
         "XDG_DATA_HOME": str(folder),
-        "REPORTDASH_CONFIG": str(config),
+        "REPORTDASH_CONFIG": str(folder / CONFIG),
         "REPORTDASH_DATA_DIR": str(folder / "data"),
         "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
     }
@@ -75,9 +83,16 @@ def look(folder: Path) -> None:
 
 
 @cache
+def begin() -> subprocess.Popen[bytes]:
+    """Begin to write the large folder, in another process, beside what no load moves."""
+    return subprocess.Popen([sys.executable, "-m", "tests.bench.folder", _place().name])
+
+
+@cache
 def large() -> dict[str, str]:
     """One folder with `MANY` rows for the whole run: it takes long to write. Gives the environment."""
-    return prepare(Path(_place().name), MANY)
+    assert begin().wait() == 0
+    return environment(Path(_place().name))
 
 
 @cache
@@ -137,3 +152,7 @@ def ids(folder: Path) -> set[str]:
     """The ids of every row."""
     with Store.open(folder / "data" / "ledger.db", readonly=True) as store:
         return {job.id for job in store.jobs()}
+
+
+if __name__ == "__main__":
+    prepare(Path(sys.argv[1]), MANY)

@@ -20,7 +20,7 @@ POLLED, EVERY = 20, 5.0
 """Jobs, and seconds between two looks at each: four polls a second."""
 
 
-def _both(seconds: float) -> tuple[float, float]:
+def _both(seconds: float, settled: float) -> tuple[float, float]:
     """CPU seconds of ours and of the bare application over the same time."""
     with vendor() as port, tempfile.TemporaryDirectory() as name:
         env = folder.prepare(Path(name), 200, port=port, live=POLLED, every=EVERY)
@@ -28,7 +28,7 @@ def _both(seconds: float) -> tuple[float, float]:
             ours.wait_for(b"live")
             lines = (ours, bare)
             for line in lines:
-                line.listen(5.0)
+                line.listen(settled)
             counts = [Cpu(line.process.pid) for line in lines]
             begun = [count.seconds() for count in counts]
             for _ in range(int(seconds)):
@@ -45,7 +45,7 @@ def _both(seconds: float) -> tuple[float, float]:
 def cpu(quick: bool) -> Iterator[Figure]:
     """Budget 10."""
     seconds = 8.0 if quick else 60.0
-    found = [_both(seconds) for _ in range(1 if quick else 2)]
+    found = [_both(seconds, 2.5 if quick else 5.0) for _ in range(1 if quick else 2)]
     ours, bare = (statistics.median(pair[side] for pair in found) / seconds * 1e3 for side in (0, 1))
     yield Figure(
         "10",

@@ -135,14 +135,14 @@ def _ms(took: list[float]) -> str:
 
 def keys(quick: bool) -> Iterator[Figure]:
     """Budgets 3, 4, 12, 13."""
-    presses, rounds = (80, 1) if quick else (300, 2)
+    presses, rounds = (60, 1) if quick else (300, 2)
     with tempfile.TemporaryDirectory() as name:
         env = folder.prepare(Path(name), 10_000)
         mine: list[float] = []
         other: list[float] = []
         for _ in range(rounds):
             mine += ours(env, 10_000, presses, rate=100)
-            other += theirs(env, presses, 100, 8 if quick else 30)
+            other += theirs(env, presses, 100, 5 if quick else 30)
     yield Figure(
         "3",
         "key → row repainted, p99, 10k jobs, 100 changes/s",

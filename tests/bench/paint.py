@@ -109,12 +109,11 @@ def paint(quick: bool) -> Iterator[Figure]:
 
 def memory(quick: bool) -> Iterator[Figure]:
     """Budget 2."""
-    late = 4.0 if quick else LATE
-    found = pairs(1 if quick else 3, late)
+    found = pairs(1 if quick else 3, LATE)
     moments = (
         ("resident at the first paint", [(pair.ours.first, pair.bare.first) for pair in found], 1.10, 1.06),
         (
-            f"resident {late:.0f} s later, all loaded",
+            f"resident {LATE:.0f} s later, all loaded",
             [(pair.ours.later, pair.bare.later) for pair in found],
             2.2,
             1.8,
