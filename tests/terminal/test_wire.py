@@ -33,7 +33,7 @@ def test_after_a_stop_of_the_process_the_screen_is_painted_whole(tmp_path: Path)
         assert terminal.finish() == 0
         sent = bytes(terminal.bytes)
         ends = sent.rindex(b"\x1b[?1049l")
-        assert sent[:ends].rindex(b"\x1b[m") > sent[:ends].rindex(b"48;2"), "the shell gets a plain pen"
+        assert sent[:ends].rindex(b"\x1b[m") > sent[:ends].rindex(b"48;5"), "the shell gets a plain pen"
 
 
 def test_ctrl_l_paints_the_screen_whole_and_a_resize_too(tmp_path: Path) -> None:
