@@ -119,7 +119,7 @@ def _figures(name: str, quick: bool) -> list[Figure]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"{' '.join(GROUPS)}; default all")
-    parser.add_argument("--quick", action="store_true", help="fewer repeats, in about two minutes")
+    parser.add_argument("--quick", action="store_true", help="the same with fewer repeats, in a few minutes")
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}; for all groups")
     args = parser.parse_args()
     unknown = set(args.groups) - set(GROUPS)
