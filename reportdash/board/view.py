@@ -15,7 +15,7 @@ from reportdash.board import blocks
 from reportdash.board.counts import Counts
 from reportdash.board.delta import Delta
 from reportdash.board.facts import next_moment
-from reportdash.board.order import DESCENDING, SLICE, Column, Key, maker, place, portions, urgency
+from reportdash.board.order import DESCENDING, SLICE, Column, Key, Maker, maker, place, portions, urgency
 from reportdash.board.records import Records
 from reportdash.board.selection import Selection
 from reportdash.board.sieve import Sieve
@@ -42,7 +42,7 @@ class View:
         self.sieve = Sieve(self.records)
         self.column = Column.STATE
         self.reverse = False
-        self._make = urgency
+        self._make: Maker = urgency
         self.closed: set[int] = set()
         self.selection = Selection()
         self.cursor: int | None = None

@@ -284,7 +284,7 @@ class Commands:
 
     def _order(self, column: Column, reverse: bool) -> None:
         self.view.set_order(column, reverse)
-        self.board.rebuild()
+        self.board.intake.rebuild()
 
     def _view(self, place: int) -> Callable[[], None]:
         return lambda: self.choose(place)

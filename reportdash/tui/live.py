@@ -173,7 +173,7 @@ class Live:
         # Only now is it known which results no vendor hands out: those ask for nothing.
         records = self.board.view.records
         ready = [records.job(slot) for slot, kind in enumerate(records.kinds) if kind == Kind.SAVE]
-        self.board.take([job for job in ready if not self._savable(job)], ())
+        self.board.intake.take([job for job in ready if not self._savable(job)], ())
         self.app.attention.tell(False, self.board.view.counts())
         self._warn()
         self._mode(engine)
@@ -212,7 +212,7 @@ class Live:
             if len(changes.jobs) > MANY:
                 collector.pause()
                 try:
-                    await self.board.flood(changes.jobs, changes.accounts)
+                    await self.board.intake.flood(changes.jobs, changes.accounts)
                 finally:
                     collector.start()
                 await self._count_slots(engine, changes)
@@ -240,7 +240,7 @@ class Live:
             if account.name in known and known[account.name].paused is not account.paused
         }
         ready = self.app.attention.arrivals(changes.jobs)
-        await self.board.take_many(changes.jobs, changes.accounts)
+        await self.board.intake.take_many(changes.jobs, changes.accounts)
         self.app.attention.tell(ready, self.board.view.counts())
         self._warn()
         job = self.board.view.cursor_job
@@ -295,9 +295,9 @@ class Live:
         while True:
             now = self.clock.now()
             await self.clock.sleep(60.0 - now % 60.0 + 0.05)
-            self.board.tick()
+            self.board.intake.tick()
             self._warn()
-            if not self.board.holds:
+            if not self.board.intake.holds:
                 collector.look_through()
             if self.engine is not None:
                 await self.app.remembering.keep()
@@ -339,7 +339,7 @@ class Live:
                 job_id: Fetch(progress.bytes, progress.total, progress.place)
                 for job_id, progress in engine.downloads.progress().items()
             }
-            self.board.fetches(running)
+            self.board.intake.fetches(running)
             self._mode(engine)
             if running:
                 await asyncio.sleep(PROGRESS)

@@ -64,7 +64,7 @@ class Waiting(Dashboard):
             self.load()
         view.set_query(parse(QUERY))
         view.set_order(Column.REPORT)
-        self.board.rebuild()
+        self.board.intake.rebuild()
         return True
 
 

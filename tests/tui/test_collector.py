@@ -47,6 +47,7 @@ def test_a_short_collection_leaves_everything_as_it_was(monkeypatch: pytest.Monk
 
 def test_between_flushes_only_what_is_new_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[int] = []
+    monkeypatch.setattr(collector, "_small", 0)
     collector.start()
     monkeypatch.setattr(gc, "collect", lambda generation=2: looked.append(generation))
     for _ in range(2 * collector.LARGER):

@@ -111,7 +111,7 @@ async def test_with_a_key_the_first_job_is_next() -> None:
 async def test_the_page_gives_way_to_the_table_with_the_first_job_and_comes_back_after_the_last() -> None:
     job = Job("abcdef", "main", "7g", "First", "r1", JobState.RUNNING, submitted_at=1.0, updated_at=1.0)
     async with empty(accounts=[POLLED], configured=True) as (app, pilot):
-        app.board.take([job], ())
+        app.board.intake.take([job], ())
         await pilot.pause()
         await pilot.pause()
         text = screen_text(app)
@@ -124,11 +124,11 @@ async def test_the_first_job_that_a_filter_hides_gives_way_to_the_filters_page()
     job = Job("abcdef", "main", "7g", "First", "r1", JobState.RUNNING, submitted_at=1.0, updated_at=1.0)
     async with empty(jobs=[job], accounts=[POLLED], configured=True) as (app, pilot):
         await pilot.press("slash", *"zzz", "enter")
-        app.board.take([replace(job, forgotten_at=2.0)], ())
+        app.board.intake.take([replace(job, forgotten_at=2.0)], ())
         await pilot.pause()
         await pilot.pause()
         assert "Look around first" in screen_text(app)
-        app.board.take([replace(job, id="abcdeg", reference="r2")], ())
+        app.board.intake.take([replace(job, id="abcdeg", reference="r2")], ())
         await pilot.pause()
         await pilot.pause()
         assert "No job matches zzz" in screen_text(app)

@@ -242,7 +242,7 @@ async def test_an_order_by_a_column_that_is_not_shown_is_named() -> None:
     async with board() as (app, pilot):
         app.board.table.choose(("id", "report"))
         app.board.view.set_order(Column.AGE, True)
-        app.board.rebuild()
+        app.board.intake.rebuild()
         await pilot.pause()
         assert "Report  by Age ↓" in screen_text(app)
 
@@ -495,7 +495,7 @@ async def test_p_pauses_the_account_of_the_row_and_resumes_it() -> None:
         await pilot.pause()
         assert ("pause", ("main", True)) in engine.asked
         account = app.board.view.records.accounts["main"]
-        app.board.take((), [replace(account, paused=True)])
+        app.board.intake.take((), [replace(account, paused=True)])
         await pilot.press("p")
         await pilot.pause()
         assert ("pause", ("main", False)) in engine.asked

@@ -14,8 +14,8 @@ from reportdash.clock import SystemClock
 from reportdash.errors import UsageProblem
 from reportdash.ledger import Ledger
 from reportdash.model import Artifact, ArtifactState, Health, JobState, LastError, replace
+from reportdash.tui import intake
 from reportdash.tui.app import Dashboard
-from reportdash.tui.screens import board as board_screen
 from reportdash.tui.widgets.lines import Lines
 from tests.tui import rows
 from tests.tui.boards import Engine, board, screen_text
@@ -129,21 +129,21 @@ async def test_rows_do_not_move_under_a_key_and_move_when_it_is_quiet() -> None:
         await pilot.press("j")
         job = app.board.view.records.job(app.board.view.records.slot_of["y5t1ja"])
         before = [app.board.view.job_at(n).id for n in range(22)]
-        app.board.take([replace(job, state=JobState.FAILED)], ())
+        app.board.intake.take([replace(job, state=JobState.FAILED)], ())
         assert [app.board.view.job_at(n).id for n in range(22)] == before
         assert "✗ 3 failed" in screen_text(app), "the header does not wait"
-        app.board._pressed -= 10
-        app.board.settle()
+        app.board.pressed -= 10
+        app.board.intake.settle()
         assert app.board.view.job_at(0).id == "y5t1ja"
 
 
 async def test_the_cursor_keeps_its_line_when_rows_come_in_above_it() -> None:
     async with board((80, 24)) as (app, pilot):
         await pilot.press("end")
-        app.board._pressed -= 10
+        app.board.pressed -= 10
         line = app.board.table.cursor_line
         new = [rows.job(f"new{n:03}", "main", f"Fresh {n}", JobState.FAILED, 5 + n) for n in range(4)]
-        app.board.take(new, ())
+        app.board.intake.take(new, ())
         assert app.board.table.cursor_line == line
         job = app.board.view.cursor_job
         assert job is not None and job.id == "x4e8qa"
@@ -167,7 +167,9 @@ async def test_an_unchanged_look_paints_nothing(monkeypatch: pytest.MonkeyPatch)
     async with board() as (app, _pilot):
         painted = Painted(app, monkeypatch)
         job = app.board.view.records.job(app.board.view.records.slot_of["y5t1ja"])
-        app.board.take([replace(job, rev=99, checks=99, seen_at=rows.NOW, next_poll_at=rows.NOW + 9)], ())
+        app.board.intake.take(
+            [replace(job, rev=99, checks=99, seen_at=rows.NOW, next_poll_at=rows.NOW + 9)], ()
+        )
         assert painted.lines == []
 
 
@@ -176,7 +178,7 @@ async def test_a_changed_word_paints_its_line_alone(monkeypatch: pytest.MonkeyPa
         painted = Painted(app, monkeypatch)
         row = app.board.view.row_of(app.board.view.records.slot_of["y5t1ja"])
         assert row is not None
-        app.board.take([replace(app.board.view.job_at(row), vendor_status="processing")], ())
+        app.board.intake.take([replace(app.board.view.job_at(row), vendor_status="processing")], ())
         assert painted.lines == [("table", row + 1)]
 
 
@@ -184,7 +186,7 @@ async def test_a_change_below_the_edge_paints_nothing(monkeypatch: pytest.Monkey
     async with board((80, 24)) as (app, _pilot):
         painted = Painted(app, monkeypatch)
         job = app.board.view.records.job(app.board.view.records.slot_of["x4e8qa"])
-        app.board.take([replace(job, name="Another name")], ())
+        app.board.intake.take([replace(job, name="Another name")], ())
         assert painted.lines == []
 
 
@@ -200,7 +202,7 @@ async def test_a_minute_paints_only_the_lines_whose_words_changed(monkeypatch: p
         painted = Painted(app, monkeypatch)
         assert isinstance(app.board.now, float)
         app.clock._now = rows.NOW + 60  # type: ignore[attr-defined]
-        app.board.tick()
+        app.board.intake.tick()
         table = {y for widget, y in painted.lines if widget == "table"}
         changed = {
             (app.board.view.row_of(app.board.view.records.slot_of[name]) or 0) + 1
@@ -288,8 +290,8 @@ async def test_a_result_no_vendor_hands_out_asks_for_nothing_once_that_is_known(
     engine.accounts["main"].vendor.can = lambda action, job=None: False
     async with board(open_engine=engine.opener(), settled=False) as (app, _pilot):
         await until(app, "live")
-        app.board._pressed -= 10
-        app.board.settle()
+        app.board.pressed -= 10
+        app.board.intake.settle()
         slot = app.board.view.records.slot_of["c9j4ea"]
         assert app.board.view.records.face(slot).weight == 2
         assert "to save" in screen_text(app), "other accounts still have some"
@@ -322,10 +324,10 @@ async def test_a_large_ledger_is_taken_in_after_the_first_rows(ledger: Ledger) -
 
 async def test_a_saved_job_becomes_quiet() -> None:
     async with board() as (app, _pilot):
-        app.board._pressed -= 10
+        app.board.pressed -= 10
         job = app.board.view.records.job(app.board.view.records.slot_of["c9j4ea"])
         kept = Artifact(ArtifactState.SAVED, path="/srv/x", bytes=2_000_000, total=2_000_000)
-        app.board.take([replace(job, artifact=kept)], ())
+        app.board.intake.take([replace(job, artifact=kept)], ())
         text = screen_text(app)
         assert "✓ 1 to save, one expires in 38m" in text
 
@@ -387,7 +389,7 @@ async def test_several_reports_about_to_expire_share_one_notice(ledger: Ledger) 
 async def test_a_key_that_comes_while_changes_are_taken_in_is_answered_before_the_next_of_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(board_screen, "STRETCH", 0.0)
+    monkeypatch.setattr(intake, "STRETCH", 0.0)
     many = [rows.job(f"j{n:05}", "main", f"Report {n}", JobState.RUNNING, 60 + n) for n in range(200)]
     async with board(jobs=many) as (app, pilot):
         await pilot.pause()
@@ -401,7 +403,7 @@ async def test_a_key_that_comes_while_changes_are_taken_in_is_answered_before_th
             return apply(*args, **how)
 
         monkeypatch.setattr(view, "apply", noted)
-        await app.board.take_many([replace(job, vendor_status="step 2") for job in many], ())
-        assert len(seen) == 200 // board_screen.PORTION
+        await app.board.intake.take_many([replace(job, vendor_status="step 2") for job in many], ())
+        assert len(seen) == 200 // intake.PORTION
         assert (seen[3], seen[4]) == (0, 1)
         assert "step 2" in screen_text(app)

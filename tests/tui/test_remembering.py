@@ -234,7 +234,7 @@ async def test_the_first_key_after_a_long_pause_brings_the_news(
         clock.jump(3600)
         await ledger.change("aaaaaa", lambda job: replace(job, state=JobState.FAILED))
         await until(app, "✗ 1 failed")
-        app.board._pressed -= 3600
+        app.board.pressed -= 3600
         await pilot.press("j")
         await until(app, "Since 13:31: ✗ 1 failed")
 

@@ -51,7 +51,7 @@ async def test_a_vendors_text_acts_on_nothing_wherever_it_stands(payload: str) -
             "aaaaaa", "main", payload, JobState.FAILED, 60, payload, message=payload, error_code=payload
         )
         job = replace(job, reference=payload, note=payload)
-        app.board.take([job], rows.accounts())
+        app.board.intake.take([job], rows.accounts())
         await pilot.press("tab", "tab", "slash", "x", "escape", "y")
         text = screen_text(app)
         assert app.is_running

@@ -50,7 +50,7 @@ async def changed(app: Dashboard, seed: int) -> None:
     records = app.board.view.records
     jobs = [job for slot in list(records.slot_of.values()) if (job := records.jobs[slot]) is not None]
     some = chance.sample(jobs, min(len(jobs), chance.randint(1, 6)))
-    app.board.take(
+    app.board.intake.take(
         [
             replace(job, vendor_status=chance.choice(("busy", "pending", "漢字")), message=f"step {seed}")
             for job in some
@@ -137,7 +137,7 @@ def told(one: list[list[Cell]], other: list[list[Cell]]) -> str:
 @pytest.fixture(autouse=True)
 def no_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     # Whether a row is held depends on how fast keys come; here two runs are compared.
-    monkeypatch.setattr("reportdash.tui.screens.board.HOLD", -1.0)
+    monkeypatch.setattr("reportdash.tui.intake.HOLD", -1.0)
 
 
 XTERM = {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
@@ -381,7 +381,7 @@ async def test_only_a_long_update_is_bracketed_for_terminals_that_know_it() -> N
         sent = driver.take()
         assert sent.startswith("\x1b[?2026h")
         assert sent.endswith("\x1b[?2026l")
-        app.board.take([replace(app.board.view.job_at(5), vendor_status="W")], ())
+        app.board.intake.take([replace(app.board.view.job_at(5), vendor_status="W")], ())
         await settled(app, pilot)
         assert "2026" not in driver.take()
 

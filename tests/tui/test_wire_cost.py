@@ -96,7 +96,7 @@ async def test_one_visible_word_costs_its_cells_and_a_move() -> None:
     async with on_screen(jobs=plain_jobs()) as (app, pilot, driver):
         shown = app.board.view.job_at(5)
         driver.take()
-        app.board.take([replace(shown, vendor_status=f"WORD{(shown.vendor_status or '')[4:]}")], ())
+        app.board.intake.take([replace(shown, vendor_status=f"WORD{(shown.vendor_status or '')[4:]}")], ())
         await settled(app, pilot)
         assert re.fullmatch(r"\x1b\[\d+;\d+H(\x1b\[[\d;]+m)?\w{1,4}", driver.take())
 
@@ -105,7 +105,7 @@ async def test_what_nobody_sees_costs_nothing() -> None:
     async with on_screen(jobs=plain_jobs()) as (app, pilot, driver):
         hidden = app.board.view.job_at(100)
         driver.take()
-        app.board.take([replace(hidden, message="something else")], ())
+        app.board.intake.take([replace(hidden, message="something else")], ())
         await settled(app, pilot)
         assert driver.take() == ""
 

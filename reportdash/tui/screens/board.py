@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import cached_property
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,10 @@ from textual.geometry import Size
 from textual.screen import Screen
 
 from reportdash.board import facts
-from reportdash.board.delta import Delta
-from reportdash.board.facts import Fetch, Run
+from reportdash.board.facts import Run
 from reportdash.board.states import Role
 from reportdash.board.view import View
-from reportdash.model import HAS_FILE, Account, Job
+from reportdash.model import HAS_FILE, Job
 from reportdash.tui.ahead import belongs_elsewhere
 from reportdash.tui.columns import PANE_HEIGHT, ROOMY, WIDE
 from reportdash.tui.details import Known, Subject
@@ -25,7 +25,6 @@ from reportdash.tui.ports import Look
 from reportdash.tui.resting import Resting
 from reportdash.tui.screens import firstrun
 from reportdash.tui.text import Pen
-from reportdash.tui.turns import STRETCH, give_way
 from reportdash.tui.widgets import footer
 from reportdash.tui.widgets.accounts import Accounts, Slots
 from reportdash.tui.widgets.detail import Detail
@@ -40,16 +39,13 @@ if TYPE_CHECKING:
     from reportdash.board.terms import Query
     from reportdash.engine.preview import Preview
     from reportdash.tui.app import Dashboard
+    from reportdash.tui.intake import Intake
 
-HOLD = 2.0
-"""Seconds after a key in which no row moves by itself."""
 AWAY = 15 * 60.0
 """Seconds without a key after which the next one is a return."""
 COUNTED = 500
 """Selected jobs of which the footer says how many can be saved and how many are not shown; of more than these
 it would hold up every key."""
-PORTION = 10
-"""Changes taken in between two looks at the clock."""
 PANE = 9
 """Lines of the rule's tab below the rule; the status line is the tenth."""
 
@@ -89,12 +85,19 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         self.known: dict[str, Known] = {}
         self.looked_at = 0.0
         self.previews: dict[str, Preview] = {}
-        self._pressed = -HOLD
+        self.pressed = float("-inf")
+        """When the last key came, by the monotonic clock."""
         self._window = Size(0, 0)
-        self._settling = False
         self._shown_slot: int | None = None
         self._stands = False
         self.resting = Resting(self._rested)
+
+    @cached_property
+    def intake(self) -> Intake:
+        """What takes changes in; made when the first come."""
+        from reportdash.tui.intake import Intake
+
+        return Intake(self)
 
     @property
     def dashboard(self) -> Dashboard:
@@ -303,120 +306,24 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         if details is not None:
             details.show_all()
 
-    # Data.
-
-    def take(self, jobs: Iterable[Job], accounts: Iterable[Account]) -> None:
-        """Changes of the ledger: show what they changed."""
-        line = self.table.cursor_line
-        delta = self.view.apply(jobs, accounts, self.now, hold=self.holds)
-        self._after(delta, line)
-        self._settle_later()
-
-    async def take_many(self, jobs: Sequence[Job], accounts: Sequence[Account]) -> None:
-        """The same for one flush of changes, keys answered between; the screen shows them when all are in."""
-        whole, until = Delta(), monotonic() + STRETCH
-        for start in range(0, max(1, len(jobs)), PORTION):
-            line = self.table.cursor_line
-            part = jobs[start : start + PORTION]
-            delta = self.view.apply(part, () if start else accounts, self.now, hold=self.holds)
-            if delta.moved:
-                self.table.keep_line(line)
-            whole.add(delta)
-            if monotonic() > until:
-                await give_way()
-                until = monotonic() + STRETCH
-        self._after(whole, self.table.cursor_line)
-        self._settle_later()
-
-    @property
-    def holds(self) -> bool:
-        """Whether no row may move by itself: a key came a moment ago."""
-        return monotonic() - self._pressed < HOLD
-
-    def tick(self) -> None:
-        """A minute has passed: ages, expiries, filters by time."""
-        line = self.table.cursor_line
-        delta = self.view.tick(self.now, hold=self.holds)
-        self._after(delta, line, every=True)
-
-    def settle(self) -> None:
-        """Let the rows move that were held while keys came, if no key came of late."""
-        self._settling = False
-        if self.holds:
-            self._settle_later()
-        elif self.view.holding:
-            line = self.table.cursor_line
-            self._after(self.view.settle(), line)
-
-    def _settle_later(self) -> None:
-        if self.view.holding and not self._settling:
-            self._settling = True
-            self.set_timer(max(0.05, HOLD - (monotonic() - self._pressed)), self.settle)
-
-    async def flood(self, jobs: Sequence[Job], accounts: Sequence[Account]) -> None:
-        """Very many changes at once: taken in by slices, keys answered between."""
-        line = self.table.cursor_line
-        await self._slices(self.view.flood(jobs, accounts, self.now), line)
-
-    def fetches(self, fetches: dict[str, Fetch]) -> None:
-        """The downloads of this process, by job id."""
-        records = self.view.records
-        old = records.fetches
-        if fetches == old:
-            return
-        records.fetches = fetches
-        ids = old.keys() | fetches.keys()
-        slots = {records.slot_of[job_id] for job_id in ids if job_id in records.slot_of}
-        if fetches.keys() != old.keys():
-            jobs = [records.job(slot) for slot in slots]
-            self.take(jobs, ())
-        else:
-            self._after(Delta(touched=slots | {self.view.group_of(slot) for slot in slots}), None)
-
-    def _after(self, delta: Delta, line: int | None, *, every: bool = False) -> None:
-        if delta.rebuild:
-            self.rebuild()
-        if delta.moved:
-            self.table.keep_line(line)
+    def show_changes(self, touched: Collection[int] | None) -> None:
+        """After changes. `touched`: only the rows of these slots may look different; None: any may."""
         paged = self.first_run or not self.view.rows
         if (paged is not self.page.display or self.first_run is self.filter.display) and not self.too_small:
             self.rearrange()
-        self.table.sync(None if every else delta.touched)
+        self.table.sync(touched)
         self.show_frame()
-        shown = self.view.cursor == self._shown_slot and self.view.cursor not in delta.touched
-        if not self.resting.waits and (every or not shown):
+        cursor = self.view.cursor
+        stays = touched is not None and cursor == self._shown_slot and cursor not in touched
+        if not stays and not self.resting.waits:
             self.show_cursor()
 
-    # Filter and order.
+    # Filter.
 
     def asked(self) -> Query | None:
         """The saved view's filter and the typed one together; `fault` says what is wrong with them."""
         query, self.fault = self.filter.asked(self.look.views[self.active_view])
         return query
-
-    def rebuild(self, *, keep_cursor: bool = True) -> None:
-        """Filter and sort anew: at once when that is quick, else in slices with keys answered between."""
-        line = self.table.cursor_line if keep_cursor else None
-        steps = self.view.rebuild()
-        if not self._steps(steps):
-            self._built(line)
-        else:
-            self.run_worker(self._slices(steps, line), group="rebuild", exclusive=True)
-
-    def _steps(self, steps: Iterator[None]) -> bool:
-        """Work for one slice of time; whether there is more to do."""
-        until = monotonic() + STRETCH
-        return any(monotonic() > until for _ in steps)
-
-    async def _slices(self, steps: Iterator[None], line: int | None) -> None:
-        while self._steps(steps):
-            await give_way()
-        self._built(line)
-
-    def _built(self, line: int | None) -> None:
-        self.table.keep_line(line)
-        self.rearrange()
-        self.show_all()
 
     def refilter(self, *, anew: bool = False) -> None:
         """Apply the saved view and the filter line together; `anew`: even when that is the same query."""
@@ -426,7 +333,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
             self.show_frame()
         elif anew or query != self.view.sieve.query:
             self.view.set_query(query)
-            self.rebuild()
+            self.intake.rebuild()
         else:
             self.show_frame()
 
@@ -450,7 +357,7 @@ class BoardScreen(Screen[None], inherit_bindings=False):
         event.prevent_default()
         if belongs_elsewhere(self, event) or self.dashboard.for_terminal(event.key, event.character):
             return
-        away, self._pressed = monotonic() - self._pressed, monotonic()
+        away, self.pressed = monotonic() - self.pressed, monotonic()
         since, self.looked_at = self.looked_at, self.now
         if since and away > AWAY:
             self.dashboard.live.returning.tell(since)
