@@ -21,8 +21,8 @@ def open_twin(kind: type) -> Any:
     return type(f"Open{kind.__name__}", (), {"__slots__": [field.name for field in dataclasses.fields(kind)]})
 
 
-def differing(old: T, new: T) -> list[str]:
-    """Fields that are not the same object in both records, in their order; they may still be equal."""
+def differing(old: T, new: T) -> list[tuple[str, Any, Any]]:
+    """(field, what it was, what it is) of those that are not the same object; they may still be equal."""
     return _written(type(old))[1](old, new)
 
 
@@ -44,7 +44,7 @@ else:
 
 
 @cache
-def _written(kind: type) -> tuple[Callable[[Any], Any], Callable[[Any, Any], list[str]]]:
+def _written(kind: type) -> tuple[Callable[[Any], Any], Callable[[Any, Any], list[Any]]]:
     """How one of `kind` is copied to an open twin, and how two are compared."""
     names = [field.name for field in dataclasses.fields(kind)]
     source = [
@@ -53,9 +53,12 @@ def _written(kind: type) -> tuple[Callable[[Any], Any], Callable[[Any, Any], lis
         *(f"  new.{name} = old.{name}" for name in names),
         "  return new",
         "def differing(old, new):",
-        "  names = []",
-        *(f"  if old.{name} is not new.{name}: names.append({name!r})" for name in names),
-        "  return names",
+        "  found = []",
+        *(
+            f"  if old.{name} is not new.{name}: found.append(({name!r}, old.{name}, new.{name}))"
+            for name in names
+        ),
+        "  return found",
     ]
     made: dict[str, Any] = {"create": object.__new__, "Twin": open_twin(kind)}
     exec("\n".join(source), made)  # noqa: S102 - of nothing but the names of our own fields

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -201,7 +202,8 @@ class Ledger:
         Raises LeaseLost, KeyError, Problem (disk full), and what `fn` raises. See `Verbs.change`.
         """
         return self._thread.write(
-            lambda: self.store.verbs.change(
+            partial(
+                self.store.verbs.change,
                 job_id,
                 fn,
                 fence=fence,
@@ -230,7 +232,8 @@ class Ledger:
     ) -> asyncio.Future[Job]:
         """As `change`, for a group and its children (matched by ordinal). Returns the parent."""
         return self._thread.write(
-            lambda: self.store.verbs.change_group(
+            partial(
+                self.store.verbs.change_group,
                 parent_id,
                 fn,
                 fence=fence,

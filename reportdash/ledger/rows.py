@@ -248,18 +248,19 @@ def differences(old: Job, new: Job) -> tuple[dict[str, Any], dict[str, Any]]:
     """
     columns: dict[str, Any] = {}
     mended: dict[str, Any] = {}
-    for name in differing(old, new):
-        was, now = getattr(old, name), getattr(new, name)
-        if was == now or name in ("id", "rev"):
+    for name, was, now in differing(old, new):
+        if was == now:
             continue
         if (write := _WRITTEN.get(name)) is not None:
             columns |= write(now)
-        elif (value := safe(now)) != was:
-            columns[name] = value
+        elif now is None or now.__class__ is float:
+            columns[name] = now
+        else:
+            value = safe(now)
+            if value != was:
+                columns[name] = value
             if value is not now:
                 mended[name] = value
-        else:
-            mended[name] = was
     if "artifact_state" in columns and new.artifact is not None:
         mended["artifact"] = _artifact_of(tuple(columns[name] for name in _ARTIFACT_COLUMNS))
     return columns, mended
@@ -335,6 +336,8 @@ def _intent_text(intent: Intent) -> str:
 
 
 _WRITTEN: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "id": lambda _: {},
+    "rev": lambda _: {},
     "state": lambda state: {"state": state._value_},
     "health": lambda health: {"health": health._value_},
     "prior": lambda prior: {"prior": None if prior is None else prior._value_},
