@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from sys import intern
 from typing import Any, TypeAlias
 
 from reportdash.model import (
@@ -117,8 +116,10 @@ _ARTIFACTS: dict[str, ArtifactState] = {str(s): s for s in ArtifactState}
 _VERIFIED: dict[str, Verified] = {str(v): v for v in Verified}
 
 
-_OpenJob = open_twin(Job)  # a table opens with a hundred thousand rows
+# A table opens with a hundred thousand rows, whose few accounts, reports and words repeat: each is kept once.
+_OpenJob = open_twin(Job)
 _new = object.__new__
+_one = lru_cache(maxsize=4096)(str)
 
 
 def job_of(row: Row) -> Job:
@@ -126,17 +127,17 @@ def job_of(row: Row) -> Job:
     job = _new(_OpenJob)
     (
         job.id,
-        job.account,
-        job.vendor,
-        job.name,
+        account,
+        vendor,
+        name,
         job.reference,
         state,
-        job.vendor_status,
-        job.message,
+        vendor_status,
+        message,
         health,
         job.submitted_at,
-        job.updated_at,
-        job.settled_at,
+        updated_at,
+        settled_at,
         job.expires_at,
         job.next_poll_at,
         job.attempts,
@@ -149,8 +150,8 @@ def job_of(row: Row) -> Job:
         job.ordinal,
         job.children_total,
         job.error_code,
-        job.note,
-        job.seen_at,
+        note,
+        seen_at,
         job.checks,
         job.gone_since,
         job.gone_count,
@@ -169,8 +170,17 @@ def job_of(row: Row) -> Job:
         owner,
         error,
     ) = row
+    job.account = _one(account)
+    job.vendor = _one(vendor)
+    job.name = _one(name)
     job.state = _STATES[state]
+    job.vendor_status = None if vendor_status is None else _one(vendor_status)
+    job.message = None if message is None else _one(message)
+    job.note = None if note is None else _one(note)
     job.health = _HEALTHS[health]
+    job.updated_at = updated_at
+    job.settled_at = updated_at if settled_at == updated_at else settled_at
+    job.seen_at = updated_at if seen_at == updated_at else seen_at
     job.spec = None if spec is None else _spec_of(spec)
     job.intent = None if intent is None else intent_of(intent)
     job.prior = None if prior is None else _STATES[prior]
@@ -284,6 +294,7 @@ def _artifact_row(artifact: Artifact) -> Row:
     )
 
 
+@lru_cache(maxsize=1024)
 def _spec_of(text: str) -> Spec:
     data = json.loads(text)
     return Spec(
