@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import attrgetter
 
 from reportdash.board.counts import Counts
 from reportdash.board.estimates import Estimates
@@ -15,6 +16,7 @@ from reportdash.board.facts import Fetch, Group, Sight, alarm_at, expires_soon
 from reportdash.board.states import FACES, SAVED, Face, Kind, face
 from reportdash.model import HAS_FILE, SETTLED, Account, ArtifactState, Health, Job, JobState
 
+_id = attrgetter("id")
 _GONE = 255
 """The kind of an empty slot."""
 
@@ -60,7 +62,7 @@ class Records:
         first = len(self.jobs)
         taken = [job for job in jobs if job.forgotten_at is None]
         self.jobs += taken
-        self.slot_of.update((job.id, slot) for slot, job in enumerate(taken, first))
+        self.slot_of.update(zip(map(_id, taken), range(first, len(self.jobs)), strict=True))
         self._adopt_many(taken, first)
         # Most kinds follow from the state alone; only the others are looked at one by one.
         late: list[int] = []

@@ -147,7 +147,7 @@ class Reads:
 
     def rows(self, ids: Sequence[str]) -> dict[str, Row]:
         """The rows of many jobs by id; who is not there is left out."""
-        asked = [*ids, *ids[:1] * (-len(ids) % _TOGETHER)]
+        asked = [*ids, *[""] * (-len(ids) % _TOGETHER)]
         marks = ", ".join("?" * len(asked))
         return {
             row[0]: row for row in self.db.execute(f"SELECT {JOB} FROM jobs WHERE id IN ({marks})", asked)

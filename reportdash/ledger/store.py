@@ -91,7 +91,8 @@ class Store(Reads):
         """Run the changes in one transaction; the value of each, or Failed for one that raised.
 
         One that raises leaves its neighbours alone. `durable`: on the disk, not only with the system, when
-        this returns. `ahead`: jobs whose rows the changes will ask for. Raises Problem when nothing of it could be kept (disk full, locked, damaged).
+        this returns. `ahead`: jobs whose rows the changes will ask for.
+        Raises Problem when nothing of it could be kept (disk full, locked, damaged).
         """
         if self.readonly:
             raise Problem(f"the ledger {clean(self.path, 300)} is open for reading only.")

@@ -161,6 +161,36 @@ def test_an_error_of_one_change_leaves_its_neighbours_alone(store: Store) -> Non
     assert {job.name for job in store.jobs()} == {"Balance"}
 
 
+def test_rows_read_ahead_of_a_batch_are_as_fresh_as_any(store: Store) -> None:
+    one, other = put(store), put(store)
+    group = put(store)
+    change_group(store, group, [child(1)], children_total=1)
+    (part,) = store.children(group.id)
+
+    def looked(job: Job) -> Job:
+        return replace(job, checks=job.checks + 1)
+
+    def half(job: Job) -> Job:
+        store.db.execute("UPDATE jobs SET name = 'half'")
+        raise ValueError("bug")
+
+    changes = {
+        "looked": (one, lambda: store.verbs.change(one.id, looked)),
+        "looked again": (one, lambda: store.verbs.change(one.id, looked)),
+        "forgotten with its group": (group, lambda: store.verbs.forget(group.id)),
+        "the part of it": (part, lambda: store.verbs.change(part.id, looked)),
+        "broken": (other, lambda: store.verbs.change(other.id, half)),
+        "after it": (other, lambda: store.verbs.change(other.id, looked)),
+    }
+    ahead = [job.id for job, _ in changes.values()]
+    results = store.commit([change for _, change in changes.values()], ahead=[*ahead, "nobody"])
+    assert [isinstance(result, Failed) for result in results] == [False, False, False, False, True, False]
+    assert results[1].checks == 2
+    assert results[3].forgotten_at is not None
+    assert results[5].name == other.name
+    assert [store.job(job.id) for job, _ in changes.values()] == [results[n] for n in (1, 1, 2, 3, 5, 5)]
+
+
 def test_the_last_error_is_kept_until_it_is_cleared(store: Store) -> None:
     job = put(store)
     error = LastError(5.0, "bad_payload", "<html>", 502, "E1")
