@@ -275,14 +275,14 @@ class Verbs:
         columns, mended = differences(old, wanted)
         if not columns and what is None and not touched:
             return old
-        job = replace(wanted, id=old.id, rev=self.last_rev + 1, **mended)
-        if "reference" in columns and job.reference is not None and job.forgotten_at is None:
-            other = self.reads.by_reference(old.account, job.reference)
+        reference = columns.get("reference")
+        if reference is not None and wanted.forgotten_at is None:
+            other = self.reads.by_reference(wanted.account, reference)
             if other is not None and other.id != old.id:
-                return self._fold(old, job, other, who)
-        rev = self.next_rev()
+                return self._fold(old, wanted, other, who)
+        job = replace(wanted, id=old.id, rev=self.next_rev(), **mended)
         self._ahead.pop(old.id, None)  # it was read before this
-        self.db.execute(_update_of(tuple(columns)), (*columns.values(), rev, old.id))
+        self.db.execute(_update_of(tuple(columns)), (*columns.values(), job.rev, old.id))
         if what is None:
             what = _told(old, job)
         if what:
@@ -314,17 +314,17 @@ class Verbs:
         else:
             self._update(old, kept, who, None)
 
-    def _fold(self, old: Job, new: Job, other: Job, who: str) -> Job:
+    def _fold(self, old: Job, wanted: Job, other: Job, who: str) -> Job:
         """The vendor answered with a reference we follow already: one row of the two stays."""
         tomb = replace(
-            new,
+            wanted,
             intent=None,
             next_poll_at=None,
             forgotten_at=self.clock.now(),
             note=f"same as {other.id}",
         )
         self._update(old, tomb, who, f"the vendor gave the report of {other.id}")
-        self._event(other, f"asked for again ({tomb.id}): the vendor gave this report", who)
+        self._event(other, f"asked for again ({old.id}): the vendor gave this report", who)
         return other
 
     def _note(self, job: Job) -> None:
