@@ -261,10 +261,10 @@ def differences(old: Job, new: Job) -> tuple[dict[str, Any], dict[str, Any]]:
     for name, was, now in differing(old, new):
         if was == now:
             continue
-        if (write := _WRITTEN.get(name)) is not None:
-            columns |= write(now)
-        elif now is None or now.__class__ is float:
+        if now.__class__ is float:
             columns[name] = now
+        elif (write := _WRITTEN.get(name)) is not None:
+            columns |= write(now)
         else:
             value = safe(now)
             if value != was:
