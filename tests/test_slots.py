@@ -8,7 +8,7 @@ import pickle
 
 import pytest
 
-from reportdash.model import Account, Health, Job, JobState, Spec
+from reportdash.model import Account, Credential, Health, Job, JobState, Spec
 from reportdash.slots import differing, open_twin, replace
 
 JOB = Job("aaaaaa", "main", "7g", "Balance", "r1", JobState.RUNNING, spec=Spec("Balance", {"day": "1"}))
@@ -33,6 +33,11 @@ def test_a_copy_is_as_frozen_as_its_record() -> None:
 def test_a_field_that_does_not_exist_cannot_be_replaced() -> None:
     with pytest.raises(TypeError, match=r"Job has no field 'colour'"):
         replace(JOB, colour="red")  # type: ignore[call-arg]
+
+
+def test_a_record_without_slots_is_copied_all_the_same() -> None:
+    secret = Credential({"api_key": "k"}, None, "memory")
+    assert replace(secret, source="vault") == Credential({"api_key": "k"}, None, "vault")
 
 
 def test_fields_that_are_not_the_same_object_differ_in_their_order() -> None:
