@@ -7,11 +7,12 @@ Vendor text in these records is already clean (`plain.clean`) unless a field say
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from reportdash.clock import rfc3339
+from reportdash.slots import replace
 
 
 class JobState(StrEnum):

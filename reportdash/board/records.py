@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import attrgetter
 
 from reportdash.board.counts import Counts
 from reportdash.board.estimates import Estimates
@@ -15,6 +16,7 @@ from reportdash.board.facts import Fetch, Group, Sight, alarm_at, expires_soon
 from reportdash.board.states import FACES, SAVED, Face, Kind, face
 from reportdash.model import HAS_FILE, SETTLED, Account, ArtifactState, Health, Job, JobState
 
+_id, _state = attrgetter("id"), attrgetter("state")
 _GONE = 255
 """The kind of an empty slot."""
 
@@ -25,6 +27,7 @@ _FIXED: dict[JobState, int] = {
     if state not in _BY_COPY and state is not JobState.SUBMITTING
 }
 """The kind of states that neither our copy nor an intent changes."""
+_FIRST: dict[JobState, int] = {state: _FIXED.get(state, _GONE) for state in JobState}
 _WITH_COPY: dict[JobState, int] = {state: int(shown.kind) for state, shown in SAVED.items()}
 
 Savable = Callable[[Job], bool]
@@ -60,22 +63,21 @@ class Records:
         first = len(self.jobs)
         taken = [job for job in jobs if job.forgotten_at is None]
         self.jobs += taken
-        self.slot_of.update((job.id, slot) for slot, job in enumerate(taken, first))
+        self.slot_of.update(zip(map(_id, taken), range(first, len(self.jobs)), strict=True))
         self._adopt_many(taken, first)
         # Most kinds follow from the state alone; only the others are looked at one by one.
         late: list[int] = []
-        kinds = bytearray()
-        for slot, job in enumerate(taken, first):
-            kind = _FIXED.get(job.state, _GONE)
-            if kind == _GONE and job.artifact is not None and job.artifact.state is ArtifactState.SAVED:
-                kind = _WITH_COPY[job.state]
-            elif kind == _GONE or (kind == Kind.LOOK and job.expires_at is not None):
-                late.append(slot)
-                kind = _GONE
-            if job.children_total is not None and kind != _GONE:
-                late.append(slot)
-                kind = _GONE
-            kinds.append(kind)
+        kinds = bytearray(map(_FIRST.__getitem__, map(_state, taken)))
+        look = int(Kind.LOOK)
+        for at, (kind, job) in enumerate(zip(kinds, taken, strict=True)):
+            if job.children_total is None:
+                if kind == _GONE and job.saved:
+                    kinds[at] = _WITH_COPY[job.state]
+                    continue
+                if kind != _GONE and (kind != look or job.expires_at is None):
+                    continue
+            kinds[at] = _GONE
+            late.append(first + at)
         self.kinds += kinds
         for kind in Kind:
             self._tally[kind] += kinds.count(kind)

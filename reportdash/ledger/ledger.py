@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -181,7 +182,7 @@ class Ledger:
         """Many new rows in one transaction, without history; ids and references must differ already."""
         return await self._thread.write(lambda: self.store.verbs.add_many(jobs), durable=True)
 
-    async def change(
+    def change(
         self,
         job_id: str,
         fn: Callable[[Job], Job | None],
@@ -193,15 +194,16 @@ class Ledger:
         error: LastError | None = None,
         clear_error: bool = False,
         exchanges: Sequence[Exchange] = (),
-    ) -> Job:
+    ) -> asyncio.Future[Job]:
         """Run `fn` on the fresh row inside the write transaction; None from it changes nothing.
 
-        `fn` runs in the ledger's thread, perhaps twice: it must be pure. Returns when committed; durable:
-        alone and synced.
+        `fn` runs in the ledger's thread, perhaps twice: it must be pure. The future has the job when it is
+        committed; durable: alone and synced. It is asked for at once, awaited or not.
         Raises LeaseLost, KeyError, Problem (disk full), and what `fn` raises. See `Verbs.change`.
         """
-        return await self._thread.write(
-            lambda: self.store.verbs.change(
+        return self._thread.write(
+            partial(
+                self.store.verbs.change,
                 job_id,
                 fn,
                 fence=fence,
@@ -212,9 +214,10 @@ class Ledger:
                 exchanges=exchanges,
             ),
             durable=durable,
+            job_id=job_id,
         )
 
-    async def change_group(
+    def change_group(
         self,
         parent_id: str,
         fn: Callable[[Job, list[Job]], tuple[Job, list[Job]]],
@@ -226,10 +229,11 @@ class Ledger:
         error: LastError | None = None,
         clear_error: bool = False,
         exchanges: Sequence[Exchange] = (),
-    ) -> Job:
+    ) -> asyncio.Future[Job]:
         """As `change`, for a group and its children (matched by ordinal). Returns the parent."""
-        return await self._thread.write(
-            lambda: self.store.verbs.change_group(
+        return self._thread.write(
+            partial(
+                self.store.verbs.change_group,
                 parent_id,
                 fn,
                 fence=fence,
@@ -240,6 +244,7 @@ class Ledger:
                 exchanges=exchanges,
             ),
             durable=durable,
+            job_id=parent_id,
         )
 
     async def change_account(
@@ -267,7 +272,9 @@ class Ledger:
 
     async def record(self, job_id: str, exchange: Exchange) -> None:
         """Keep an exchange (newest 20 a job), in the next batch."""
-        await self._thread.write(lambda: self.store.verbs.record(job_id, exchange), durable=False)
+        await self._thread.write(
+            lambda: self.store.verbs.record(job_id, exchange), durable=False, job_id=job_id
+        )
 
     async def forget(self, job_id: str, *, who: str = "operator", what: str = "forgotten") -> Job:
         """From the table, with its children; a tombstone stays. Durable."""

@@ -7,7 +7,7 @@ import json
 import re
 import sqlite3
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from reportdash.ledger.lines import json_lines
 from reportdash.ledger.rows import (
     ACCOUNT,
     JOB,
+    Row,
     account_of,
     error_of,
     event_of,
@@ -49,6 +50,8 @@ _SLOT_STATES = "state IN ('queued', 'running', 'finalizing')"  # as the index jo
 _EXPIRING = (  # as the index jobs_expiring has it
     "state IN ('ready', 'ready_with_warnings', 'notify_failed', 'empty', 'failed')"
 )
+_TOGETHER = 20
+"""Questions for many rows ask for a multiple of so many, so that there are few statements to prepare."""
 _CHILD = re.compile(r"(.+)\.(\d{1,6})\Z")
 
 
@@ -134,7 +137,21 @@ class Reads:
 
     def job(self, job_id: str) -> Job | None:
         """By exact id, forgotten ones too."""
-        return self._one(f"SELECT {JOB} FROM jobs WHERE id = ?", (job_id,))
+        row = self.row(job_id)
+        return None if row is None else job_of(row)
+
+    def row(self, job_id: str) -> Row | None:
+        """The row of a job as `job_of` takes it."""
+        row: Row | None = self.db.execute(f"SELECT {JOB} FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        return row
+
+    def rows(self, ids: Sequence[str]) -> dict[str, Row]:
+        """The rows of many jobs by id; who is not there is left out."""
+        asked = [*ids, *[""] * (-len(ids) % _TOGETHER)]
+        marks = ", ".join("?" * len(asked))
+        return {
+            row[0]: row for row in self.db.execute(f"SELECT {JOB} FROM jobs WHERE id IN ({marks})", asked)
+        }
 
     def find(self, text: str) -> Job:
         """By exact id, unambiguous prefix, or PARENT.n. Raises UsageProblem that says what to do next."""

@@ -7,7 +7,8 @@ no integer past 64 bits. The net room has cleaned it before; this is the last do
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from reportdash.model import (
@@ -27,6 +28,7 @@ from reportdash.model import (
     Verified,
 )
 from reportdash.plain import clean, clean_block
+from reportdash.slots import differing, open_twin
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -77,9 +79,9 @@ JOB_COLUMNS = (
 )
 """In the order of Job's fields, with the artifact's at the end."""
 JOB = ", ".join(JOB_COLUMNS)
-REV = JOB_COLUMNS.index("rev")
-JSON_COLUMNS = frozenset({JOB_COLUMNS.index("spec"), JOB_COLUMNS.index("intent")})
-_NO_ARTIFACT = (None,) * 8
+_JSON_COLUMNS = frozenset({JOB_COLUMNS.index("spec"), JOB_COLUMNS.index("intent")})
+_ARTIFACT_COLUMNS = JOB_COLUMNS[JOB_COLUMNS.index("artifact_state") :]
+_NO_ARTIFACT = (None,) * len(_ARTIFACT_COLUMNS)
 
 ACCOUNT_COLUMNS = (
     "name",
@@ -114,28 +116,28 @@ _ARTIFACTS: dict[str, ArtifactState] = {str(s): s for s in ArtifactState}
 _VERIFIED: dict[str, Verified] = {str(v): v for v in Verified}
 
 
-# A frozen record fills its slots one slow call at a time, and a table opens with a hundred thousand rows.
-# So a row is written into an open twin with the same slots, which then becomes a Job.
-_Draft: Any = type("_Draft", (), {"__slots__": Job.__slots__})
+# A table opens with a hundred thousand rows, whose few accounts, reports and words repeat: each is kept once.
+_OpenJob = open_twin(Job)
 _new = object.__new__
+_one = lru_cache(maxsize=4096)(str)
 
 
 def job_of(row: Row) -> Job:
     """The job in a row of JOB_COLUMNS."""
-    job = _new(_Draft)
+    job = _new(_OpenJob)
     (
         job.id,
-        job.account,
-        job.vendor,
-        job.name,
+        account,
+        vendor,
+        name,
         job.reference,
         state,
-        job.vendor_status,
-        job.message,
+        vendor_status,
+        message,
         health,
         job.submitted_at,
-        job.updated_at,
-        job.settled_at,
+        updated_at,
+        settled_at,
         job.expires_at,
         job.next_poll_at,
         job.attempts,
@@ -148,8 +150,8 @@ def job_of(row: Row) -> Job:
         job.ordinal,
         job.children_total,
         job.error_code,
-        job.note,
-        job.seen_at,
+        note,
+        seen_at,
         job.checks,
         job.gone_since,
         job.gone_count,
@@ -168,8 +170,17 @@ def job_of(row: Row) -> Job:
         owner,
         error,
     ) = row
+    job.account = _one(account)
+    job.vendor = _one(vendor)
+    job.name = _one(name)
     job.state = _STATES[state]
+    job.vendor_status = None if vendor_status is None else _one(vendor_status)
+    job.message = None if message is None else _one(message)
+    job.note = None if note is None else _one(note)
     job.health = _HEALTHS[health]
+    job.updated_at = updated_at
+    job.settled_at = updated_at if settled_at == updated_at else settled_at
+    job.seen_at = updated_at if seen_at == updated_at else seen_at
     job.spec = None if spec is None else _spec_of(spec)
     job.intent = None if intent is None else intent_of(intent)
     job.prior = None if prior is None else _STATES[prior]
@@ -177,12 +188,9 @@ def job_of(row: Row) -> Job:
     job.deleted_by_us = deleted_by_us == 1
     job.adopted = adopted == 1
     job.took = None if took_to is None else (took_from, took_to)
-    if copy is None:
-        job.artifact = None
-    else:
-        job.artifact = Artifact(
-            _ARTIFACTS[copy], path, size, total, sha256, _VERIFIED[verified], owner, error
-        )
+    job.artifact = (
+        None if copy is None else _artifact_of((copy, path, size, total, sha256, verified, owner, error))
+    )
     job.__class__ = Job
     return job  # type: ignore[no-any-return]
 
@@ -240,7 +248,37 @@ def safe(value: Any) -> Any:
 
 def safe_job_row(row: Sequence[Any]) -> Row:
     # Spec and intent are our own JSON with everything escaped: safe as they are, and longer than other text.
-    return tuple(value if i in JSON_COLUMNS else safe(value) for i, value in enumerate(row))
+    return tuple(value if i in _JSON_COLUMNS else safe(value) for i, value in enumerate(row))
+
+
+def differences(old: Job, new: Job) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What to write so that the row of `old` says what `new` says; `id` and `rev` are the ledger's own.
+
+    Gives the columns that differ, with safe values, and the fields of `new` that had to be made safe for it.
+    """
+    columns: dict[str, Any] = {}
+    mended: dict[str, Any] = {}
+    for name, was, now in differing(old, new):
+        if was == now:
+            continue
+        if now.__class__ is float:
+            columns[name] = now
+        elif (write := _WRITTEN.get(name)) is not None:
+            columns |= write(now)
+        else:
+            value = safe(now)
+            if value != was:
+                columns[name] = value
+            if value is not now:
+                mended[name] = value
+    if "artifact_state" in columns and new.artifact is not None:
+        mended["artifact"] = _artifact_of(tuple(columns[name] for name in _ARTIFACT_COLUMNS))
+    return columns, mended
+
+
+def _artifact_of(row: Row) -> Artifact:
+    state, path, size, total, sha256, verified, owner, error = row
+    return Artifact(_ARTIFACTS[state], path, size, total, sha256, _VERIFIED[verified], owner, error)
 
 
 def _artifact_row(artifact: Artifact) -> Row:
@@ -256,6 +294,7 @@ def _artifact_row(artifact: Artifact) -> Row:
     )
 
 
+@lru_cache(maxsize=1024)
 def _spec_of(text: str) -> Spec:
     data = json.loads(text)
     return Spec(
@@ -305,6 +344,29 @@ def _intent_text(intent: Intent) -> str:
             "not_before": intent.not_before,
         }
     )
+
+
+_WRITTEN: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "id": lambda _: {},
+    "rev": lambda _: {},
+    "state": lambda state: {"state": state._value_},
+    "health": lambda health: {"health": health._value_},
+    "prior": lambda prior: {"prior": None if prior is None else prior._value_},
+    "spec": lambda spec: {"spec": None if spec is None else _spec_text(spec)},
+    "intent": lambda intent: {"intent": None if intent is None else _intent_text(intent)},
+    "tracked": lambda tracked: {"tracked": 1 if tracked else 0},
+    "deleted_by_us": lambda deleted: {"deleted_by_us": 1 if deleted else 0},
+    "adopted": lambda adopted: {"adopted": 1 if adopted else 0},
+    "took": lambda took: dict(zip(("took_from", "took_to"), took or (None, None), strict=True)),
+    "artifact": lambda artifact: dict(
+        zip(
+            _ARTIFACT_COLUMNS,
+            _NO_ARTIFACT if artifact is None else map(safe, _artifact_row(artifact)),
+            strict=True,
+        )
+    ),
+}
+"""Field → its columns and their values, where a column is not simply the field made safe."""
 
 
 def account_of(row: Row) -> Account:

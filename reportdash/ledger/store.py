@@ -85,18 +85,21 @@ class Store(Reads):
     ) -> None:
         self.close()
 
-    def commit(self, changes: Sequence[Callable[[], Any]], *, durable: bool = False) -> list[Any]:
+    def commit(
+        self, changes: Sequence[Callable[[], Any]], *, durable: bool = False, ahead: Sequence[str] = ()
+    ) -> list[Any]:
         """Run the changes in one transaction; the value of each, or Failed for one that raised.
 
         One that raises leaves its neighbours alone. `durable`: on the disk, not only with the system, when
-        this returns. Raises Problem when nothing of it could be kept (disk full, locked, damaged).
+        this returns. `ahead`: jobs whose rows the changes will ask for.
+        Raises Problem when nothing of it could be kept (disk full, locked, damaged).
         """
         if self.readonly:
             raise Problem(f"the ledger {clean(self.path, 300)} is open for reading only.")
         if self.as_it_lies:
             self._open_again()
         try:
-            results = self._run(changes, durable)
+            results = self._run(changes, durable, ahead)
             if results is None:  # once more, each behind a savepoint
                 results = self._run(changes, durable, savepoints=True)
         except SQLITE_ERRORS as error:
@@ -127,24 +130,29 @@ class Store(Reads):
         """`Verbs.change`, on the disk when it returns."""
         return self.write(lambda: self.verbs.change(job_id, fn, **how))
 
-    def _begin(self, durable: bool) -> None:
+    def _begin(self, durable: bool, ahead: Sequence[str]) -> None:
         if self._synced is not durable:
             # NORMAL keeps every commit through a kill; FULL through a power cut as well.
             self.db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._synced = durable
         self.db.execute("BEGIN IMMEDIATE")
-        self.verbs.noted.clear()
-        self.verbs.last_rev = self._first_rev = self.rev()
+        self._first_rev = self.rev()
+        self.verbs.begin(self._first_rev, ahead)
 
     def _run(
-        self, changes: Sequence[Callable[[], Any]], durable: bool, *, savepoints: bool = False
+        self,
+        changes: Sequence[Callable[[], Any]],
+        durable: bool,
+        ahead: Sequence[str] = (),
+        *,
+        savepoints: bool = False,
     ) -> list[Any] | None:
         """One transaction with all changes; None when one failed half done and there was no savepoint.
 
         Nearly every change that fails does so before it has written (a stale fence, no such job), so a
         savepoint around each would be paid for nothing.
         """
-        self._begin(durable)
+        self._begin(durable, ahead)
         results: list[Any] = []
         for change in changes:
             noted, written = len(self.verbs.noted), self.db.total_changes

@@ -21,7 +21,7 @@ from reportdash.ledger.problems import SQLITE_ERRORS, explain
 from reportdash.ledger.store import Failed, Store
 
 T = TypeVar("T")
-Pending: TypeAlias = tuple[Callable[[], Any], "asyncio.Future[Any]"]
+Pending: TypeAlias = tuple[Callable[[], Any], "asyncio.Future[Any]", str]
 Result: TypeAlias = tuple["asyncio.Future[Any]", Any]
 
 BATCH_SECONDS = 0.05
@@ -87,16 +87,19 @@ class LedgerThread:
         self._inbox.put(lambda: self._answer(question, future))
         return future
 
-    def write(self, change: Callable[[], T], *, durable: bool) -> asyncio.Future[T]:
-        """Run a change in a write transaction: in the next batch, or at once, alone and synced."""
+    def write(self, change: Callable[[], T], *, durable: bool, job_id: str = "") -> asyncio.Future[T]:
+        """Run a change in a write transaction: in the next batch, or at once, alone and synced.
+
+        `job_id`: the job whose row it begins with, if it is one.
+        """
         future = self._future()
         with self._lock:
             if durable:
                 before, self._batch, self._batch_due = self._batch, [], None
                 self._durable += 1
-                self._inbox.put(lambda: self._commit_durable(before, (change, future)))
+                self._inbox.put(lambda: self._commit_durable(before, (change, future, job_id)))
                 return future
-            self._batch.append((change, future))
+            self._batch.append((change, future, job_id))
             waiting = len(self._batch)
             if waiting == 1:
                 self._batch_due = time.monotonic() + BATCH_SECONDS
@@ -186,11 +189,12 @@ class LedgerThread:
         store = self._store
         assert store is not None
         try:
-            values = store.commit([change for change, _ in writes], durable=durable)
+            ahead = [job_id for _, _, job_id in writes if job_id]
+            values = store.commit([change for change, _, _ in writes], durable=durable, ahead=ahead)
             rev = store.verbs.last_rev
         except Exception as error:
             values, rev = [Failed(error)] * len(writes), 0
-        self._deliver([(future, value) for (_, future), value in zip(writes, values, strict=True)], rev)
+        self._deliver([(future, value) for (_, future, _), value in zip(writes, values, strict=True)], rev)
 
     def _look(self, store: Store) -> None:
         """Learn of other processes' commits. A file that cannot be read says so to whoever asks for rows."""

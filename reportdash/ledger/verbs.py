@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 
 from reportdash.clock import Clock
 from reportdash.errors import LeaseLost
@@ -17,11 +18,10 @@ from reportdash.ledger.rows import (
     ACCOUNT_COLUMNS,
     JOB,
     JOB_COLUMNS,
-    JSON_COLUMNS,
-    REV,
     Row,
     account_of,
     account_row,
+    differences,
     exchange_row,
     job_of,
     row_of,
@@ -50,10 +50,7 @@ _INSERT_EXCHANGE = (
 _DROP_EXCHANGES = (
     "DELETE FROM exchanges WHERE job = ?1 AND n <= (SELECT max(n) FROM exchanges WHERE job = ?1) - ?2"
 )
-_STATE, _VENDOR_STATUS, _MESSAGE = (JOB_COLUMNS.index(c) for c in ("state", "vendor_status", "message"))
-_ATTEMPTS = JOB_COLUMNS.index("attempts")
-_REFERENCE, _FORGOTTEN = JOB_COLUMNS.index("reference"), JOB_COLUMNS.index("forgotten_at")
-_LOGGED = frozenset({_REFERENCE, _FORGOTTEN, JOB_COLUMNS.index("children_total")})
+_LOGGED = frozenset({"reference", "forgotten_at", "children_total"})
 
 
 class Verbs:
@@ -65,6 +62,7 @@ class Verbs:
         self.last_rev = 0
         self.noted: list[str] = []
         """Lines for jobs.log, written after the commit."""
+        self._ahead: dict[str, Row] = {}
 
     @property
     def db(self) -> sqlite3.Connection:
@@ -73,6 +71,15 @@ class Verbs:
     def next_rev(self) -> int:
         self.last_rev += 1
         return self.last_rev
+
+    def begin(self, rev: int, ahead: Sequence[str] = ()) -> None:
+        """A transaction has begun, with the ledger at `rev`. `ahead`: jobs that will be asked for.
+
+        Their rows are read at once: a question of its own for each costs more than the write.
+        """
+        self.noted.clear()
+        self.last_rev = rev
+        self._ahead = self.reads.rows(ahead) if len(ahead) > 1 else {}
 
     def add(self, job: Job, *, who: str = "operator", what: str = "tracked") -> tuple[Job, bool]:
         """A new row, with an id; a known (account, reference) is not added: (that job, False)."""
@@ -111,11 +118,11 @@ class Verbs:
         account has folds this row into that one, which is returned.
         """
         self.check(fence)
-        row = self._row(job_id)
-        new = fn(job_of(row))
+        old = self._job(job_id)
+        new = fn(old)
         if what is None and error is not None and new is not None and new.attempts == SILENT:
             what = f"{SILENT} looks in a row failed: {error.text}"
-        job = self._update(row, row_of(new) if new is not None else row, who, what, touched=error is not None)
+        job = self._update(old, new if new is not None else old, who, what, touched=error is not None)
         if job.id == job_id:
             self._errors(job_id, error, clear_error)
         self._exchanges(job.id, exchanges)
@@ -135,10 +142,10 @@ class Verbs:
     ) -> Job:
         """As `change`, for a group: children matched by `ordinal`; new ones get ids, none is taken away."""
         self.check(fence)
-        row = self._row(parent_id)
+        old = self._job(parent_id)
         family = {child.ordinal: child for child in self.reads.children(parent_id)}
-        new, children = fn(job_of(row), list(family.values()))
-        parent = self._update(row, row_of(new), who, what, touched=error is not None)
+        new, children = fn(old, list(family.values()))
+        parent = self._update(old, new, who, what, touched=error is not None)
         if parent.id != parent_id or parent.forgotten_at is not None:
             return parent
         for child in children:
@@ -190,7 +197,7 @@ class Verbs:
 
     def record(self, job_id: str, exchange: Exchange) -> None:
         """Keep an exchange; the newest 20 stay. Raises KeyError for no such job."""
-        self._row(job_id)
+        self._job(job_id)
         self._exchanges(job_id, (exchange,))
 
     def forget(self, job_id: str, *, who: str = "operator", what: str = "forgotten") -> Job:
@@ -245,11 +252,11 @@ class Verbs:
         self.db.execute(f"UPDATE accounts SET {columns} WHERE name = ?", (*values, account.name))
         return account_of(tuple(values))
 
-    def _row(self, job_id: str) -> Row:
-        row: Row | None = self.db.execute(f"SELECT {JOB} FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    def _job(self, job_id: str) -> Job:
+        row = self._ahead.pop(job_id, None) or self.reads.row(job_id)
         if row is None:
             raise KeyError(job_id)
-        return row
+        return job_of(row)
 
     def _insert(self, job: Job) -> Job:
         job_id = job.id or new_id()
@@ -263,34 +270,29 @@ class Verbs:
             self._note(added)
         return added
 
-    def _update(self, old: Row, wanted: Row, who: str, what: str | None, *, touched: bool = False) -> Job:
+    def _update(self, old: Job, wanted: Job, who: str, what: str | None, *, touched: bool = False) -> Job:
         """Write the columns that differ, the history line they call for, and the new rev."""
-        changed = [i for i, (was, now) in enumerate(zip(old, wanted, strict=True)) if was != now]
-        changed = [i for i in changed if i > 0 and i != REV]  # id and rev are the ledger's
-        if not changed and what is None and not touched:
-            return job_of(old)
-        row = list(old)
-        for i in changed:
-            row[i] = wanted[i] if i in JSON_COLUMNS else safe(wanted[i])
-        if _REFERENCE in changed and row[_REFERENCE] is not None and row[_FORGOTTEN] is None:
-            other = self.reads.by_reference(row[1], row[_REFERENCE])
-            if other is not None and other.id != row[0]:
-                return self._fold(row, other, who)
-        row[REV] = self.next_rev()
-        names = "".join(f"{JOB_COLUMNS[i]} = ?, " for i in changed)
-        values = [row[i] for i in changed]
-        self.db.execute(f"UPDATE jobs SET {names}rev = ? WHERE id = ?", (*values, row[REV], row[0]))
-        job = job_of(tuple(row))
+        columns, mended = differences(old, wanted)
+        if not columns and what is None and not touched:
+            return old
+        reference = columns.get("reference")
+        if reference is not None and wanted.forgotten_at is None:
+            other = self.reads.by_reference(wanted.account, reference)
+            if other is not None and other.id != old.id:
+                return self._fold(old, wanted, other, who)
+        job = replace(wanted, id=old.id, rev=self.next_rev(), **mended)
+        self._ahead.pop(old.id, None)  # it was read before this
+        self.db.execute(_update_of(tuple(columns)), (*columns.values(), job.rev, old.id))
         if what is None:
-            what = _told(old, row)
+            what = _told(old, job)
         if what:
             self._event(job, what, who)
-        if job.parent is None and not _LOGGED.isdisjoint(changed):
+        if job.parent is None and not _LOGGED.isdisjoint(columns):
             self._note(job)
-        if _FORGOTTEN in changed and job.forgotten_at is not None:
+        if "forgotten_at" in columns and job.forgotten_at is not None:
             for child in self.reads.children(job.id):
-                gone = row_of(replace(child, forgotten_at=job.forgotten_at, next_poll_at=None))
-                self._update(row_of(child), gone, who, "forgotten with its group")
+                gone = replace(child, forgotten_at=job.forgotten_at, next_poll_at=None)
+                self._update(child, gone, who, "forgotten with its group")
         return job
 
     def _put_child(self, parent: Job, old: Job | None, child: Job, who: str) -> None:
@@ -310,19 +312,19 @@ class Verbs:
         if old is None:
             self._event(self._insert(kept), "seen in its group", who)
         else:
-            self._update(row_of(old), row_of(kept), who, None)
+            self._update(old, kept, who, None)
 
-    def _fold(self, row: list[object], other: Job, who: str) -> Job:
+    def _fold(self, old: Job, wanted: Job, other: Job, who: str) -> Job:
         """The vendor answered with a reference we follow already: one row of the two stays."""
         tomb = replace(
-            job_of(tuple(row)),
+            wanted,
             intent=None,
             next_poll_at=None,
             forgotten_at=self.clock.now(),
             note=f"same as {other.id}",
         )
-        self._update(self._row(tomb.id), row_of(tomb), who, f"the vendor gave the report of {other.id}")
-        self._event(other, f"asked for again ({tomb.id}): the vendor gave this report", who)
+        self._update(old, tomb, who, f"the vendor gave the report of {other.id}")
+        self._event(other, f"asked for again ({old.id}): the vendor gave this report", who)
         return other
 
     def _note(self, job: Job) -> None:
@@ -368,14 +370,19 @@ class Verbs:
             self.db.execute(_DROP_EXCHANGES, (job_id, KEPT_EXCHANGES))
 
 
-def _told(old: Row, new: Sequence[object]) -> str | None:
+@cache
+def _update_of(columns: tuple[str, ...]) -> str:
+    """The statement that writes these columns: a job changes in few ways, so they are few."""
+    return f"UPDATE jobs SET {''.join(f'{name} = ?, ' for name in columns)}rev = ? WHERE id = ?"
+
+
+def _told(old: Job, new: Job) -> str | None:
     """The history line for what changed by itself; None when nobody needs one."""
-    if old[_STATE] != new[_STATE]:
-        return f"{old[_STATE]} → {new[_STATE]}"
-    if old[_VENDOR_STATUS] != new[_VENDOR_STATUS]:
-        return f"{old[_VENDOR_STATUS] or '–'} → {new[_VENDOR_STATUS] or '–'}"
-    if old[_MESSAGE] != new[_MESSAGE]:
+    if old.state is not new.state:
+        return f"{old.state} → {new.state}"
+    if old.vendor_status != new.vendor_status:
+        return f"{old.vendor_status or '–'} → {new.vendor_status or '–'}"
+    if old.message != new.message:
         return "new message"
-    failed = old[_ATTEMPTS]
-    well = isinstance(failed, int) and failed >= SILENT and new[_ATTEMPTS] == 0
-    return f"answers again, after {failed} looks that failed" if well else None
+    well = old.attempts >= SILENT and new.attempts == 0
+    return f"answers again, after {old.attempts} looks that failed" if well else None

@@ -1,17 +1,20 @@
 """Writes into the ledger in batches of a hundred, off the loop, against the same statements on bare sqlite3.
 
 A write is what a poll keeps: the row is read, changed in three columns and written with its new rev. The bare
-side runs the same SQL on the same table in a thread of its own, without records, batching or wake-ups.
+side runs the same SQL on the same table in a thread of its own, without records, batching or wake-ups. The
+collector runs on both sides, with what lay there before frozen, as in the dashboard.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import sqlite3
 import statistics
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from reportdash.clock import SystemClock
@@ -98,9 +101,23 @@ async def _rates(count: int, rounds: int) -> list[tuple[float, float]]:
     return found
 
 
+@contextmanager
+def _collecting() -> Iterator[None]:
+    before = gc.isenabled()  # other figures of the same run do without
+    gc.freeze()
+    gc.enable()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        if not before:
+            gc.disable()
+
+
 def writes(quick: bool) -> Iterator[Figure]:
     """Budget 14."""
-    found = asyncio.run(_rates(2_000 if quick else 10_000, 5 if quick else 11))
+    with _collecting():
+        found = asyncio.run(_rates(2_000 if quick else 10_000, 5 if quick else 11))
     mine, other = (statistics.median(pair[side] for pair in found) for side in (0, 1))
     yield Figure(
         "14",

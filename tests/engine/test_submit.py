@@ -57,7 +57,7 @@ async def test_intent_and_outcome_are_on_the_disk_and_not_only_written(rig: Rig)
             synced[how["what"]] = how.get("durable", False)
         return await real(job_id, fn, **how)
 
-    engine.ledger.change = change  # type: ignore[method-assign]
+    engine.ledger.change = change  # type: ignore[method-assign,assignment]
     outcome = await submit(rig)
     await rig.finish(engine.delete(outcome.job.id, unsaved=True))
     assert synced == {"submit sent": True, "accepted": True, "delete": True, "delete sent": True}

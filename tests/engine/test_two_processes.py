@@ -131,7 +131,7 @@ async def test_an_accepted_submit_is_kept_although_the_ledger_was_out_of_reach(r
                 raise Problem("no space is left")
         return await change(job_id, fn, **how)
 
-    engine.ledger.change = sometimes  # type: ignore[method-assign]
+    engine.ledger.change = sometimes  # type: ignore[method-assign,assignment]
     outcome = await rig.finish(engine.submit("main", SPEC))
     assert outcome.exit_code is Exit.OK
     assert (await rig.job(outcome.job)).reference is not None

@@ -161,6 +161,40 @@ def test_an_error_of_one_change_leaves_its_neighbours_alone(store: Store) -> Non
     assert {job.name for job in store.jobs()} == {"Balance"}
 
 
+def looked(job: Job) -> Job:
+    return replace(job, checks=job.checks + 1)
+
+
+@pytest.mark.parametrize("poisoned", [False, True])
+def test_rows_read_ahead_of_a_batch_are_as_fresh_as_any(store: Store, poisoned: bool) -> None:
+    one, group = put(store), put(store)
+    change_group(store, group, [child(1)], children_total=1)
+    (part,) = store.children(group.id)
+
+    def last(job: Job) -> Job:
+        if poisoned:
+            store.db.execute("UPDATE jobs SET name = 'half'")
+            raise ValueError("bug")
+        return looked(job)
+
+    changes = [
+        (one, lambda: store.verbs.change(one.id, looked)),
+        (one, lambda: store.verbs.change(one.id, looked)),
+        (group, lambda: store.verbs.forget(group.id)),
+        (part, lambda: store.verbs.change(part.id, looked)),
+        (one, lambda: store.verbs.change(one.id, last)),
+    ]
+    ahead = [*(job.id for job, _ in changes), "nobody"]
+    results = store.commit([change for _, change in changes], ahead=ahead)
+    assert isinstance(results[-1], Failed) is poisoned
+    assert results[1].checks == 2
+    assert results[3].forgotten_at is not None
+    written = [store.job(job.id) for job in (one, group, part)]
+    assert written == [results[1 if poisoned else 4], results[2], results[3]]
+    assert written[0] is not None
+    assert written[0].name == one.name
+
+
 def test_the_last_error_is_kept_until_it_is_cleared(store: Store) -> None:
     job = put(store)
     error = LastError(5.0, "bad_payload", "<html>", 502, "E1")

@@ -30,7 +30,7 @@ class Commits:
         self.synced: list[int] = []
         real = ledger.store.commit
 
-        def commit(changes: Any, *, durable: bool = False) -> list[Any]:
+        def commit(changes: Any, *, durable: bool = False, **how: Any) -> list[Any]:
             self.made.append((len(changes), durable))
             results = real(changes, durable=durable)
             self.synced.append(ledger.store.db.execute("PRAGMA synchronous").fetchone()[0])
