@@ -18,6 +18,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from reportdash.cli import later
 from reportdash.errors import Exit, Problem, UsageProblem
 from reportdash.ledger import FILE_NAME
 from reportdash.settings import FirstLook, View, config_path, data_dir, first_look, memory
@@ -134,6 +135,7 @@ def show(ledger: Path, open_engine: OpenEngine, *, changes: bool, debug: bool) -
 
 def load_engine() -> None:
     """Import what polls, in a thread: keys are answered meanwhile."""
+    later.load()
     import_module("reportdash.cli.context")
     import_module("reportdash.engine.runtime")
 
