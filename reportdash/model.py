@@ -2,6 +2,8 @@
 
 Times are seconds since the epoch (UTC, float) everywhere inside; RFC 3339 only at the edges.
 Vendor text in these records is already clean (`plain.clean`) unless a field says raw.
+The small ones are named tuples: to make a dataclass of each takes five times as long, and the first paint
+would wait for it.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from reportdash.clock import rfc3339
 
@@ -269,8 +271,7 @@ class Account:
         return Health.PAUSED if self.paused else self.health
 
 
-@dataclass(slots=True, frozen=True)
-class Fence:
+class Fence(NamedTuple):
     """Proof of a lease; every poll write carries it and fails with LeaseLost when it is stale."""
 
     account: str
@@ -299,8 +300,7 @@ class Seen:
     submitted_at: float | None = None
 
 
-@dataclass(slots=True, frozen=True)
-class Submitted:
+class Submitted(NamedTuple):
     """A submit the vendor took: the canonical reference, and what it already said of the job."""
 
     reference: str
@@ -331,15 +331,13 @@ class Body:
     checksum: str | None = None  # as in Signed
 
 
-@dataclass(slots=True, frozen=True)
-class LocalFile:
+class LocalFile(NamedTuple):
     """The vendor publishes where this server can read: a glob pattern with vendor text already escaped."""
 
     pattern: str
 
 
-@dataclass(slots=True, frozen=True)
-class Exchange:
+class Exchange(NamedTuple):
     """One request and its answer, redacted (net/trace) before it is kept."""
 
     at: float
@@ -353,8 +351,7 @@ class Exchange:
     error: str | None = None
 
 
-@dataclass(slots=True, frozen=True)
-class LastError:
+class LastError(NamedTuple):
     """The last failed look or act of a job."""
 
     at: float
@@ -364,8 +361,7 @@ class LastError:
     code: str | None = None
 
 
-@dataclass(slots=True, frozen=True)
-class Event:
+class Event(NamedTuple):
     """A line of a job's history."""
 
     at: float

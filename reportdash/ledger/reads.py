@@ -9,7 +9,7 @@ import sqlite3
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from reportdash.clock import rfc3339
 from reportdash.errors import UsageProblem
@@ -61,8 +61,7 @@ class Changes:
     accounts: list[Account]
 
 
-@dataclass(slots=True, frozen=True)
-class Known:
+class Known(NamedTuple):
     """As much of a row as holding a vendor's list against it takes. `busy`: an act is open."""
 
     id: str

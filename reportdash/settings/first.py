@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 LIMIT = 1 << 20
 """Bytes of a config that are read; a longer file is no config."""
@@ -34,8 +34,7 @@ class View:
     columns: tuple[str, ...] | None = None
 
 
-@dataclass(slots=True, frozen=True)
-class FirstLook:
+class FirstLook(NamedTuple):
     """What the first paint takes from the config; `accounts` is account name -> vendor."""
 
     theme: str = DEFAULT_THEME
@@ -43,9 +42,9 @@ class FirstLook:
     mouse: str | bool = "auto"
     wire: bool = True
     read_only: bool = False
-    keys: Mapping[str, KeyBinding] = field(default_factory=dict)
-    views: Mapping[str, View] = field(default_factory=dict)
-    accounts: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, KeyBinding] = {}
+    views: Mapping[str, View] = {}
+    accounts: Mapping[str, str] = {}
 
 
 def first_look(path: Path, environ: Mapping[str, str] | None = None) -> FirstLook:

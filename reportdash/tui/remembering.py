@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from reportdash.board.order import Column
@@ -90,7 +89,7 @@ class Remembering:
 
     def _keep_views(self, views: Mapping[str, View], name: str) -> None:
         app = self.app
-        app.look.take_memory(replace(app.look.memory, views=views))
+        app.look.take_memory(app.look.memory._replace(views=views))
         at = next((n for n, view in enumerate(app.look.views) if view.name == name), None)
         app.board.filter.edit.set("")
         app.commands.choose(at or 0)
@@ -104,12 +103,12 @@ class Remembering:
     async def _write(self, changes: dict[str, Any]) -> str:
         look = self.app.look
         if look.memory_path is None:
-            look.take_memory(replace(look.memory, **changes))
+            look.take_memory(look.memory._replace(**changes))
             return ""
         try:
             look.take_memory(await asyncio.to_thread(remember, look.memory_path, **changes))
         except OSError as error:
-            look.take_memory(replace(look.memory, **changes))
+            look.take_memory(look.memory._replace(**changes))
             why = error.strerror or error
             return f"for this run only: {look.memory_path} can not be written ({why})"
         return ""
