@@ -8,6 +8,7 @@ of them once the screen stands, and leaves the real things where the stand-ins w
 from __future__ import annotations
 
 import sys
+import typing
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
@@ -23,15 +24,15 @@ PUT_OFF: Mapping[str, tuple[str, ...]] = {
     "ast": ("NodeVisitor", "literal_eval"),  # inspect; Rich and Textual, for actions in markup
     "ipaddress": (),  # urllib.parse, for [::1]
     "locale": (),  # subprocess, for text pipes
-    "bz2": (),  # shutil, only to know whether they are there
-    "lzma": (),
     "decimal": ("Decimal",),  # fractions, which layouts are counted in
     "pickle": ("dumps", "loads"),  # Rich and Textual, for a style that holds data
     "difflib": ("get_close_matches",),  # Textual, for a mistake in a style sheet
     "mimetypes": (),  # Textual, for files handed to a browser
     "platformdirs": ("user_downloads_path",),
     "uuid": ("uuid4",),  # the same, and notices in a corner
-    "rich.table": ("Table",),  # Textual, to show a theme's colours
+    "rich.panel": ("Panel",),  # Textual, for a mistake in a style sheet
+    "textual.markup": ("parse_style",),  # Textual, for words with markup: there are none
+    "textual.design": ("ColorSystem",),  # Textual's own colours, and a table to show them
     "textual.canvas": ("Canvas", "Rectangle"),  # Textual, for lines between widgets
     "textual.command": (  # Textual's own palette, with six widgets; here another one opens
         "CommandListItem",
@@ -43,9 +44,26 @@ PUT_OFF: Mapping[str, tuple[str, ...]] = {
         "SimpleProvider",
     ),
     "textual.pilot": ("Pilot",),  # Textual, for tests
+    "textual.widgets._toast": ("ToastRack",),  # Textual, for notices in a corner
+    "textual.widgets._tooltip": ("Tooltip",),
 }
 """Modules, and the names that are taken from them at import: those get a stand-in each. Any other name loads
 the module."""
+
+TYPING = "typing_extensions"
+FROM_TYPING = (
+    "Final",
+    "Literal",
+    "ParamSpec",
+    "Protocol",
+    "Self",
+    "TypeAlias",
+    "TypeGuard",
+    "TypedDict",
+    "get_args",
+    "runtime_checkable",
+)
+"""What Textual takes from `typing_extensions`; this Python's own `typing` has all of it."""
 
 _lock = Lock()
 
@@ -54,12 +72,14 @@ def put_off() -> None:
     """From here on these modules are imported when they are touched; what is loaded already stays."""
     for name, names in PUT_OFF.items():
         if name not in sys.modules:
-            sys.modules[name] = StandIn(name, names)
+            sys.modules[name] = StandIn(name, {each: Name(partial(_taken, name, each)) for each in names})
+    if TYPING not in sys.modules:
+        sys.modules[TYPING] = StandIn(TYPING, {each: getattr(typing, each) for each in FROM_TYPING})
 
 
 def load() -> None:
     """Import them all, and let nobody hold a stand-in any more."""
-    for name in PUT_OFF:
+    for name in (*PUT_OFF, TYPING):
         _real(name)
     for module in list(sys.modules.values()):
         held = vars(module) if isinstance(module, ModuleType) else {}
@@ -85,10 +105,9 @@ def _taken(module: str, name: str) -> Any:
 class StandIn(ModuleType):
     """In the place of a module."""
 
-    def __init__(self, name: str, names: tuple[str, ...]) -> None:
+    def __init__(self, name: str, names: Mapping[str, Any]) -> None:
         super().__init__(name)
-        for each in names:
-            setattr(self, each, Name(partial(_taken, name, each)))
+        vars(self).update(names)
 
     def __getattr__(self, name: str) -> Any:
         if name in ("__file__", "__path__"):
