@@ -409,6 +409,6 @@ def fault_text(error: BaseException) -> str:
 
 
 def _textual_theme(palette: theme.Palette) -> Theme:
-    """Our palette as Textual wants it; its own style sheets, which would use the colours, are not used here."""
+    """Our palette as Textual wants it. Its own style sheets, which would use every colour, are not used."""
     accent, ground = palette.hex(Role.ACCENT), palette.hex(Role.BG)
     return Theme(palette.name, accent, background=ground, dark=palette.dark, ansi=palette.ansi)
