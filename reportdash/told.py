@@ -1,7 +1,6 @@
-"""What a vendor tells and hands over, and the credential it is shown: nouns like those of `model`, which gives
-them out as its own.
+"""What a vendor tells and hands over, and the credential it is shown. `model` gives them out as its own.
 
-They stand apart because a look, a submit or a download is the first to need them: a start of the dashboard
+They stand apart because a look, a submit or a download is the first to need them: the start of the dashboard
 does not wait for them.
 """
 

@@ -30,6 +30,9 @@ PUT_OFF: Mapping[str, tuple[str, ...]] = {
     "mimetypes": (),  # Textual, for files handed to a browser
     "platformdirs": ("user_downloads_path",),
     "uuid": ("uuid4",),  # the same, and notices in a corner
+    "rich.align": ("Align", "AlignMethod"),  # Rich, for what it lays out itself: nothing here
+    "rich.containers": ("Lines",),
+    "rich.markup": ("render",),
     "rich.panel": ("Panel",),  # Textual, for a mistake in a style sheet
     "textual.markup": ("parse_style",),  # Textual, for words with markup: there are none
     "textual.design": ("ColorSystem",),  # Textual's own colours, and a table to show them

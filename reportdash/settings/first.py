@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from reportdash.settings.view import View
 
 LIMIT = 1 << 20
 """Bytes of a config that are read; a longer file is no config."""
@@ -21,17 +23,6 @@ MOST_VIEWS = 9
 """Views have the digits for keys."""
 ALL_JOBS = "all jobs"
 """The view of our own that is always there."""
-
-
-@dataclass(slots=True, frozen=True)
-class View:
-    """A saved view: a query, a column to sort by (`-name`: the other way round), the columns shown."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
-
-    filter: str = ""
-    sort: str | None = None
-    columns: tuple[str, ...] | None = None
 
 
 class FirstLook(NamedTuple):
@@ -99,6 +90,8 @@ def views_of(value: object) -> dict[str, View]:
     views = {}
     for name, raw in value.items() if isinstance(value, dict) else ():
         if isinstance(raw, dict):
+            from reportdash.settings.view import View
+
             columns, sort = raw.get("columns"), raw.get("sort")
             views[name] = View(
                 filter=_text(raw.get("filter"), ""),

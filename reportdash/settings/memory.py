@@ -10,9 +10,12 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from reportdash.settings.first import LIMIT, View, views_of
+from reportdash.settings.first import LIMIT, views_of
+
+if TYPE_CHECKING:
+    from reportdash.settings.view import View
 
 FILE_NAME = "screen.toml"
 _HEAD = "# What the dashboard remembers, written by itself. A view can move to the config as it stands.\n"

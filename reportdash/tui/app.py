@@ -67,6 +67,7 @@ class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
     ) -> None:
         self.look = look
         super().__init__(driver_class=TerminalDriver, ansi_color=look.palette.ansi)
+        self._dressed = look.palette
         self.register_theme(_textual_theme(look.palette))
         self.theme = look.palette.name
         self.animation_level = "none"
@@ -135,6 +136,12 @@ class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
             self.board.refilter()
         if before != look.keymap.keys:
             self.board.show_all()
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Style every screen anew, where there is another theme: Textual asks at every start as well."""
+        if self._dressed is not self.look.palette:
+            self._dressed = self.look.palette
+            super().refresh_css(animate)
 
     # Life.
 

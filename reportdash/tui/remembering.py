@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from reportdash.board.order import Column
-from reportdash.settings import View
 from reportdash.settings.memory import remember
 from reportdash.tui.columns import NAME_OF, NAMES
 
 if TYPE_CHECKING:
+    from reportdash.settings import View
     from reportdash.tui.app import Dashboard
     from reportdash.tui.screens.board import BoardScreen
     from reportdash.tui.widgets.filter import SavedView
@@ -79,6 +79,8 @@ class Remembering:
 
     def save_view(self, saved: SavedView) -> None:
         """Take a view up under its name; it is the one that is shown then."""
+        from reportdash.settings import View
+
         kept = View(saved.query, saved.sort, saved.columns)
         self._keep_views({**self.app.look.memory.views, saved.name: kept}, saved.name)
 

@@ -1,4 +1,4 @@
-"""What is put off until the screen stands: it comes whole when it is touched, and nothing stays in its place."""
+"""What is put off until the screen stands comes whole when it is touched, and nothing stays in its place."""
 
 from __future__ import annotations
 
