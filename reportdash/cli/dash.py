@@ -136,7 +136,7 @@ def show(ledger: Path, open_engine: OpenEngine, *, changes: bool, debug: bool) -
 
 def load_engine() -> None:
     """Import what polls, in a thread: keys are answered meanwhile."""
-    later.load()
+    later.end()
     import_module("reportdash.cli.context")
     import_module("reportdash.engine.runtime")
 

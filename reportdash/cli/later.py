@@ -1,8 +1,8 @@
 """What Textual and asyncio import on their first lines and only a later moment needs: it is put off.
 
 A stand-in takes the place of such a module before they look for it. Whoever touches one gets the real module,
-imported in the ordinary way: from any thread, for Python's own locks see to the order. `load` does it for all
-of them once the screen stands, and leaves the real things where the stand-ins were.
+imported in the ordinary way: from any thread, for Python's own locks see to the order. Once the screen stands
+`end` takes the stand-ins away again, before anything else is imported; what nobody touches is never loaded.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import typing
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from threading import Lock
 from types import ModuleType, new_class
@@ -80,24 +80,22 @@ def put_off() -> None:
         sys.modules[TYPING] = StandIn(TYPING, {each: getattr(typing, each) for each in FROM_TYPING})
 
 
-def load() -> None:
-    """Import them all, and let nobody hold a stand-in any more."""
+def end() -> None:
+    """From here on every import is as ever. Who holds a stand-in has the real thing by a touch of it."""
     for name in (*PUT_OFF, TYPING):
-        _real(name)
-    for module in list(sys.modules.values()):
-        held = vars(module) if isinstance(module, ModuleType) else {}
-        for key, value in list(held.items()):
-            if isinstance(value, StandIn):
-                held[key] = _real(value.__name__)
-            elif type(value) is Name:
-                held[key] = value.real()
+        _clear(name)
 
 
-def _real(name: str) -> ModuleType:
+def _clear(name: str) -> None:
     with _lock:
         # Nothing is imported under this lock, so that it can not wait for Python's own.
         if isinstance(sys.modules.get(name), StandIn):
             del sys.modules[name]
+
+
+@cache
+def _real(name: str) -> ModuleType:
+    _clear(name)
     return import_module(name)
 
 
@@ -142,12 +140,13 @@ class Name:
 
 
 class _Derived(type):
-    """Makes of a class whose base is put off a stand-in, too: the class itself waits for its base."""
+    """Makes of a class whose base is put off a name of the same kind: the class waits for its base."""
 
     def __new__(mcs, name: str, bases: tuple[type, ...], body: dict[str, Any], **options: Any) -> Any:
         if not bases:
             return super().__new__(mcs, name, bases, body)
         given = body.pop("__orig_bases__")
+
         made: list[type] = []
 
         def real() -> type:

@@ -77,21 +77,36 @@ assert len(got) == 12 and set(got) == {sys.modules["ssl"].create_default_context
     )
 
 
-def test_once_all_is_loaded_nothing_stands_in_for_it() -> None:
+def test_after_the_end_every_import_is_as_ever() -> None:
     run(
         """
-import asyncio, inspect, textual.app, textual.theme, textual.drivers.linux_driver
-from types import ModuleType
-assert type(textual.app.CommandPalette) is later.Name
-later.load()
-for module in list(sys.modules.values()):
-    assert type(module) is not later.StandIn, module
-    for key, value in vars(module).items() if isinstance(module, ModuleType) else ():
-        assert type(value) not in (later.StandIn, later.Name), (module, key)
-assert asyncio.base_events.ssl is sys.modules["ssl"] and asyncio.sslproto is sys.modules["asyncio.sslproto"]
-assert textual.app.CommandPalette is sys.modules["textual.command"].CommandPalette
-assert issubclass(textual.app.ThemeProvider, sys.modules["textual.command"].Provider)
-assert inspect.getsource(textual.app.App.bell).lstrip().startswith("def bell")
+import textual.app, textual.drivers.linux_driver
+later.end()
+assert not [name for name, module in sys.modules.items() if type(module) is later.StandIn]
+from decimal import Decimal
+from typing_extensions import TypedDict
+import asyncio.sslproto, ssl, typing, typing_extensions
+from textual.command import CommandPalette
+assert isinstance(Decimal, type) and isinstance(CommandPalette, type) and isinstance(ssl.SSLContext, type)
+assert TypedDict is typing_extensions.TypedDict and asyncio.sslproto.ssl is ssl
+"""
+    )
+
+
+def test_who_took_a_stand_in_before_the_end_has_the_real_thing_after_it() -> None:
+    run(
+        """
+import asyncio, fractions, textual.app
+later.end()
+assert "_ssl" not in sys.modules and "textual.command" not in sys.modules
+import ssl
+held = asyncio.base_events.ssl
+assert held is not ssl and held.SSLContext is ssl.SSLContext
+assert asyncio.base_events.sslproto.SSLProtocol is sys.modules["asyncio.sslproto"].SSLProtocol
+import decimal
+assert fractions.Fraction(decimal.Decimal("0.5")) == fractions.Fraction(1, 2)
+from textual.command import Provider
+assert issubclass(textual.app.ThemeProvider.real(), Provider)
 """
     )
 
@@ -99,9 +114,10 @@ assert inspect.getsource(textual.app.App.bell).lstrip().startswith("def bell")
 def test_what_is_loaded_already_stays_as_it_is() -> None:
     run(
         """
-later.load()
+later.end()
+import ssl, textual.app
 kept = dict(sys.modules)
 later.put_off()
-assert dict(sys.modules) == kept
+assert all(sys.modules[name] is module for name, module in kept.items())
 """
     )
