@@ -8,7 +8,6 @@ import re
 import sqlite3
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from reportdash.clock import rfc3339
@@ -52,8 +51,7 @@ _EXPIRING = (  # as the index jobs_expiring has it
 _CHILD = re.compile(r"(.+)\.(\d{1,6})\Z")
 
 
-@dataclass(slots=True, frozen=True)
-class Changes:
+class Changes(NamedTuple):
     """What is newer than a rev. Forgotten jobs come too, with `forgotten_at` set."""
 
     rev: int
