@@ -111,6 +111,18 @@ assert issubclass(textual.app.ThemeProvider.real(), Provider)
     )
 
 
+def test_the_engine_is_imported_without_any_stand_in() -> None:
+    run(
+        """
+from reportdash.cli import dash
+import textual.app
+dash.load_engine()
+assert "pydantic" in sys.modules and "textual.command" not in sys.modules
+assert not [name for name, module in sys.modules.items() if type(module) is later.StandIn]
+"""
+    )
+
+
 def test_what_is_loaded_already_stays_as_it_is() -> None:
     run(
         """
