@@ -19,6 +19,7 @@ from typing import Any
 PUT_OFF: Mapping[str, tuple[str, ...]] = {
     "ssl": (),  # with its two large libraries: asyncio, before there is any connection
     "asyncio.sslproto": (),
+    "asyncio.staggered": (),
     "traceback": ("extract_stack",),  # asyncio and logging, for a fault; its name: asyncio, in debug mode
     "tokenize": (),  # inspect and linecache, to read source code
     "ast": ("NodeVisitor", "literal_eval"),  # inspect; Rich and Textual, for actions in markup
@@ -30,6 +31,8 @@ PUT_OFF: Mapping[str, tuple[str, ...]] = {
     "mimetypes": (),  # Textual, for files handed to a browser
     "platformdirs": ("user_downloads_path",),
     "uuid": ("uuid4",),  # the same, and notices in a corner
+    "rich._emoji_replace": ("_emoji_replace",),  # Rich, for :names: in a text
+    "rich.tree": ("Tree",),  # Textual, to print what stands on a screen
     "rich.align": ("Align", "AlignMethod"),  # Rich, for what it lays out itself: nothing here
     "rich.containers": ("Lines",),
     "rich.markup": ("render",),
@@ -37,6 +40,11 @@ PUT_OFF: Mapping[str, tuple[str, ...]] = {
     "textual.markup": ("parse_style",),  # Textual, for words with markup: there are none
     "textual.design": ("ColorSystem",),  # Textual's own colours, and a table to show them
     "textual.canvas": ("Canvas", "Rectangle"),  # Textual, for lines between widgets
+    "textual.renderables.text_opacity": (
+        "TextOpacity",
+    ),  # Textual, for what is faint or tinted: nothing here
+    "textual.renderables.tint": ("Tint",),
+    "textual._work_decorator": ("work",),  # Textual, for workers declared in a class
     "textual.command": (  # Textual's own palette, with six widgets; here another one opens
         "CommandListItem",
         "CommandPalette",
