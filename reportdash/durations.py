@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from reportdash.model import Job
 
@@ -38,8 +37,7 @@ def report_of(job: Job) -> tuple[str, str] | None:
     return (job.account, job.spec.report) if job.spec is not None and not job.tracked else None
 
 
-@dataclass(slots=True, frozen=True)
-class Usual:
+class Usual(NamedTuple):
     """What finished jobs of one report tell of the next one.
 
     `early`: the age before which only one in twenty was done. `median`: the age by which half were. `late`:

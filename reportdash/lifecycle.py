@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
 from reportdash.model import (
     FINAL,
@@ -20,10 +21,12 @@ from reportdash.model import (
     IntentKind,
     Job,
     JobState,
-    Seen,
     Stage,
     replace,
 )
+
+if TYPE_CHECKING:
+    from reportdash.model import Seen
 
 GONE_POLLS = 3
 GONE_SECONDS = 600.0

@@ -2,17 +2,22 @@
 
 Times are seconds since the epoch (UTC, float) everywhere inside; RFC 3339 only at the edges.
 Vendor text in these records is already clean (`plain.clean`) unless a field says raw.
+The small ones are named tuples: to make a dataclass of each takes five times as long, and the first paint
+would wait for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reportdash.clock import rfc3339
 from reportdash.slots import replace
+
+if TYPE_CHECKING:
+    from reportdash.told import Body, Credential, LocalFile, Seen, Signed, Submitted
 
 
 class JobState(StrEnum):
@@ -270,8 +275,7 @@ class Account:
         return Health.PAUSED if self.paused else self.health
 
 
-@dataclass(slots=True, frozen=True)
-class Fence:
+class Fence(NamedTuple):
     """Proof of a lease; every poll write carries it and fails with LeaseLost when it is stale."""
 
     account: str
@@ -279,68 +283,7 @@ class Fence:
     epoch: int
 
 
-@dataclass(slots=True, frozen=True)
-class Seen:
-    """What one look at a job told, already translated: `state` ours, `vendor_status` the vendor's word.
-
-    `name` the vendor's name for it, if it gives one; `children` for a group, in the vendor's order, each
-    with `reference` `group:REF#n`; `children_total` the count the vendor announces.
-    """
-
-    state: JobState
-    vendor_status: str | None
-    message: str | None = None
-    reference: str | None = None
-    name: str | None = None
-    error_code: str | None = None
-    note: str | None = None
-    children: tuple[Seen, ...] = ()
-    children_total: int | None = None
-    expires_at: float | None = None
-    submitted_at: float | None = None
-
-
-@dataclass(slots=True, frozen=True)
-class Submitted:
-    """A submit the vendor took: the canonical reference, and what it already said of the job."""
-
-    reference: str
-    seen: Seen
-
-
-@dataclass(slots=True, frozen=True)
-class Signed:
-    """A short-lived address to fetch at once with the bare client; never stored, logged or queued."""
-
-    url: str
-    filename: str | None = None  # raw: only through the sanitiser
-    checksum: str | None = None  # where the vendor gives one: "sha256:hex", "md5:hex"
-
-    def __repr__(self) -> str:
-        return "Signed(…)"
-
-
-@dataclass(slots=True, frozen=True)
-class Body:
-    """The report came in the reply itself; saved by the same safe steps, without resume."""
-
-    chunks: AsyncIterator[bytes]
-    extension: str  # without the dot
-    total: int | None = None
-    filename: str | None = None
-    note: str | None = None  # about the content: "no rows in the file"
-    checksum: str | None = None  # as in Signed
-
-
-@dataclass(slots=True, frozen=True)
-class LocalFile:
-    """The vendor publishes where this server can read: a glob pattern with vendor text already escaped."""
-
-    pattern: str
-
-
-@dataclass(slots=True, frozen=True)
-class Exchange:
+class Exchange(NamedTuple):
     """One request and its answer, redacted (net/trace) before it is kept."""
 
     at: float
@@ -354,8 +297,7 @@ class Exchange:
     error: str | None = None
 
 
-@dataclass(slots=True, frozen=True)
-class LastError:
+class LastError(NamedTuple):
     """The last failed look or act of a job."""
 
     at: float
@@ -365,8 +307,7 @@ class LastError:
     code: str | None = None
 
 
-@dataclass(slots=True, frozen=True)
-class Event:
+class Event(NamedTuple):
     """A line of a job's history."""
 
     at: float
@@ -377,21 +318,15 @@ class Event:
     message: str | None = None
 
 
-@dataclass(frozen=True)
-class Credential:
-    """Secret fields of one account. Its text form never shows a value."""
-
-    fields: Mapping[str, str]
-    origin: str | None  # scheme://host:port it was given for; None: any (environment)
-    source: str  # environment, keyring, command, vault, memory
-
-    def __repr__(self) -> str:
-        return f"Credential({', '.join(sorted(self.fields))}; {self.source})"
-
-    __str__ = __repr__
-
-
 ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Body", "Credential", "LocalFile", "Seen", "Signed", "Submitted"):
+        from reportdash import told
+
+        return getattr(told, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def new_id() -> str:

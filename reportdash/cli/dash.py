@@ -18,15 +18,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from reportdash.cli import later
 from reportdash.errors import Exit, Problem, UsageProblem
 from reportdash.ledger import FILE_NAME
-from reportdash.settings import FirstLook, View, config_path, data_dir, first_look, memory
+from reportdash.settings import FirstLook, config_path, data_dir, first_look, memory
 
 if TYPE_CHECKING:
     import argparse
 
     from reportdash.engine.runtime import Engine
     from reportdash.model import Account, Job
+    from reportdash.settings import View
     from reportdash.tui.ports import Look, OpenEngine
     from reportdash.tui.theme import Palette
     from reportdash.tui.widgets.filter import SavedView
@@ -134,6 +136,7 @@ def show(ledger: Path, open_engine: OpenEngine, *, changes: bool, debug: bool) -
 
 def load_engine() -> None:
     """Import what polls, in a thread: keys are answered meanwhile."""
+    later.end()
     import_module("reportdash.cli.context")
     import_module("reportdash.engine.runtime")
 

@@ -38,6 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. No exception leaves it."""
     try:
         args = _parsed(list(sys.argv[1:] if argv is None else argv))
+        if args.run == ALONE["run"]:
+            from reportdash.cli import later
+
+            later.put_off()
         module, _, function = args.run.partition(":")
         handler: Callable[[Any], int] = getattr(import_module(f"reportdash.cli.{module}"), function)
         if args.run not in UNSWEPT:

@@ -94,7 +94,7 @@ class Looker:
         answered()
         told = [(job, found[job.reference or ""]) for job in jobs if job.reference in found]
         # The answer is kept whole once; the others' rows say where they were seen.
-        brief = [replace(one, request="", response=f"(one answer for {len(told)} jobs)") for one in exchanges]
+        brief = [one._replace(request="", response=f"(one answer for {len(told)} jobs)") for one in exchanges]
         results = await asyncio.gather(
             *(
                 self._seen(seat, job, seen, brief if nth else exchanges, fence)

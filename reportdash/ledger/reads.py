@@ -8,8 +8,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from reportdash.clock import rfc3339
 from reportdash.errors import UsageProblem
@@ -55,8 +54,7 @@ _TOGETHER = 20
 _CHILD = re.compile(r"(.+)\.(\d{1,6})\Z")
 
 
-@dataclass(slots=True, frozen=True)
-class Changes:
+class Changes(NamedTuple):
     """What is newer than a rev. Forgotten jobs come too, with `forgotten_at` set."""
 
     rev: int
@@ -64,8 +62,7 @@ class Changes:
     accounts: list[Account]
 
 
-@dataclass(slots=True, frozen=True)
-class Known:
+class Known(NamedTuple):
     """As much of a row as holding a vendor's list against it takes. `busy`: an act is open."""
 
     id: str

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reportdash.settings.first import FirstLook, View, first_look
+from reportdash.settings.first import FirstLook, first_look
 from reportdash.settings.paths import config_path, data_dir
 from reportdash.settings.text import show, starter
 
 if TYPE_CHECKING:
     from reportdash.settings.reading import load
     from reportdash.settings.records import LeftOut, Settings, schema
+    from reportdash.settings.view import View
 
 __all__ = [
     "FirstLook",
@@ -36,6 +37,10 @@ def __getattr__(name: str) -> Any:
         from reportdash.settings.reading import load
 
         return load
+    if name == "View":
+        from reportdash.settings.view import View
+
+        return View
     if name in ("LeftOut", "Settings", "schema"):
         from reportdash.settings import records
 

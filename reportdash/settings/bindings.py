@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from reportdash.settings.first import ALL_JOBS, MOST_VIEWS, KeyBinding, View
+from reportdash.settings.first import ALL_JOBS, MOST_VIEWS, KeyBinding
 from reportdash.settings.lines import Path as KeyPath
 from reportdash.settings.sentences import dotted, toml_value
+from reportdash.settings.view import View
 
 if TYPE_CHECKING:
     from reportdash.settings.checking import Checker

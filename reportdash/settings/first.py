@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from reportdash.settings.view import View
 
 LIMIT = 1 << 20
 """Bytes of a config that are read; a longer file is no config."""
@@ -23,19 +25,7 @@ ALL_JOBS = "all jobs"
 """The view of our own that is always there."""
 
 
-@dataclass(slots=True, frozen=True)
-class View:
-    """A saved view: a query, a column to sort by (`-name`: the other way round), the columns shown."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
-
-    filter: str = ""
-    sort: str | None = None
-    columns: tuple[str, ...] | None = None
-
-
-@dataclass(slots=True, frozen=True)
-class FirstLook:
+class FirstLook(NamedTuple):
     """What the first paint takes from the config; `accounts` is account name -> vendor."""
 
     theme: str = DEFAULT_THEME
@@ -43,9 +33,9 @@ class FirstLook:
     mouse: str | bool = "auto"
     wire: bool = True
     read_only: bool = False
-    keys: Mapping[str, KeyBinding] = field(default_factory=dict)
-    views: Mapping[str, View] = field(default_factory=dict)
-    accounts: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, KeyBinding] = {}
+    views: Mapping[str, View] = {}
+    accounts: Mapping[str, str] = {}
 
 
 def first_look(path: Path, environ: Mapping[str, str] | None = None) -> FirstLook:
@@ -100,6 +90,8 @@ def views_of(value: object) -> dict[str, View]:
     views = {}
     for name, raw in value.items() if isinstance(value, dict) else ():
         if isinstance(raw, dict):
+            from reportdash.settings.view import View
+
             columns, sort = raw.get("columns"), raw.get("sort")
             views[name] = View(
                 filter=_text(raw.get("filter"), ""),

@@ -9,18 +9,19 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from reportdash.settings.first import LIMIT, View, views_of
+from reportdash.settings.first import LIMIT, views_of
+
+if TYPE_CHECKING:
+    from reportdash.settings.view import View
 
 FILE_NAME = "screen.toml"
 _HEAD = "# What the dashboard remembers, written by itself. A view can move to the config as it stands.\n"
 
 
-@dataclass(slots=True, frozen=True)
-class Memory:
+class Memory(NamedTuple):
     """What was last on the screen.
 
     `themes`: for each kind of terminal the theme that was chosen, and the config's own then; it counts as
@@ -29,12 +30,12 @@ class Memory:
     of the last key.
     """
 
-    themes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    themes: Mapping[str, tuple[str, str]] = {}
     view: str = ""
     filter: str = ""
     sort: str = ""
     looked_at: float = 0.0
-    views: Mapping[str, View] = field(default_factory=dict)
+    views: Mapping[str, View] = {}
 
     def theme(self, kind: str, configured: str) -> str:
         """The theme for a kind of terminal: the one chosen on the screen, else the config's."""
@@ -67,7 +68,7 @@ def remember(path: Path, **changes: Any) -> Memory:
     Another dashboard on the same folder may write as well. Raises OSError; the old file is whole then.
     """
     old = recall(path)
-    new = Memory(**{each.name: changes.get(each.name, getattr(old, each.name)) for each in fields(Memory)})
+    new = old._replace(**changes)
     if new == old and path.exists():
         return new
     beside = path.with_name(f".{path.name}.{os.getpid()}")

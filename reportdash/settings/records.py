@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from reportdash.settings.first import DEFAULT_THEME, View
+from reportdash.settings.first import DEFAULT_THEME
+from reportdash.settings.view import View
 
 
 def _off(value: object) -> object:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.screen import Screen
-from textual.theme import BUILTIN_THEMES, Theme
+from textual.theme import Theme
 
 from reportdash.board.states import Role
 from reportdash.board.view import View
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from reportdash.tui.widgets.filter import SavedView
 
 
-class Dashboard(Painting, inherit_bindings=False):
+class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
     """The dashboard. `run()` gives the exit code.
 
     `first`: the ledger's rows for the first paint. `open_engine`: see `ports`; None shows the ledger alone.
@@ -67,9 +67,12 @@ class Dashboard(Painting, inherit_bindings=False):
     ) -> None:
         self.look = look
         super().__init__(driver_class=TerminalDriver, ansi_color=look.palette.ansi)
+        self._dressed = look.palette
         self.register_theme(_textual_theme(look.palette))
         self.theme = look.palette.name
         self.animation_level = "none"
+        # Notices stand on the status line: every screen does without Textual's two widgets for them.
+        self._disable_notifications = self._disable_tooltips = True
         self.frugal = look.wire
         self.clock = clock or SystemClock()
         first = first if first is not None else NoRows()
@@ -134,13 +137,21 @@ class Dashboard(Painting, inherit_bindings=False):
         if before != look.keymap.keys:
             self.board.show_all()
 
+    def refresh_css(self, animate: bool = True) -> None:
+        """Style every screen anew, where there is another theme: Textual asks at every start as well."""
+        if self._dressed is not self.look.palette:
+            self._dressed = self.look.palette
+            super().refresh_css(animate)
+
     # Life.
 
     def get_default_screen(self) -> Screen[None]:
         return self.board
 
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return {f"rd-{role}": self.look.palette.hex(role) for role in (Role.BG, Role.BAR, Role.TEXT)}
+    def get_css_variables(self) -> dict[str, str]:
+        # Nothing here uses the hundred colours that Textual makes of a theme.
+        self.theme_variables = {f"rd-{role}": self.look.palette.hex(role) for role in (Role.BG, Role.BAR)}
+        return self.theme_variables
 
     def on_ready(self) -> None:
         """The first paint has been sent."""
@@ -405,23 +416,6 @@ def fault_text(error: BaseException) -> str:
 
 
 def _textual_theme(palette: theme.Palette) -> Theme:
-    """Our palette as Textual wants it, for its own style sheets."""
-    color = palette.hex
-    return Theme(
-        name=palette.name,
-        primary=color(Role.ACCENT),
-        secondary=color(Role.ACCENT),
-        warning=color(Role.WARN),
-        error=color(Role.BAD),
-        success=color(Role.GOOD),
-        accent=color(Role.ACCENT),
-        foreground=color(Role.TEXT),
-        background=color(Role.BG),
-        surface=color(Role.BG),
-        panel=color(Role.BAR),
-        boost=color(Role.BG),
-        dark=palette.dark,
-        ansi=palette.ansi,
-        # Textual's own style sheets name colours that only its ANSI themes define.
-        variables=dict(BUILTIN_THEMES["ansi-dark"].variables) if palette.ansi else {},
-    )
+    """Our palette as Textual wants it. Its own style sheets, which would use every colour, are not used."""
+    accent, ground = palette.hex(Role.ACCENT), palette.hex(Role.BG)
+    return Theme(palette.name, accent, background=ground, dark=palette.dark, ansi=palette.ansi)

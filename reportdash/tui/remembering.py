@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from reportdash.board.order import Column
-from reportdash.settings import View
 from reportdash.settings.memory import remember
 from reportdash.tui.columns import NAME_OF, NAMES
 
 if TYPE_CHECKING:
+    from reportdash.settings import View
     from reportdash.tui.app import Dashboard
     from reportdash.tui.screens.board import BoardScreen
     from reportdash.tui.widgets.filter import SavedView
@@ -80,6 +79,8 @@ class Remembering:
 
     def save_view(self, saved: SavedView) -> None:
         """Take a view up under its name; it is the one that is shown then."""
+        from reportdash.settings import View
+
         kept = View(saved.query, saved.sort, saved.columns)
         self._keep_views({**self.app.look.memory.views, saved.name: kept}, saved.name)
 
@@ -90,7 +91,7 @@ class Remembering:
 
     def _keep_views(self, views: Mapping[str, View], name: str) -> None:
         app = self.app
-        app.look.take_memory(replace(app.look.memory, views=views))
+        app.look.take_memory(app.look.memory._replace(views=views))
         at = next((n for n, view in enumerate(app.look.views) if view.name == name), None)
         app.board.filter.edit.set("")
         app.commands.choose(at or 0)
@@ -104,12 +105,12 @@ class Remembering:
     async def _write(self, changes: dict[str, Any]) -> str:
         look = self.app.look
         if look.memory_path is None:
-            look.take_memory(replace(look.memory, **changes))
+            look.take_memory(look.memory._replace(**changes))
             return ""
         try:
             look.take_memory(await asyncio.to_thread(remember, look.memory_path, **changes))
         except OSError as error:
-            look.take_memory(replace(look.memory, **changes))
+            look.take_memory(look.memory._replace(**changes))
             why = error.strerror or error
             return f"for this run only: {look.memory_path} can not be written ({why})"
         return ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -82,6 +83,17 @@ class TerminalDriver(LinuxDriver):
         if reset := self._let_go():
             self.write(reset)
         super().stop_application_mode()
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        # As Textual does it, by shutil, but that comes with all kinds of archives.
+        if not {"COLUMNS", "LINES"} & os.environ.keys():
+            try:
+                columns, lines = os.get_terminal_size(sys.__stdout__.fileno())  # type: ignore[union-attr]
+            except (AttributeError, ValueError, OSError):
+                columns = lines = 0
+            if columns and lines:
+                return columns, lines
+        return super()._get_terminal_size()
 
     def _sigtstp_application(self, *_: Any) -> None:
         if self._drawing:

@@ -107,7 +107,7 @@ def test_another_owner_with_the_same_epoch_is_refused_too(store: Store, other: S
     job = put(store)
     fence = taken(store)
     with pytest.raises(LeaseLost):
-        other.change(job.id, touch, fence=replace(fence, owner="other"))
+        other.change(job.id, touch, fence=fence._replace(owner="other"))
 
 
 def test_a_stale_write_in_a_batch_does_not_undo_its_neighbours(

@@ -222,7 +222,7 @@ async def on_screen(
 async def settled(app: Dashboard, pilot: Pilot[int]) -> None:
     """Until everything that is to be painted was painted."""
     await pilot.pause()
-    while app.board.view._rebuilding:  # noqa: ASYNC110 - it goes on beside the keys
+    while app.board.view._rebuilding:
         await pilot.pause()
     app.board.resting.now()
     for _ in range(50):

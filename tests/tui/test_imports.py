@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from reportdash.cli.later import PUT_OFF, TYPING
 from tests.bench import folder
 from tests.terminal.pty import Terminal
+from tests.tui.boards import board
 
 LATE = ("httpx", "aiohttp", "pydantic", "keyring", "cryptography", "reportdash.engine", "reportdash.vendors")
 
@@ -49,20 +51,27 @@ def test_the_board_imports_no_screen(module: str) -> None:
 
 FIRST_PAINT = """
 import json, sys
-from textual.app import App
-from reportdash.cli import main
+from reportdash.cli import later, main
 
-shown = App._display
-
-
-def display(app, screen, update):
-    shown(app, screen, update)
-    with open(sys.argv[1], "w") as file:
-        json.dump(sorted(sys.modules), file)
-    App._display = shown
+put_off = later.put_off
 
 
-App._display = display
+def put_off_and_watch():
+    put_off()
+    from textual.app import App
+
+    shown = App._display
+
+    def display(app, screen, update):
+        shown(app, screen, update)
+        with open(sys.argv[1], "w") as file:
+            json.dump([name for name, one in sys.modules.items() if type(one) is not later.StandIn], file)
+        App._display = shown
+
+    App._display = display
+
+
+later.put_off = put_off_and_watch
 main.main([])
 """
 
@@ -77,7 +86,18 @@ NOT_YET = (
     "reportdash.settings.reading",
     "reportdash.tui.commands",
     "reportdash.tui.live",
+    "reportdash.told",
+    *PUT_OFF,
+    TYPING,
+    "_ssl",
+    "_hashlib",
+    "shutil",
+    "textual.containers",
+    "textual.layouts.factory",
+    "textual.scrollbar",
+    "textual.types",
     "textual.widgets._data_table",
+    "textual.widgets._static",
 )
 
 
@@ -96,3 +116,11 @@ def test_the_first_thing_that_is_sent_has_the_rows_in_it(tmp_path: Path) -> None
         terminal.until("DistributionReconciliation")
         first = terminal.bytes.partition(b"DistributionReconciliation")[0]
     assert first.count(b"\x1b[?2026h") <= 1
+
+
+async def test_no_style_sheet_but_our_own_is_read() -> None:
+    async with board() as (app, pilot):
+        for key in ("?", "escape", "ctrl+p", "escape", "x"):
+            await pilot.press(key)
+            assert [Path(place).name for place, _ in app.stylesheet.source] == ["reportdash.tcss"], key
+            assert len(app.screen.query("*")) == len(app.screen.children), "something else stands on it"

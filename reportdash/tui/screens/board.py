@@ -50,7 +50,7 @@ PANE = 9
 """Lines of the rule's tab below the rule; the status line is the tenth."""
 
 
-class BoardScreen(Screen[None], inherit_bindings=False):
+class BoardScreen(Screen[None], inherit_bindings=False, inherit_css=False):
     """The first screen."""
 
     AUTO_FOCUS = ""

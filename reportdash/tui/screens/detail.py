@@ -22,7 +22,7 @@ from reportdash.tui.widgets.status import Status
 KEYS = tuple(footer.Hint(name) for name in ("next_tab", "download", "copy", "open", "back"))
 
 
-class DetailScreen(Screen[None], inherit_bindings=False):
+class DetailScreen(Screen[None], inherit_bindings=False, inherit_css=False):
     """Rule, tab, keys. `read` gives the job as it is now, None when it is gone; a notice of `status` stands
     above the keys until the next one."""
 

@@ -37,7 +37,7 @@ _SCROLL = {"down": 1, "up": -1, "pagedown": 10, "pageup": -10, "end": 1_000_000,
 """Lines a key moves what is longer than the dialog; the drawing stops at both ends."""
 
 
-class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False):
+class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False, inherit_css=False):
     """A question. `title` stands on the frame."""
 
     AUTO_FOCUS = ""
