@@ -12,6 +12,7 @@ found.
 from __future__ import annotations
 
 import gc
+from contextlib import suppress
 from time import perf_counter
 
 LONG = 0.004
@@ -51,6 +52,14 @@ def look_through() -> None:
     """Collect all, while nobody waits."""
     if gc.isenabled():
         gc.collect()
+
+
+def give_back() -> None:
+    """Give memory that only the start needed back to the system, where the C library knows how. In a thread."""
+    import ctypes
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _watch(phase: str, found: dict[str, int]) -> None:

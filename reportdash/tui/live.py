@@ -226,6 +226,7 @@ class Live:
                 # All that is heavy is imported, and the rows are in.
                 collector.start()
                 first = False
+                await asyncio.to_thread(collector.give_back)
             self._mode(engine)
             await asyncio.sleep(FLUSH)
             while not await ledger.wait(self.rev, timeout=30.0):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import unicodedata
 from collections.abc import AsyncIterator, Callable
@@ -222,8 +223,9 @@ async def on_screen(
 async def settled(app: Dashboard, pilot: Pilot[int]) -> None:
     """Until everything that is to be painted was painted."""
     await pilot.pause()
-    while app.board.view._rebuilding:
-        await pilot.pause()
+    async with asyncio.timeout(10):
+        while app.board.view._rebuilding:
+            await pilot.pause()
     app.board.resting.now()
     for _ in range(50):
         screen = app.screen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -66,3 +67,12 @@ def test_while_it_is_off_nothing_is_looked_at(monkeypatch: pytest.MonkeyPatch) -
     collector.look_through()
     collector.start()
     assert gc.isenabled()
+
+
+def test_memory_is_given_back_or_the_c_library_does_not_know_how(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr("ctypes.CDLL", lambda name: SimpleNamespace(malloc_trim=asked.append))
+    collector.give_back()
+    assert asked == [0]
+    monkeypatch.setattr("ctypes.CDLL", lambda name: SimpleNamespace())
+    collector.give_back()

@@ -149,14 +149,14 @@ TERMINALS = ((Terminal, XTERM), (Filling, XTERM), (Erasing, SCREEN), (Filling, C
 
 @pytest.fixture(autouse=True)
 def no_codes_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Rich keeps a style's codes as the first terminal needs them; here one process has many.
-    make = Style._make_ansi_codes
+    # A style keeps its codes as the first terminal needs them; here one process has many.
+    render = Strip.render_style
 
-    def anew(self: Style, colors: ColorSystem) -> str:
-        self._ansi = None
-        return make(self, colors)
+    def anew(style: Style, text: str, color_system: ColorSystem) -> str:
+        style._ansi = None
+        return render(style, text, color_system)
 
-    monkeypatch.setattr(Style, "_make_ansi_codes", anew)
+    monkeypatch.setattr(Strip, "render_style", staticmethod(anew))
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
