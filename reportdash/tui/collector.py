@@ -55,7 +55,7 @@ def look_through() -> None:
 
 
 def give_back() -> None:
-    """Give memory that only the start needed back to the system, where the C library knows how. In a thread."""
+    """Give memory that only the start needed back to the system, if the C library can. In a thread."""
     import ctypes
 
     with suppress(OSError, AttributeError):
