@@ -47,11 +47,12 @@ def with_parts(
         return array("I", tops)
     rows = array("I")
     for start in range(0, len(tops), RUN):
-        part = array("I")
-        for slot in islice(tops, start, start + RUN):
-            part.append(slot)
-            if slot in groups:
-                part.extend(shown(slot))
-        rows += part
+        part = array("I", islice(tops, start, start + RUN))
+        done = 0
+        for at in [at for at, slot in enumerate(part) if slot in groups]:
+            rows += part[done : at + 1]
+            rows.extend(shown(part[at]))
+            done = at + 1
+        rows += part[done:]
         yield
     return rows

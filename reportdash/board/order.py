@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Generator
 from enum import StrEnum
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, TypeAlias
 
 from reportdash.board.facts import says
@@ -32,6 +33,9 @@ class Column(StrEnum):
 
 DESCENDING = frozenset({Column.STATE})
 """Columns whose natural order is shown as `↓`: the most urgent, the highest, first."""
+
+BY_TEXT = frozenset({Column.REPORT, Column.ACCOUNT, Column.SAYS, Column.VENDOR, Column.REFERENCE})
+"""Columns whose keys are pairs: a text, and the order of rows with the same."""
 
 SLICE = 500
 """Rows worked on between two chances for a key."""
@@ -110,19 +114,32 @@ def maker(column: Column) -> Maker:
 def portions(column: Column, tops: list[int], keys: list[Any]) -> Generator[None, None, list[list[int]]]:
     """Slots divided into parts whose keys follow each other, so that each is sorted for itself.
 
-    In the default order the families come first, which mostly stand sorted in the ledger.
+    By family or by text first, where there are few: within one the rows mostly stand as the ledger has them.
     """
-    if column is not Column.STATE:
+    if column is Column.STATE:
+        first: Callable[[Any], Any] = _family
+    elif column in BY_TEXT:
+        first = _text
+    else:
         return (yield from _divided(tops, keys))
-    families: list[list[int]] = [[] for _ in Kind]
+    groups: dict[Any, list[int]] = defaultdict(list)
     for start in range(0, len(tops), RUN):
         for slot in tops[start : start + RUN]:
-            families[int(keys[slot] // FAMILY)].append(slot)
+            groups[first(keys[slot])].append(slot)
+        if len(groups) > RUN:
+            return (yield from _divided(tops, keys))
         yield
     parts: list[list[int]] = []
-    for family in families:
-        parts += yield from _divided(family, keys)
+    for name in sorted(groups):
+        parts += yield from _divided(groups[name], keys)
     return parts
+
+
+_text = itemgetter(0)
+
+
+def _family(key: float) -> float:
+    return key // FAMILY
 
 
 def _divided(slots: list[int], keys: list[Any]) -> Generator[None, None, list[list[int]]]:

@@ -21,6 +21,8 @@ HOLD = 2.0
 """Seconds after a key in which no row moves by itself."""
 QUICK = 0.004
 """Seconds a new filter or order may take at once; what takes longer goes on beside the keys."""
+REBUILT = 0.003
+"""Seconds of it at a stretch."""
 PORTION = 10
 """Changes taken in between two looks at the clock."""
 
@@ -54,6 +56,7 @@ class Intake:
             if monotonic() > until:
                 await give_way()
                 until = monotonic() + STRETCH
+        await give_way()
         self._after(whole, self.table.cursor_line)
         self._settle_later()
 
@@ -118,7 +121,7 @@ class Intake:
         else:
             self.board.run_worker(self._slices(steps, line), group="rebuild", exclusive=True)
 
-    def _steps(self, steps: Iterator[None], seconds: float = STRETCH) -> bool:
+    def _steps(self, steps: Iterator[None], seconds: float = REBUILT) -> bool:
         """Work for so long; whether there is more to do."""
         until = monotonic() + seconds
         return any(monotonic() > until for _ in steps)
