@@ -32,6 +32,7 @@ class Accounts(Lines):
 
     def __init__(self, pen: Pen) -> None:
         super().__init__(pen, id="accounts")
+        self._made_of: tuple[object, ...] = ()
 
     def update(
         self,
@@ -51,6 +52,12 @@ class Accounts(Lines):
         changed; `plain` stands alone.
         """
         cells = self.size.width
+        # Asked with every flush, and mostly the same; what time does to it is told in whole seconds.
+        told = (tuple(accounts), int(now), tuple(titles.items()), tuple(slots.items()))
+        made_of = (self.pen, cells, *told, login_key, tuple(left_out), tuple(read_only), accounts_key, plain)
+        if made_of == self._made_of:
+            return
+        self._made_of = made_of
         if plain:
             self.show([self.pen.strip([(1, (muted(plain),))], cells, Role.BAR)])
             return
