@@ -105,6 +105,18 @@ class Desk:
 
         await self.until(shown)
 
+    async def details_read(self) -> None:
+        """Wait until the details of the job under the cursor are as the ledger has them."""
+
+        async def read() -> bool:
+            job = self.app.board.view.cursor_job
+            known = self.app.board.known.get(job.id) if job is not None else None
+            if job is None or known is None:
+                return False
+            return len(known.history) == len(await self.rig.ledger.history(job.id))
+
+        await self.until(read, time=False)
+
     @property
     def asking(self) -> bool:
         """Whether a dialog is on the screen."""

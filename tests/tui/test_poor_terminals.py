@@ -107,6 +107,7 @@ async def test_below_the_least_size_a_dialog_is_one_sentence_and_comes_back(
 ) -> None:
     async with desk(tmp_path, accounts=("main", "calls")) as at:
         await job_in(at, 1, JobState.READY)
+        await at.details_read()
         dialog = await opened(at, name)
         before = at.text
         await at.pilot.resize_terminal(52, 10)
