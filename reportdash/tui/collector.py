@@ -4,9 +4,8 @@ A collection walks what is new since the last one, a full one every object there
 jobs a third of a second. What has stood for long is therefore frozen, that is, left out from then on:
 everything that is loaded when the first jobs are in, very many jobs that came at once, and whatever made a
 collection long. The rest is collected little by little with the changes that brought it, and looked through
-when nobody is at the keys. Records are freed by their reference
-counts all the same; only a cycle that was frozen and let go of later (a dialog that was open then) is never
-found.
+when nobody is at the keys. Records are freed by their reference counts all the same; only a cycle that was
+frozen and let go of later (a dialog that was open then) is never found.
 """
 
 from __future__ import annotations

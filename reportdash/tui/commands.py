@@ -343,8 +343,7 @@ class Commands:
             await give_way()
             if growing is not self._growing:
                 return
-        if growing is self._growing:
-            self._selection_changed()
+        self._selection_changed()
 
     def _grown(self) -> None:
         """What is still to be selected, at once: whoever looks at the selection means all of it."""
