@@ -135,8 +135,9 @@ def show(ledger: Path, open_engine: OpenEngine, *, changes: bool, debug: bool) -
 
 
 def load_engine() -> None:
-    """Import what polls, in a thread: keys are answered meanwhile."""
+    """Import what keys need, then what polls, in a thread: keys are answered meanwhile."""
     later.end()
+    import_module("reportdash.tui.commands")
     import_module("reportdash.cli.context")
     import_module("reportdash.engine.runtime")
 

@@ -273,6 +273,7 @@ class Worker:
                 return None
             room -= 1
             self._in_hand[job.id] = asyncio.ensure_future(self._look(job, fence, self._ask()))
+            await asyncio.sleep(0)  # each sets out in a turn of its own
         return None if room <= 0 else now + LONGEST_WAIT
 
     async def _start_list(self, fence: Fence, now: float) -> int:

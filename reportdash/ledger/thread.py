@@ -30,6 +30,9 @@ BATCH_WRITES = 100
 """Writes in one commit at most."""
 REST = 0.1
 """How long the file is left to other processes after a batch, as a part of the time the batch took."""
+AT_ONCE = 4
+"""Results of a batch handed out in one turn of the loop: whoever waited for them goes on in the next one, and
+a key should not have to wait for all of them."""
 LOOK_SECONDS = 0.5
 """How often other processes' commits are looked for."""
 
@@ -214,7 +217,8 @@ class LedgerThread:
             self._loop.call_soon_threadsafe(self._hand_out, results, rev)
 
     def _hand_out(self, results: list[Result], rev: int) -> None:
-        for future, value in results:
+        now, later = results[:AT_ONCE], results[AT_ONCE:]
+        for future, value in now:
             if future.done():
                 continue  # its task was cancelled; the change stands
             if isinstance(value, Failed):
@@ -223,7 +227,9 @@ class LedgerThread:
                 future.set_exception(RuntimeError(error) if isinstance(error, StopIteration) else error)
             else:
                 future.set_result(value)
-        if rev > self._seen_rev:
+        if later:
+            self._loop.call_soon(self._hand_out, later, rev)
+        elif rev > self._seen_rev:
             self._seen_rev = rev
             self._on_commit(rev)
 

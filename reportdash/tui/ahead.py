@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from textual import events
@@ -14,4 +15,22 @@ def belongs_elsewhere(screen: Screen[Any], event: events.Key) -> bool:
     if there is screen:
         return False
     there.post_message(events.Key(event.key, event.character))
+    return True
+
+
+def answered_now(screen: Screen[Any], event: events.Key, answer: Callable[[events.Key], None]) -> bool:
+    """Answer a key at once, where nothing came before it; else it has to stand in line.
+
+    The line is two queues, each a turn of the loop or two, and each turn may have a portion of changes or of
+    vendors' answers in it. How Textual calls a handler is private; the version is pinned below 9.
+    """
+    app = screen.app
+    waiting = app.message_queue_size or screen.message_queue_size
+    if waiting or not (screen.is_current and screen.is_running and app.app_focus) or screen.focused is not None:
+        return False
+    with screen._context():
+        try:
+            answer(event)
+        except Exception as error:
+            app._handle_exception(error)
     return True

@@ -19,6 +19,7 @@ from reportdash.board.view import View
 from reportdash.clock import Clock, SystemClock
 from reportdash.errors import Exit
 from reportdash.tui import theme
+from reportdash.tui.ahead import answered_now
 from reportdash.tui.ports import Look, NoRows, OpenEngine
 from reportdash.tui.remembering import Remembering, restore
 from reportdash.tui.screens.board import BoardScreen
@@ -27,6 +28,8 @@ from reportdash.tui.text import Pen
 from reportdash.tui.wire.painting import Painting
 
 if TYPE_CHECKING:
+    from textual import events
+
     from reportdash.model import Job
     from reportdash.tui.actions import Action, Setting
     from reportdash.tui.attention import Attention
@@ -338,6 +341,10 @@ class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
         self.operator.task(self.remembering.theme(name))
 
     # The terminal.
+
+    def answered_now(self, event: events.Key) -> bool:
+        """Whether a key was for the board, and is done."""
+        return answered_now(self.board, event, self.board.on_key)
 
     def for_terminal(self, key: str, character: str | None) -> bool:
         """Whether a key, on whatever screen, is about the terminal itself; if so it is done."""

@@ -14,7 +14,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Key
 from textual.message import Message
+
+from reportdash.tui.keyboard import Keyboard
+from reportdash.tui.output import Output
 
 
 class Line:
@@ -54,6 +58,7 @@ class TerminalDriver(LinuxDriver):
         super().__init__(app, **options)
         self._leave: Callable[[], None] = app.end
         self._let_go: Callable[[], str] = app.let_go
+        self._answered: Callable[[Key], bool] = app.answered_now
         self.sent = 0
         """Bytes sent so far."""
         self._file: Any = Line(self._file, self._hung_up)
@@ -61,10 +66,21 @@ class TerminalDriver(LinuxDriver):
         self._resuming = False
         self._away = False  # the terminal is lent to another program
         self._told_again = False
+        self._keyboard = Keyboard(self.fileno, self.process_message, self._leave)
+        self._output: Output | None = None
+        self._caught_up: Callable[[], None] = app.caught_up
 
     def send_message(self, message: Message) -> None:
-        """From the thread that reads, to the app's queue; Textual would take two more turns of the loop."""
-        self._app.post_message(message)
+        """To the app at once, or to its queue; Textual, whose keys come from a thread, takes turns of the loop."""
+        if not (isinstance(message, Key) and self._answered(message)):
+            self._app.post_message(message)
+
+    def run_input_thread(self) -> None:
+        """Ends at once: the keyboard is read on the loop."""
+
+    def disable_input(self) -> None:
+        self._keyboard.stop()
+        super().disable_input()
 
     def stop_job(self) -> None:
         """What ctrl+z does to a job of a shell: the whole group stops, we after the terminal is as it was."""
@@ -74,9 +90,13 @@ class TerminalDriver(LinuxDriver):
         before = self._writer_thread
         # Whoever had the terminal meanwhile, nothing of ours stands there.
         self._let_go()
+        if self._output is None:
+            self._output = Output.open(self._file.fileno(), self._caught_up, self._leave)
         super().start_application_mode()  # type: ignore[no-untyped-call]
         # In the background of a shell nothing is started: the terminal is not ours.
         self._drawing = self._writer_thread is not before
+        if self._drawing:
+            self._keyboard.start()
 
     def stop_application_mode(self) -> None:
         self._drawing = False
@@ -113,8 +133,23 @@ class TerminalDriver(LinuxDriver):
     def write(self, data: str) -> None:
         """What the board has to say while another program has the terminal is painted when it is back."""
         if not self._away:
-            self.sent += len(data) if data.isascii() else len(data.encode())
-            super().write(data)
+            encoded = data.encode(self._file.encoding, "backslashreplace")
+            self.sent += len(encoded)
+            if self._output is not None:
+                self._output.write(encoded)
+            else:
+                super().write(data)
+
+    @property
+    def behind(self) -> bool:
+        """Whether the line to the terminal is slower than what is painted: then no more is, for the moment."""
+        return self._output is not None and self._output.behind
+
+    def close(self) -> None:
+        if self._output is not None:
+            self._output.close()
+            self._output = None
+        super().close()
 
     def _sigcont_application(self, *_: Any) -> None:
         """Go on after a stop. The kernel sends this with every hang-up as well, and anybody may at any time.

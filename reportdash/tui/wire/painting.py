@@ -229,6 +229,7 @@ class Painting(App[int], inherit_bindings=False):
 
     frugal = True
     _inked = False
+    _owes = False
 
     @property
     def shadow(self) -> Shadow:
@@ -280,6 +281,9 @@ class Painting(App[int], inherit_bindings=False):
         ):
             super()._display(screen, renderable)
             return
+        if getattr(driver, "behind", False):
+            self._owes = True
+            return
         if not self.frugal or driver.is_inline or not getattr(driver, "frugal", False):
             text = None
         else:
@@ -298,6 +302,12 @@ class Painting(App[int], inherit_bindings=False):
             return
         self._send(screen, text)
         self.post_display_hook()
+
+    def caught_up(self) -> None:
+        """The line has taken what was sent: what was not painted meanwhile is painted as it is now."""
+        if self._owes:
+            self._owes = False
+            self.screen.refresh(layout=True)
 
     def _send_held(self) -> None:
         if self.shadow.holds and self._driver is not None:

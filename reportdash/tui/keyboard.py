@@ -1,0 +1,78 @@
+"""What is typed, read on the screen's own loop.
+
+Textual reads in a thread. There a key first waits for the interpreter's lock, for as long as the loop or the
+ledger's thread works, and then for the loop to wake up; here it is read between two callbacks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from codecs import getincrementaldecoder
+from collections.abc import Callable, Iterable
+
+from textual._xterm_parser import XTermParser
+from textual.constants import ESCAPE_DELAY
+from textual.message import Message
+
+MOST = 4096
+"""Bytes read at once: a paste comes in several reads, rows painted between."""
+
+
+class Keyboard:
+    """The terminal's input from `start` to `stop`: each message to `take`; `gone` when there is no more."""
+
+    def __init__(self, fileno: int, take: Callable[[Message], None], gone: Callable[[], None]) -> None:
+        self._fileno = fileno
+        self._take = take
+        self._gone = gone
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._alone: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Listen; called on the loop. What came in halves before is forgotten."""
+        self.stop()
+        self._parser = XTermParser()
+        self._decode = getincrementaldecoder("utf-8")("replace").decode
+        self._loop = asyncio.get_running_loop()
+        try:
+            self._loop.add_reader(self._fileno, self._read)
+        except OSError:
+            self._loop = None  # not a terminal: a file is never waited for
+
+    def stop(self) -> None:
+        """Leave what is typed to somebody else."""
+        if self._alone is not None:
+            self._alone.cancel()
+            self._alone = None
+        if self._loop is not None:
+            self._loop.remove_reader(self._fileno)
+            self._loop = None
+
+    def _read(self) -> None:
+        try:
+            came = os.read(self._fileno, MOST)
+        except BlockingIOError:
+            return
+        except OSError:
+            came = b""  # a terminal whose other end is closed
+        if not came:
+            self.stop()
+            self._gone()
+            return
+        if self._alone is not None:
+            self._alone.cancel()
+            self._alone = None
+        if text := self._decode(came):
+            self._give(self._parser.feed(text))
+        # An escape is a key of its own only when nothing follows it.
+        if self._loop is not None:
+            self._alone = self._loop.call_later(ESCAPE_DELAY, self._tick)
+
+    def _tick(self) -> None:
+        self._alone = None
+        self._give(self._parser.tick())
+
+    def _give(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            self._take(message)

@@ -1,0 +1,88 @@
+"""What is painted, written from the screen's own loop, and never waited for.
+
+Textual writes in a thread. There an answer waits for the interpreter's lock, and on a line that takes nothing
+thirty frames stand in a queue, then the loop, and everything that polls, behind them. Here a write goes out at
+once; what the line does not take stays behind, and until it is gone nothing more is painted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import time
+from collections.abc import Callable
+
+PATIENCE = 1.0
+"""Seconds the last bytes before the terminal is handed back may take; then it is taken for a dead one."""
+
+
+class Output:
+    """A terminal's line from `open` to `close`. `caught_up` after bytes that stayed behind; `gone` at its end."""
+
+    def __init__(self, handle: int, caught_up: Callable[[], None], gone: Callable[[], None]) -> None:
+        self._handle = handle
+        self._caught_up = caught_up
+        self._gone = gone
+        self._rest = b""
+        self._lost = False
+        self._loop = asyncio.get_running_loop()
+
+    @classmethod
+    def open(cls, terminal: int, caught_up: Callable[[], None], gone: Callable[[], None]) -> Output | None:
+        """By a handle of its own: whoever shares the terminal's would no longer wait for it either.
+
+        None: the terminal is somebody else's, as after `su`, or none at all.
+        """
+        try:
+            handle = os.open(os.ttyname(terminal), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        return cls(handle, caught_up, gone)
+
+    @property
+    def behind(self) -> bool:
+        """Whether the line has not yet taken all that was written."""
+        return bool(self._rest)
+
+    def write(self, data: bytes) -> None:
+        """Send, in order, now or as soon as the line takes it."""
+        if self._lost:
+            return
+        if self._rest:
+            self._rest += data
+            return
+        self._rest = data
+        self._send()
+        if self._rest:
+            self._loop.add_writer(self._handle, self._ready)
+
+    def drain(self, seconds: float = PATIENCE) -> None:
+        """Wait until the line has taken everything, but no longer than this."""
+        until, poll = time.monotonic() + seconds, select.poll()
+        poll.register(self._handle, select.POLLOUT)
+        while self._rest and (left := until - time.monotonic()) > 0:
+            poll.poll(left * 1000)
+            self._send()
+
+    def close(self) -> None:
+        """The last of it, then hand the terminal back."""
+        self.drain()
+        self._loop.remove_writer(self._handle)
+        os.close(self._handle)
+
+    def _ready(self) -> None:
+        self._send()
+        if not self._rest:
+            self._loop.remove_writer(self._handle)
+            if not self._lost:
+                self._caught_up()
+
+    def _send(self) -> None:
+        try:
+            self._rest = self._rest[os.write(self._handle, self._rest) :]
+        except BlockingIOError:
+            return
+        except OSError:
+            self._rest, self._lost = b"", True
+            self._gone()
