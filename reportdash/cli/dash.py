@@ -137,7 +137,8 @@ def show(ledger: Path, open_engine: OpenEngine, *, changes: bool, debug: bool) -
 def load_engine() -> None:
     """Import what keys need, then what polls, in a thread: keys are answered meanwhile."""
     later.end()
-    import_module("reportdash.tui.commands")
+    for keys in ("reportdash.tui.commands", "reportdash.board.query"):
+        import_module(keys)
     import_module("reportdash.cli.context")
     import_module("reportdash.engine.runtime")
 

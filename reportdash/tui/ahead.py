@@ -28,7 +28,8 @@ def answered_now(screen: Screen[Any], event: events.Key, answer: Callable[[event
     waiting = app.message_queue_size or screen.message_queue_size
     if waiting or not (screen.is_current and screen.is_running and app.app_focus) or screen.focused is not None:
         return False
-    with screen._context():
+    # Whoever reads keys may have begun in a signal's handler, which belongs to no app.
+    with app._context(), screen._context():
         try:
             answer(event)
         except Exception as error:

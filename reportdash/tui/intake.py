@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from reportdash.board.delta import Delta
 from reportdash.board.facts import Fetch
 from reportdash.model import Account, Job
+from reportdash.tui.paint import paint_now
 from reportdash.tui.turns import STRETCH, give_way
 
 if TYPE_CHECKING:
@@ -135,3 +136,4 @@ class Intake:
         self.table.keep_line(line)
         self.board.rearrange()
         self.board.show_all()
+        paint_now(self.board, self.board.lines)

@@ -29,6 +29,11 @@ class Keyboard:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._alone: asyncio.TimerHandle | None = None
 
+    @property
+    def waits(self) -> bool:
+        """Whether something came of late that may be the beginning of more."""
+        return self._alone is not None
+
     def start(self) -> None:
         """Listen; called on the loop. What came in halves before is forgotten."""
         self.stop()

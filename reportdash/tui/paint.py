@@ -32,3 +32,19 @@ def fill_first(screen: Screen[Any], widgets: Iterable[Widget], fill: Callable[[]
         widget._repaint_required = False
         widget._exchange_repaint_regions()
     screen._dirty_widgets.clear()
+
+
+def lay_out_now(screen: Screen[Any]) -> None:
+    """Give the widgets their new places and paint them, now rather than two frames later."""
+    if screen.is_current and screen.is_running and not screen.app._batch_count:
+        screen._refresh_layout()
+
+
+def fill_again(screen: Screen[Any], widgets: Iterable[Widget], fill: Callable[[], None]) -> None:
+    """Between a later layout and its painting: what `fill` shows is painted with it."""
+    fill()
+    for widget in widgets:
+        if widget._repaint_required:
+            widget._repaint_required = False
+            screen._dirty_widgets.add(widget)
+    screen._compositor.update_widgets(screen._dirty_widgets)

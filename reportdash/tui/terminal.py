@@ -66,6 +66,7 @@ class TerminalDriver(LinuxDriver):
         self._resuming = False
         self._away = False  # the terminal is lent to another program
         self._told_again = False
+        self._back_at_once = False  # the terminal was never anybody else's
         self._keyboard = Keyboard(self.fileno, self.process_message, self._leave)
         self._output: Output | None = None
         self._caught_up: Callable[[], None] = app.caught_up
@@ -80,7 +81,10 @@ class TerminalDriver(LinuxDriver):
 
     def disable_input(self) -> None:
         self._keyboard.stop()
-        super().disable_input()
+        if self._back_at_once:
+            self._disable_mouse_support()  # and what was typed meanwhile still counts
+        else:
+            super().disable_input()
 
     def stop_job(self) -> None:
         """What ctrl+z does to a job of a shell: the whole group stops, we after the terminal is as it was."""
@@ -163,6 +167,7 @@ class TerminalDriver(LinuxDriver):
         self._resuming = True
         try:
             if self._drawing:  # stopped by a signal that cannot be caught, perhaps
+                self._back_at_once = True
                 self.suspend_application_mode()
                 self._must_signal_resume = True
             if self._must_signal_resume:
@@ -173,7 +178,7 @@ class TerminalDriver(LinuxDriver):
                     self._told_again = False
                     self.resume_application_mode()
         finally:
-            self._resuming = False
+            self._resuming = self._back_at_once = False
 
     def _hung_up(self) -> None:
         try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-TURNS = 6
-"""Turns of the loop from the thread that reads a key to the screen that answers it, and one to spare."""
+TURNS = 2
+"""Turns of the loop: one finds the key, in its course the board answers; dialogs take some more."""
 STRETCH = 0.001
 """Seconds of work at a stretch; a key waits for one of them at most."""
 

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import reportdash.tui.app
@@ -42,6 +43,7 @@ class Waiting(Dashboard):
         from reportdash.settings import FirstLook
 
         super().__init__(_look(FirstLook(), None, None, os.environ))
+        import_module("reportdash.board.query")  # as the program has it by then
         with Store.open(ledger, readonly=True) as store:
             self.waiting, self.known = store.jobs(), store.accounts()
         if loaded:

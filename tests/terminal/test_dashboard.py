@@ -93,6 +93,31 @@ def test_a_continue_signal_out_of_the_blue_leaves_a_whole_board_that_ends(tmp_pa
     assert left_over(tmp_path) == []
 
 
+def test_a_line_that_takes_nothing_keeps_nobody_from_leaving(tmp_path: Path) -> None:
+    with Terminal(["demo"], env=environment(tmp_path)) as terminal:
+        terminal.until("live")
+        for _ in range(200):
+            terminal.send("\x1b[6~\x1b[5~")
+        terminal.send("q")
+        assert terminal.process.wait(PATIENCE) == 0
+    assert left_over(tmp_path) == []
+
+
+def test_what_a_slow_line_did_not_take_is_painted_as_it_is_by_then(tmp_path: Path) -> None:
+    with Terminal(["demo"], env=environment(tmp_path)) as terminal:
+        first = cursor_row(terminal.until("live"))
+        for _ in range(200):
+            terminal.send("\x1b[6~\x1b[5~")
+        terminal.send("?")
+        terminal.until("filter the table while you type")
+        terminal.send("\x1b")
+        terminal.until(lambda text: "filter the table while you type" not in text)
+        terminal.send("g")
+        terminal.until(lambda text: cursor_row(text) == first)
+        terminal.send("q")
+        assert terminal.finish() == 0
+
+
 def test_a_terminate_signal_gives_the_terminal_back(tmp_path: Path) -> None:
     with Terminal(["demo"], env=environment(tmp_path)) as terminal:
         terminal.until("live")

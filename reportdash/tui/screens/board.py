@@ -20,7 +20,7 @@ from reportdash.model import HAS_FILE, Job
 from reportdash.tui.ahead import belongs_elsewhere
 from reportdash.tui.columns import PANE_HEIGHT, ROOMY, WIDE
 from reportdash.tui.details import Known, Subject
-from reportdash.tui.paint import fill_first, paint_now
+from reportdash.tui.paint import fill_again, fill_first, lay_out_now, paint_now
 from reportdash.tui.ports import Look
 from reportdash.tui.resting import Resting
 from reportdash.tui.screens import firstrun
@@ -89,7 +89,7 @@ class BoardScreen(Screen[None], inherit_bindings=False, inherit_css=False):
         """When the last key came, by the monotonic clock."""
         self._window = Size(0, 0)
         self._shown_slot: int | None = None
-        self._stands = False
+        self._stands = self._rearranged = False
         self.resting = Resting(self._rested)
 
     @cached_property
@@ -136,6 +136,9 @@ class BoardScreen(Screen[None], inherit_bindings=False, inherit_css=False):
         if not self._stands:
             self._stands = True
             fill_first(self, self.lines, self.show_all)
+        elif self._rearranged:
+            self._rearranged = False
+            fill_again(self, self.lines, self.show_all)
         super()._compositor_refresh()
 
     @property
@@ -178,7 +181,8 @@ class BoardScreen(Screen[None], inherit_bindings=False, inherit_css=False):
         before = [line.display for line in self.lines]
         self._lay_out(self._window)
         if before != [line.display for line in self.lines]:
-            self.call_after_refresh(self.show_all)
+            self._rearranged = True
+            lay_out_now(self)
 
     # Showing.
 

@@ -307,7 +307,8 @@ class Painting(App[int], inherit_bindings=False):
         """The line has taken what was sent: what was not painted meanwhile is painted as it is now."""
         if self._owes:
             self._owes = False
-            self.screen.refresh(layout=True)
+            with self._context():
+                self.screen.refresh(layout=True)
 
     def _send_held(self) -> None:
         if self.shadow.holds and self._driver is not None:

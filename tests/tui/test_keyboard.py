@@ -1,0 +1,127 @@
+"""What is typed on a real terminal, read on the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import tty
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from textual.events import Key, Paste
+from textual.message import Message
+
+from reportdash.tui.keyboard import Keyboard
+
+
+class Typed:
+    """A terminal, a keyboard on it, and what came."""
+
+    def __init__(self) -> None:
+        self.master, self.slave = pty.openpty()
+        tty.setraw(self.slave)
+        self.came: asyncio.Queue[Message] = asyncio.Queue()
+        self.gone = asyncio.Event()
+        self.keyboard = Keyboard(self.slave, self.came.put_nowait, self.gone.set)
+
+    def type(self, data: bytes) -> None:
+        os.write(self.master, data)
+
+    async def key(self) -> str:
+        message = await asyncio.wait_for(self.came.get(), 20)
+        assert isinstance(message, Key)
+        return message.key
+
+
+@asynccontextmanager
+async def typed() -> AsyncIterator[Typed]:
+    made = Typed()
+    made.keyboard.start()
+    try:
+        yield made
+    finally:
+        made.keyboard.stop()
+        for handle in (made.slave, made.master):
+            if handle >= 0:
+                os.close(handle)
+
+
+async def test_keys_come_as_they_are_typed() -> None:
+    async with typed() as terminal:
+        terminal.type(b"a\x1b[B\r")
+        assert [await terminal.key() for _ in range(3)] == ["a", "down", "enter"]
+
+
+async def test_a_key_whose_bytes_come_apart_is_one_key() -> None:
+    async with typed() as terminal:
+        for part in (b"\x1b", b"[", b"B"):
+            terminal.type(part)
+            await asyncio.sleep(0)
+        assert await terminal.key() == "down"
+
+
+async def test_a_letter_whose_bytes_come_apart_is_one_letter() -> None:
+    async with typed() as terminal:
+        first, second = "é".encode()[:1], "é".encode()[1:]
+        terminal.type(first)
+        await asyncio.sleep(0)
+        terminal.type(second)
+        message = await asyncio.wait_for(terminal.came.get(), 20)
+        assert isinstance(message, Key) and message.character == "é"
+
+
+async def test_an_escape_that_nothing_follows_is_a_key() -> None:
+    async with typed() as terminal:
+        terminal.type(b"\x1b")
+        assert await terminal.key() == "escape"
+
+
+async def test_bytes_that_are_no_text_do_not_end_it() -> None:
+    async with typed() as terminal:
+        terminal.type(b"\xff\xfeq")
+        assert [await terminal.key() for _ in range(3)][-1] == "q"
+
+
+async def test_a_paste_is_one_message() -> None:
+    async with typed() as terminal:
+        terminal.type(b"\x1b[200~" + b"x" * 9_000 + b"\x1b[201~")
+        message = await asyncio.wait_for(terminal.came.get(), 20)
+        assert isinstance(message, Paste) and len(message.text) == 9_000
+
+
+async def test_what_is_typed_while_it_is_stopped_is_left_to_others() -> None:
+    async with typed() as terminal:
+        terminal.keyboard.stop()
+        terminal.type(b"ls\n")
+        await asyncio.sleep(0)
+        assert os.read(terminal.slave, 10) == b"ls\n"
+        terminal.keyboard.start()
+        terminal.type(b"j")
+        assert await terminal.key() == "j"
+
+
+async def test_half_a_key_from_before_a_stop_does_not_spoil_the_next_one() -> None:
+    async with typed() as terminal:
+        terminal.type(b"\x1b[")
+        while not terminal.keyboard.waits:
+            await asyncio.sleep(0)
+        terminal.keyboard.stop()
+        terminal.keyboard.start()
+        terminal.type(b"q")
+        assert await terminal.key() == "q"
+
+
+async def test_a_terminal_that_is_closed_is_said_once_and_not_read_for_ever() -> None:
+    async with typed() as terminal:
+        os.close(terminal.master)
+        terminal.master = -1
+        await asyncio.wait_for(terminal.gone.wait(), 20)
+        assert not asyncio.get_running_loop().remove_reader(terminal.slave)
+
+
+async def test_a_file_in_place_of_a_terminal_is_never_waited_for() -> None:
+    with open("/dev/null", "rb") as nothing:
+        keyboard = Keyboard(nothing.fileno(), lambda message: None, lambda: None)
+        keyboard.start()
+        keyboard.stop()
