@@ -26,7 +26,11 @@ def answered_now(screen: Screen[Any], event: events.Key, answer: Callable[[event
     """
     app = screen.app
     waiting = app.message_queue_size or screen.message_queue_size
-    if waiting or not (screen.is_current and screen.is_running and app.app_focus) or screen.focused is not None:
+    if (
+        waiting
+        or not (screen.is_current and screen.is_running and app.app_focus)
+        or screen.focused is not None
+    ):
         return False
     # Whoever reads keys may have begun in a signal's handler, which belongs to no app.
     with app._context(), screen._context():

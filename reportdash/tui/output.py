@@ -1,8 +1,8 @@
 """What is painted, written from the screen's own loop, and never waited for.
 
 Textual writes in a thread. There an answer waits for the interpreter's lock, and on a line that takes nothing
-thirty frames stand in a queue, then the loop, and everything that polls, behind them. Here a write goes out at
-once; what the line does not take stays behind, and until it is gone nothing more is painted.
+thirty frames stand in a queue, and behind them the loop with all that polls. Here a write goes out at once;
+what the line does not take stays behind, and until it is gone nothing more is painted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PATIENCE = 1.0
 
 
 class Output:
-    """A terminal's line from `open` to `close`. `caught_up` after bytes that stayed behind; `gone` at its end."""
+    """A terminal's line from `open` to `close`: `caught_up` after bytes left behind, `gone` at its end."""
 
     def __init__(self, handle: int, caught_up: Callable[[], None], gone: Callable[[], None]) -> None:
         self._handle = handle

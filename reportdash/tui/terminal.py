@@ -72,7 +72,7 @@ class TerminalDriver(LinuxDriver):
         self._caught_up: Callable[[], None] = app.caught_up
 
     def send_message(self, message: Message) -> None:
-        """To the app at once, or to its queue; Textual, whose keys come from a thread, takes turns of the loop."""
+        """To the app at once, or to its queue; Textual, whose keys come from a thread, takes more turns."""
         if not (isinstance(message, Key) and self._answered(message)):
             self._app.post_message(message)
 
@@ -146,7 +146,7 @@ class TerminalDriver(LinuxDriver):
 
     @property
     def behind(self) -> bool:
-        """Whether the line to the terminal is slower than what is painted: then no more is, for the moment."""
+        """Whether the line is slower than what is painted: then no more is, for the moment."""
         return self._output is not None and self._output.behind
 
     def close(self) -> None:

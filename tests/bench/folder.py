@@ -27,6 +27,7 @@ _SECRETS = {
 }
 _BATCH = 5_000
 MANY = 100_000
+"""Rows of the large folder; fewer in a quick run, where the names of the figures say so."""
 
 
 def prepare(
@@ -82,10 +83,15 @@ def look(folder: Path) -> None:
         store.commit(acts)
 
 
+def many() -> str:
+    """How many rows that is, in the name of a figure."""
+    return f"{MANY // 1000}k jobs"
+
+
 @cache
 def begin() -> subprocess.Popen[bytes]:
     """Begin to write the large folder, in another process, beside what no load moves."""
-    return subprocess.Popen([sys.executable, "-m", "tests.bench.folder", _place().name])
+    return subprocess.Popen([sys.executable, "-m", "tests.bench.folder", _place().name, str(MANY)])
 
 
 @cache
@@ -155,4 +161,4 @@ def ids(folder: Path) -> set[str]:
 
 
 if __name__ == "__main__":
-    prepare(Path(sys.argv[1]), MANY)
+    prepare(Path(sys.argv[1]), int(sys.argv[2]))

@@ -44,7 +44,7 @@ def _both(seconds: float, settled: float) -> tuple[float, float]:
 
 def cpu(quick: bool) -> Iterator[Figure]:
     """Budget 10."""
-    seconds = 8.0 if quick else 60.0
+    seconds = 6.0 if quick else 60.0
     found = [_both(seconds, 2.5 if quick else 5.0) for _ in range(1 if quick else 2)]
     ours, bare = (statistics.median(pair[side] for pair in found) / seconds * 1e3 for side in (0, 1))
     yield Figure(

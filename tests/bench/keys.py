@@ -152,49 +152,37 @@ def keys(quick: bool) -> Iterator[Figure]:
         1 / 100,
         f"{_ms(mine)} against {_ms(other)}",
     )
-    yield _large(presses, rounds)
-    yield _polled(presses, rounds)
-    yield _late(3 if quick else 11)
+    yield from _busy(presses, rounds)
+    yield _late(2 if quick else 11)
 
 
-def _large(presses: int, rounds: int) -> Figure:
-    with tempfile.TemporaryDirectory() as small:
-        few, many = folder.prepare(Path(small), 1_000), folder.large()
-        idle: list[float] = []
-        busy: list[float] = []
-        for _ in range(rounds):
-            idle += ours(few, 1_000, presses)
-            busy += ours(many, folder.MANY, presses, rate=1_000)
-    return Figure(
-        "4",
-        "key → row repainted, p99, 100k jobs, 1,000 changes/s",
-        "ours, idle, 1k jobs",
-        percentile(busy, 0.99) / percentile(idle, 0.99),
-        2.0,
-        1.3,
-        f"{_ms(busy)} against {_ms(idle)}",
-    )
-
-
-def _polled(presses: int, rounds: int) -> Figure:
+def _busy(presses: int, rounds: int) -> Iterator[Figure]:
+    """Much data, many polls, and nothing at all, turn by turn."""
+    many = folder.large()
     with vendor() as port, tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
         # A thousand jobs, each looked at every two seconds.
         polled = folder.prepare(Path(first), 1_200, port=port, live=1_000, every=2.0, inflight=16)
-        still = folder.prepare(Path(second), 1_200)
-        with_polls: list[float] = []
-        without: list[float] = []
+        few = folder.prepare(Path(second), 1_200)
+        still: list[float] = []
+        fed: list[float] = []
+        polls: list[float] = []
         for _ in range(rounds):
-            with_polls += ours(polled, 1_200, presses, program=("--unpaced",))
-            without += ours(still, 1_200, presses)
-    return Figure(
-        "12",
-        "key p99 with 500 polls/s",
-        "ours without polls",
-        percentile(with_polls, 0.99) / percentile(without, 0.99),
-        1.5,
-        1.2,
-        f"{_ms(with_polls)} against {_ms(without)}",
-    )
+            still += ours(few, 1_200, presses)
+            fed += ours(many, folder.MANY, presses, rate=1_000)
+            polls += ours(polled, 1_200, presses, program=("--unpaced",))
+    for number, what, against, took, reach, dream in (
+        ("4", f"p99, {folder.many()}, 1,000 changes/s", "ours, idle, 1k jobs", fed, 2.0, 1.3),
+        ("12", "p99 with 500 polls/s", "ours without polls", polls, 1.5, 1.2),
+    ):
+        yield Figure(
+            number,
+            f"key → row repainted, {what}",
+            against,
+            percentile(took, 0.99) / percentile(still, 0.99),
+            reach,
+            dream,
+            f"{_ms(took)} against {_ms(still)}",
+        )
 
 
 def _late(starts: int) -> Figure:

@@ -27,7 +27,8 @@ ACTS = {
     "selecting all": ("*", "\x1b"),
 }
 LONG = ("s", "*", "\x1b")
-"""Keys after which a pause lets the work be done; the letters of a filter are typed."""
+"""Keys after which a pause lets the work be done, 0.8 s for a hundred thousand; the letters of a filter are
+typed."""
 
 
 def _lags(env: dict[str, str], file: Path) -> dict[str, float]:
@@ -44,7 +45,7 @@ def _lags(env: dict[str, str], file: Path) -> dict[str, float]:
             begun = time.perf_counter()
             for key in keys:
                 line.send(key)
-                line.listen(0.8 if key in LONG else 0.15)
+                line.listen(folder.MANY / 125_000 if key in LONG else 0.15)
             line.listen(0.5)
             spans[act] = (begun, time.perf_counter())
         line.send("q")
@@ -67,7 +68,7 @@ def lag(quick: bool) -> Iterator[Figure]:
         detail = f"median of {rounds}; worst of all {max(worst):.1f} ms"
         yield Figure(
             "13",
-            f"loop stands still at worst, 100k jobs: {act}",
+            f"loop stands still at worst, {folder.many()}: {act}",
             "–",
             statistics.median(worst),
             25,

@@ -121,7 +121,7 @@ def view(quick: bool) -> Iterator[Figure]:
         took = statistics.median(found)
         yield Figure(
             "5",
-            f"100k jobs in memory → {what}",
+            f"{folder.many()} in memory → {what}",
             "DataTable add_rows → painted",
             took / theirs,
             1 / 100,
@@ -140,8 +140,8 @@ def weight(quick: bool) -> Iterator[Figure]:
     theirs = _theirs(0)[1]
     yield Figure(
         "6",
-        "memory, 100k jobs, engine running",
-        "DataTable 100k",
+        f"memory, {folder.many()}, engine running",
+        "DataTable, as many rows",
         ours / theirs,
         0.45,
         0.35,

@@ -8,6 +8,7 @@ import pty
 import tty
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from textual.events import Key, Paste
 from textual.message import Message
@@ -121,7 +122,7 @@ async def test_a_terminal_that_is_closed_is_said_once_and_not_read_for_ever() ->
 
 
 async def test_a_file_in_place_of_a_terminal_is_never_waited_for() -> None:
-    with open("/dev/null", "rb") as nothing:
+    with Path(os.devnull).open("rb") as nothing:
         keyboard = Keyboard(nothing.fileno(), lambda message: None, lambda: None)
         keyboard.start()
         keyboard.stop()

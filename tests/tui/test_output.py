@@ -9,6 +9,7 @@ import select
 import tty
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from reportdash.tui.output import Output
 
@@ -101,7 +102,7 @@ async def test_a_terminal_that_is_gone_is_said_and_swallows_the_rest() -> None:
 
 
 async def test_what_is_no_terminal_has_no_such_line() -> None:
-    with open(os.devnull, "wb") as nothing:
+    with Path(os.devnull).open("wb") as nothing:
         assert Output.open(nothing.fileno(), lambda: None, lambda: None) is None
 
 
