@@ -26,11 +26,8 @@ def answered_now(screen: Screen[Any], event: events.Key, answer: Callable[[event
     """
     app = screen.app
     waiting = app.message_queue_size or screen.message_queue_size
-    if (
-        waiting
-        or not (screen.is_current and screen.is_running and app.app_focus)
-        or screen.focused is not None
-    ):
+    on_top = screen.is_running and app.screen is screen and screen.focused is None
+    if waiting or not on_top or not app.app_focus:
         return False
     # Whoever reads keys may have begun in a signal's handler, which belongs to no app.
     with app._context(), screen._context():

@@ -20,9 +20,12 @@ MOST = 4096
 
 
 class Keyboard:
-    """The terminal's input from `start` to `stop`: each message to `take`; `gone` when there is no more."""
+    """The terminal's input from `start` to `stop`: each message to `take`; `gone` when there is no more.
 
-    def __init__(self, fileno: int, take: Callable[[Message], None], gone: Callable[[], None]) -> None:
+    `take` is told whether a message is the first of what came at once.
+    """
+
+    def __init__(self, fileno: int, take: Callable[[Message, bool], None], gone: Callable[[], None]) -> None:
         self._fileno = fileno
         self._take = take
         self._gone = gone
@@ -79,5 +82,5 @@ class Keyboard:
         self._give(self._parser.tick())
 
     def _give(self, messages: Iterable[Message]) -> None:
-        for message in messages:
-            self._take(message)
+        for number, message in enumerate(messages):
+            self._take(message, not number)

@@ -66,14 +66,20 @@ class TerminalDriver(LinuxDriver):
         self._resuming = False
         self._away = False  # the terminal is lent to another program
         self._told_again = False
+        self._alone = False
         self._back_at_once = False  # the terminal was never anybody else's
-        self._keyboard = Keyboard(self.fileno, self.process_message, self._leave)
+        self._keyboard = Keyboard(self.fileno, self._typed, self._leave)
         self._output: Output | None = None
         self._caught_up: Callable[[], None] = app.caught_up
 
+    def _typed(self, message: Message, first: bool) -> None:
+        # Of many keys at once, as on a slow line, the others stand in line, and the loop goes on between.
+        self._alone = first
+        self.process_message(message)
+
     def send_message(self, message: Message) -> None:
         """To the app at once, or to its queue; Textual, whose keys come from a thread, takes more turns."""
-        if not (isinstance(message, Key) and self._answered(message)):
+        if not (self._alone and isinstance(message, Key) and self._answered(message)):
             self._app.post_message(message)
 
     def run_input_thread(self) -> None:

@@ -24,7 +24,12 @@ class Typed:
         tty.setraw(self.slave)
         self.came: asyncio.Queue[Message] = asyncio.Queue()
         self.gone = asyncio.Event()
-        self.keyboard = Keyboard(self.slave, self.came.put_nowait, self.gone.set)
+        self.firsts: list[bool] = []
+        self.keyboard = Keyboard(self.slave, self._take, self.gone.set)
+
+    def _take(self, message: Message, first: bool) -> None:
+        self.came.put_nowait(message)
+        self.firsts.append(first)
 
     def type(self, data: bytes) -> None:
         os.write(self.master, data)
@@ -52,6 +57,15 @@ async def test_keys_come_as_they_are_typed() -> None:
     async with typed() as terminal:
         terminal.type(b"a\x1b[B\r")
         assert [await terminal.key() for _ in range(3)] == ["a", "down", "enter"]
+
+
+async def test_of_what_came_at_once_only_the_first_is_told_to_be_so() -> None:
+    async with typed() as terminal:
+        terminal.type(b"abc")
+        assert [await terminal.key() for _ in range(3)] == ["a", "b", "c"]
+        terminal.type(b"d")
+        assert await terminal.key() == "d"
+        assert terminal.firsts == [True, False, False, True]
 
 
 async def test_a_key_whose_bytes_come_apart_is_one_key() -> None:
@@ -123,6 +137,6 @@ async def test_a_terminal_that_is_closed_is_said_once_and_not_read_for_ever() ->
 
 async def test_a_file_in_place_of_a_terminal_is_never_waited_for() -> None:
     with Path(os.devnull).open("rb") as nothing:
-        keyboard = Keyboard(nothing.fileno(), lambda message: None, lambda: None)
+        keyboard = Keyboard(nothing.fileno(), lambda message, first: None, lambda: None)
         keyboard.start()
         keyboard.stop()
