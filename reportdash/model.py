@@ -116,7 +116,8 @@ class Intent:
     """An act at the vendor, written to the ledger before its request leaves.
 
     `owner` is the process that carries it out; `at` when this stage began; `key` the idempotency key of
-    this logical act; `tries` requests sent so far; `not_before` when a waiting one may be sent.
+    this logical act; `tries` requests sent so far; `not_before` when a waiting one may be sent; `unsaved`
+    that the operator gave the report of a delete up.
     """
 
     kind: IntentKind
@@ -126,6 +127,7 @@ class Intent:
     owner: str | None = None
     tries: int = 0
     not_before: float | None = None
+    unsaved: bool = False
 
 
 @dataclass(slots=True, frozen=True)

@@ -37,6 +37,7 @@ from reportdash.model import (
     IntentKind,
     Job,
     JobState,
+    LastError,
     Seen,
     Stage,
     replace,
@@ -137,11 +138,13 @@ class Deletes:
             if row.intent != job.intent:
                 return None  # somebody has begun something else meanwhile
             if row.intent is not None:
-                return replace(row, intent=replace(row.intent, owner=me, not_before=None), updated_at=now)
+                agreed = unsaved or row.intent.unsaved
+                mine = replace(row.intent, owner=me, not_before=None, unsaved=agreed)
+                return replace(row, intent=mine, updated_at=now)
             saved = intact and row.artifact == job.artifact
             if lifecycle.may_hold_report(row.state) and not saved and not unsaved:
                 raise _unsaved_problem(row)
-            intent = Intent(IntentKind.DELETE, Stage.WAITING, at=now, key=key, owner=me)
+            intent = Intent(IntentKind.DELETE, Stage.WAITING, at=now, key=key, owner=me, unsaved=unsaved)
             deleting = lifecycle.enter(row, JobState.DELETING, now)
             return replace(
                 deleting,
@@ -200,7 +203,11 @@ class Deletes:
     # one try
 
     async def _try(self, seat: Seat, job: Job, *, fence: Fence | None = None) -> Tried:
-        """Send once; before a repeat, see by a status call whether the job is still there."""
+        """Send once; before a repeat, see by a status call whether the job is still there.
+
+        Whether its report may go is looked at again each time: while a delete waits a job becomes ready, or
+        its saved file is moved away.
+        """
         core, now = self._core, self._core.clock.now()
         assert job.intent is not None
         account = await core.ledger.account(seat.name)
@@ -208,12 +215,16 @@ class Deletes:
         if open_at > now and account.health is Health.THROTTLED:
             return Tried(Outcome(job, Exit.UNREACHABLE, _waits(job, open_at)), open_at - now)
         may_have_left = job.intent.tries > 0
-        if may_have_left:
+        seen: Seen | CallFailed | None = None
+        if may_have_left or self._has_waited(seat, job):
             seen = await self._look(seat, job)
             if isinstance(seen, NotFound) or (isinstance(seen, Seen) and seen.state is JobState.DELETED):
                 return Tried(await self._done(job))
             if isinstance(seen, CallFailed):
                 return await self._later(job, seen)
+        state = seen.state if isinstance(seen, Seen) else job.prior or JobState.UNKNOWN
+        if not job.intent.unsaved and lifecycle.may_hold_report(state) and not await self._intact(job):
+            return Tried(await self._kept(seat, job, state, seen if isinstance(seen, Seen) else None))
         claimed = await self._intents.claim(
             job,
             lambda row, _: replace(row, message="deleting", updated_at=now),
@@ -240,6 +251,13 @@ class Deletes:
         if isinstance(failure, (NoCredential, AuthFailed)) and claimed.intent.tries == 1:
             return Tried(await self._back(seat, claimed, failure, None))
         return await self._unanswered(claimed, failure, left=may_have_left)
+
+    def _has_waited(self, seat: Seat, job: Job) -> bool:
+        """Whether a job that ran when its delete was asked for may have become ready since."""
+        assert job.intent is not None
+        runs = job.prior is not None and not lifecycle.may_hold_report(job.prior)
+        waited = self._core.clock.now() - job.intent.at
+        return runs and not job.intent.unsaved and not 0 <= waited <= max(seat.policy.poll_max, PATIENCE)
 
     async def _unanswered(self, job: Job, error: CallFailed, *, left: bool) -> Tried:
         """No readable answer: it stays deleting; the row says whether a request may have arrived."""
@@ -313,9 +331,22 @@ class Deletes:
 
     async def _back(self, seat: Seat, job: Job, error: CallFailed, seen: Seen | None) -> Outcome:
         """Not deleted, for certain: the state it had, or has by now, with the vendor's words as a warning."""
-        now, policy, chance = self._core.clock.now(), seat.policy, self._core.chance
         kind = "refused" if isinstance(error, VendorRefused) else "not sent"
         words = f"delete {kind}: {clean(error.text)}"
+        told = last_error(error, self._core.clock.now())
+        row = await self._as_before(seat, job, words, seen, error=told)
+        return Outcome(row, Exit.FAILED if kind == "refused" else _exit_of(error), words)
+
+    async def _kept(self, seat: Seat, job: Job, state: JobState, seen: Seen | None) -> Outcome:
+        """Not sent: the vendor holds the only copy of the report, and nobody said that it may go."""
+        words = f"delete not sent: it is {state} and its file is not here; save it, or delete it unsaved"
+        row = await self._as_before(seat, job, words, seen)
+        return Outcome(row, Exit.REFUSED, words)
+
+    async def _as_before(
+        self, seat: Seat, job: Job, words: str, seen: Seen | None, error: LastError | None = None
+    ) -> Job:
+        now, policy, chance = self._core.clock.now(), seat.policy, self._core.chance
 
         def change(row: Job) -> Job | None:
             if row.state is not JobState.DELETING or row.intent is None or row.intent.key != _key(job):
@@ -331,15 +362,8 @@ class Deletes:
                 next_poll_at=schedule.after_look(back, policy, now, chance),
             )
 
-        row = await self._core.ledger.change(
-            job.id,
-            change,
-            who="vendor",
-            what=words,
-            durable=True,
-            error=last_error(error, now),
-        )
-        return Outcome(row, Exit.FAILED if kind == "refused" else _exit_of(error), words)
+        who = "vendor" if error is not None else "reportdash"
+        return await self._core.ledger.change(job.id, change, who=who, what=words, durable=True, error=error)
 
     # looking
 

@@ -329,6 +329,7 @@ def intent_of(text: str) -> Intent:
         owner=data["owner"],
         tries=data["tries"],
         not_before=data["not_before"],
+        unsaved=data.get("unsaved", False),  # an older reportdash did not write it
     )
 
 
@@ -342,6 +343,7 @@ def _intent_text(intent: Intent) -> str:
             "owner": intent.owner,
             "tries": intent.tries,
             "not_before": intent.not_before,
+            "unsaved": intent.unsaved,
         }
     )
 

@@ -405,3 +405,71 @@ async def test_a_job_that_is_gone_after_long_needs_no_more_than_its_delete(rig: 
     await rig.passes(8 * 3600)
     outcome = await delete(rig, job)
     assert (outcome.exit_code, outcome.job.state) == (Exit.OK, JobState.DELETED)
+
+
+async def parked(rig: Rig, job: Job, prior: JobState, *, unsaved: bool = False, seconds: float = 60) -> Job:
+    """A delete that waits in the ledger to be sent by the account's poller."""
+    now = rig.clock.now()
+    intent = Intent(IntentKind.DELETE, Stage.WAITING, now, "a-key", not_before=now + seconds, unsaved=unsaved)
+    return await rig.seen(job, JobState.DELETING, intent=intent, prior=prior)
+
+
+async def test_a_waiting_delete_is_not_sent_once_the_saved_file_is_gone(rig: Rig) -> None:
+    engine = await rig.start()
+    job = await saved(rig, await looked(rig, 1, "complete", JobState.READY))
+    assert job.artifact is not None and job.artifact.path is not None
+    await parked(rig, job, JobState.READY)
+    Path(job.artifact.path).unlink()
+    engine.poll()
+    row = await rig.state(job, JobState.READY)
+    assert rig.deletes() == []
+    assert row.intent is None
+    assert row.message is not None and row.message.startswith("delete not sent: it is ready")
+
+
+async def test_a_waiting_delete_of_a_saved_report_goes_out(rig: Rig) -> None:
+    engine = await rig.start()
+    job = await saved(rig, await looked(rig, 1, "complete", JobState.READY))
+    await parked(rig, job, JobState.READY)
+    engine.poll()
+    await rig.state(job, JobState.DELETED)
+    assert len(rig.deletes()) == 1
+
+
+async def test_a_delete_that_waited_until_its_job_was_ready_is_not_sent(rig: Rig) -> None:
+    engine = await rig.start()
+    job = await looked(rig, 1, "complete", JobState.RUNNING)
+    await parked(rig, job, JobState.RUNNING, seconds=600)
+    engine.poll()
+    await rig.state(job, JobState.READY)
+    assert rig.deletes() == []
+
+
+async def test_a_repeated_delete_does_not_take_a_report_that_became_ready_meanwhile(rig: Rig) -> None:
+    engine = await rig.start()
+    job = await looked(rig, 1, "complete", JobState.RUNNING)
+    intent = Intent(
+        IntentKind.DELETE, Stage.UNSURE, rig.clock.now(), "k", owner="elsewhere:1:0:gone", tries=1
+    )
+    await rig.seen(job, JobState.DELETING, intent=intent, prior=JobState.RUNNING)
+    engine.poll()
+    await rig.state(job, JobState.READY)
+    assert rig.deletes() == []
+
+
+async def test_a_waiting_delete_whose_report_was_given_up_goes_out_without_a_copy(rig: Rig) -> None:
+    engine = await rig.start()
+    job = await looked(rig, 1, "complete", JobState.READY)
+    await parked(rig, job, JobState.READY, unsaved=True)
+    engine.poll()
+    await rig.state(job, JobState.DELETED)
+
+
+async def test_that_a_report_is_given_up_is_kept_with_the_delete(rig: Rig) -> None:
+    engine = await rig.start()
+    job = await looked(rig, 1, "complete", JobState.READY)
+    rig.sim.inject("7g", Reply(429, b"", {"Retry-After": "300"}), method="DELETE")
+    outcome = await delete(rig, job, unsaved=True)
+    assert outcome.job.intent is not None and outcome.job.intent.unsaved
+    engine.poll()
+    await rig.state(job, JobState.DELETED)
