@@ -72,7 +72,12 @@ class Deletes:
 
     async def unsaved(self, job: Job) -> bool:
         """Whether the vendor may hold a report of which we have no copy; looks at the disk."""
-        return lifecycle.may_hold_report(job.state) and not await self._intact(job)
+        # Of a group that still runs some children may be ready.
+        rows = [job, *(await self._core.ledger.children(job.id) if job.is_group else ())]
+        for row in rows:
+            if lifecycle.may_hold_report(row.state) and not await self._intact(row):
+                return True
+        return False
 
     async def check(self, seat: Seat, job: Job, *, unsaved: bool = False) -> None:
         """Raises SafetyProblem with the reason when the job must not be deleted as it is."""
@@ -222,7 +227,10 @@ class Deletes:
                 return Tried(await self._done(job))
             if isinstance(seen, CallFailed):
                 return await self._later(job, seen)
-        state = seen.state if isinstance(seen, Seen) else job.prior or JobState.UNKNOWN
+        # One that left may race with the job's end, and that is what was asked for.
+        state = job.prior or JobState.UNKNOWN
+        if isinstance(seen, Seen) and not may_have_left:
+            state = seen.state
         if not job.intent.unsaved and lifecycle.may_hold_report(state) and not await self._intact(job):
             return Tried(await self._kept(seat, job, state, seen if isinstance(seen, Seen) else None))
         claimed = await self._intents.claim(

@@ -30,7 +30,6 @@ from reportdash.engine.submit import Submits
 from reportdash.engine.worker import Worker
 from reportdash.errors import CredentialProblem, Problem, SafetyProblem, UnreachableProblem, UsageProblem
 from reportdash.ledger import Ledger
-from reportdash.lifecycle import may_hold_report
 from reportdash.model import FINAL, HAS_FILE, Account, Credential, Health, Job, JobState, Spec, replace
 from reportdash.net.client import Client
 from reportdash.net.pacing import Pacer
@@ -367,7 +366,7 @@ class Engine:
 
     async def is_unsaved(self, job: Job) -> bool:
         """Whether the vendor may hold a report of which we have no copy, now."""
-        return may_hold_report(job.state) and not await self.is_saved(job)
+        return await self._deletes.unsaved(job)
 
     def told(self, rev: int) -> bool:
         """Whether the downloads that changes up to `rev` start by themselves are under way."""

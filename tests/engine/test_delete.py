@@ -445,13 +445,13 @@ async def test_a_delete_that_waited_until_its_job_was_ready_is_not_sent(rig: Rig
     assert rig.deletes() == []
 
 
-async def test_a_repeated_delete_does_not_take_a_report_that_became_ready_meanwhile(rig: Rig) -> None:
+async def test_a_delete_that_left_is_not_repeated_once_the_saved_file_is_gone(rig: Rig) -> None:
     engine = await rig.start()
-    job = await looked(rig, 1, "complete", JobState.RUNNING)
+    job = await looked(rig, 1, "complete", JobState.READY)
     intent = Intent(
         IntentKind.DELETE, Stage.UNSURE, rig.clock.now(), "k", owner="elsewhere:1:0:gone", tries=1
     )
-    await rig.seen(job, JobState.DELETING, intent=intent, prior=JobState.RUNNING)
+    await rig.seen(job, JobState.DELETING, intent=intent, prior=JobState.READY)
     engine.poll()
     await rig.state(job, JobState.READY)
     assert rig.deletes() == []

@@ -236,8 +236,26 @@ async def test_a_group_takes_its_children_along(rig: Rig) -> None:
         return len(await rig.ledger.children(job.id)) == 2
 
     await rig.until(both)
-    await engine.forget(job.id)
+    await engine.forget(job.id, unsaved=True)
     assert await rig.ledger.jobs() == []
+
+
+async def test_a_group_that_runs_is_not_forgotten_with_a_report_that_is_ready(rig: Rig) -> None:
+    rig.account("billing")
+    engine = await rig.start()
+    rig.sim.add(
+        "sigma", "group:77", "billing", name="All", stage="running",
+        children=[{"name": "A", "stage": "ready"}, {"name": "B", "stage": "running"}],
+    )  # fmt: skip
+    job = await engine.track("billing", "group:77")
+    engine.poll()
+
+    async def one_ready() -> bool:
+        return any(child.state is JobState.READY for child in await rig.ledger.children(job.id))
+
+    await rig.until(one_ready)
+    with pytest.raises(SafetyProblem, match="not saved"):
+        await engine.forget(job.id)
 
 
 @pytest.mark.parametrize("where", ["globally", "at the account"])
