@@ -50,7 +50,7 @@ def explain(error: Exception, path: Path) -> Problem:
 def damaged(path: Path, words: str) -> DamagedLedger:
     return DamagedLedger(
         f"the ledger {clean(path, 300)} is damaged ({clean(words, 150)}). Nothing was changed. "
-        "Put a backup in its place, or move it away to begin with an empty one.",
+        "`reportdash` or `reportdash watch` sets it aside and brings its jobs back from the last backup.",
         exit_code=Exit.USAGE,
     )
 
