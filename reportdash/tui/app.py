@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -236,7 +236,9 @@ class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
                 self.commands.run(action)
 
         views = [view.name for view in self.look.views]
-        self.push_screen(Palette(self.pen, self.look.keymap, self.commands.why_not, views), chosen)
+        # It asks for every action at every key, and a hundred thousand may be selected.
+        why_not = partial(self.commands.why_not, targets=self.commands.targets())
+        self.push_screen(Palette(self.pen, self.look.keymap, why_not, views), chosen)
 
     def show_themes(self) -> None:
         """The themes there are, to try one after the other."""

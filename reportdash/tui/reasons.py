@@ -5,12 +5,13 @@ What the board can not do stands here; what the engine can not do, `Operator.why
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from reportdash.tui.actions import Action
 
 if TYPE_CHECKING:
+    from reportdash.model import Job
     from reportdash.tui.app import Dashboard
 
 NO_JOB = "no job is under the cursor"
@@ -52,9 +53,9 @@ class Reasons:
             "results": self._results,
         }
 
-    def why_not(self, action: Action) -> str:
+    def why_not(self, action: Action, targets: Sequence[Job] | None = None) -> str:
         """Why an action is off now, as a clause; empty when it is on. Moving is never off: it stops at the
-        ends."""
+        ends. `targets`: what it would take, from who asks for many actions and has it at hand."""
         name = action.id
         is_view = name.startswith("view_")
         if self.app.details is not None and (name in _OF_TABLE or is_view):
@@ -69,7 +70,7 @@ class Reasons:
             return own()
         if name in self.app.commands.own:
             return ""
-        return self.app.operator.why_not(action, self.app.commands.targets())
+        return self.app.operator.why_not(action, self.app.commands.targets() if targets is None else targets)
 
     def _on_first_page(self, name: str) -> str:
         """There the digits and enter are steps, and there is no table."""
@@ -148,4 +149,4 @@ class Reasons:
         if screen is not None or self.board.detail.active:
             detail = screen.detail if screen is not None else self.board.detail
             return "" if detail.text() else "there are no words to copy"
-        return "" if self.board.targets() else NO_JOB
+        return "" if len(self.view.selection) or self.view.cursor_job is not None else NO_JOB
