@@ -191,6 +191,10 @@ class View:
         keys = self._keys
         if not self._keys_fit:
             keys = yield from self._make_keys(count)
+        else:  # a row that is held back since it came has no place in the order yet
+            for slot in self._held:
+                if keys[slot] is None and records.jobs[slot] is not None:
+                    keys[slot] = self._key(slot)
         forgotten = records.forgotten
         tops, own = yield from blocks.tops(records, self._matched, count)
         parts = yield from portions(self.column, tops, keys)

@@ -93,6 +93,21 @@ def test_held_rows_stay_until_they_are_settled() -> None:
     assert not rows.holding
 
 
+@pytest.mark.parametrize("column", [Column.STATE, Column.AGE, Column.NEXT])
+def test_a_new_row_that_is_held_back_is_in_its_place_after_a_filter(column: Column) -> None:
+    rows = view(job(1), job(2), job(3))
+    rows.set_order(column)
+    run(rows)
+    rows.apply([job(4, S.FAILED, age=25)], (), NOW, hold=True)
+    rows.set_query(parse("report"))
+    run(rows)
+    asked = view(job(1), job(2), job(3), job(4, S.FAILED, age=25))
+    asked.set_order(column)
+    run(asked)
+    assert ids(rows) == ids(asked)
+    assert not rows.holding
+
+
 def test_a_forgotten_row_leaves_at_once_even_while_rows_are_held() -> None:
     rows = view(job(1), job(2))
     rows.selection.toggle("j00001")
