@@ -11,7 +11,7 @@ from reportdash.board import facts
 from reportdash.board.states import face
 from reportdash.cli.asking import query as wanted_by
 from reportdash.cli.context import place
-from reportdash.cli.output import data, line_json, say, table
+from reportdash.cli.output import data, json_text, line_json, say, table, words
 from reportdash.clock import SystemClock, rfc3339
 from reportdash.errors import Exit
 from reportdash.ledger.store import Store
@@ -33,7 +33,7 @@ def jobs(args: argparse.Namespace) -> int:
     try:
         if args.json and not args.query:
             for line in store.json_lines():
-                data(line)
+                json_text(line)
             return int(Exit.OK)
         now = time.time()
         health = {account.name: account.shown for account in store.accounts()}
@@ -101,7 +101,7 @@ def show(args: argparse.Namespace) -> int:
         return int(Exit.OK)
     _show_text(job, health, history, error, exchanges)
     for child in children:
-        data(f"  child {child.id}  {child.state}  {child.name}")
+        words(f"  child {child.id}  {child.state}  {child.name}")
     return int(Exit.OK)
 
 
@@ -112,28 +112,28 @@ def _show_text(
         if isinstance(value, Mapping):
             value = "  ".join(f"{k} {v}" for k, v in value.items() if v is not None)
         if value is not None:
-            data(f"{key:14} {value}")
+            words(f"{key:14} {value}")
     if job.drift:
-        data(f"{'drift':14} {job.drift}")
+        words(f"{'drift':14} {job.drift}")
     if error:
         status = f" (HTTP {error.status})" if error.status else ""
-        data(f"{'last error':14} {rfc3339(error.at)} {error.kind}{status}: {error.text}")
+        words(f"{'last error':14} {rfc3339(error.at)} {error.kind}{status}: {error.text}")
     if history:
         data("history")
         for event in history:
-            words = [
+            told = [
                 rfc3339(event.at) or "",
                 event.who,
                 event.what,
                 event.vendor_status or "",
                 event.message or "",
             ]
-            data("  " + "  ".join(word for word in words if word))
+            words("  " + "  ".join(word for word in told if word))
     if exchanges:
         data("exchanges")
         for item in exchanges:
             outcome = str(item.status) if item.status is not None else (item.error or "no answer")
-            data(
+            words(
                 f"  {rfc3339(item.at)}  {item.method} {item.url}  {outcome}  {item.ms} ms  {item.size} bytes"
             )
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from reportdash.errors import Problem
-from reportdash.plain import clean, clean_block
+from reportdash.plain import clean, clean_block, escaped
 
 
 class NoOutput(Problem):
@@ -41,14 +41,27 @@ def note(text: str) -> None:
 
 
 def data(text: str) -> None:
-    """One line of data on stdout, flushed: the reader may be a pipe that acts on each line."""
+    """One line of data on stdout, flushed: the reader may be a pipe that acts on each line.
+
+    It goes out as it is: a path has to. What a vendor said goes through `words` or `line_json`.
+    """
     with _written():
         print(text)
 
 
+def words(text: str) -> None:
+    """One line on stdout with a vendor's words in it."""
+    data(" " * (len(text) - len(text.lstrip(" "))) + clean(text, 4000))
+
+
 def line_json(record: Mapping[str, Any]) -> None:
     """One JSON object on one line of stdout."""
-    data(json.dumps(record, ensure_ascii=False, separators=(",", ":")))
+    json_text(json.dumps(record, ensure_ascii=False, separators=(",", ":")))
+
+
+def json_text(text: str) -> None:
+    """One line of JSON that is made already."""
+    data(escaped(text))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: frozenset[int] = frozenset()) -> None:

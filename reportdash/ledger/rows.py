@@ -80,6 +80,7 @@ JOB_COLUMNS = (
 """In the order of Job's fields, with the artifact's at the end."""
 JOB = ", ".join(JOB_COLUMNS)
 _JSON_COLUMNS = frozenset({JOB_COLUMNS.index("spec"), JOB_COLUMNS.index("intent")})
+_PATH_COLUMN = JOB_COLUMNS.index("artifact_path")
 _ARTIFACT_COLUMNS = JOB_COLUMNS[JOB_COLUMNS.index("artifact_state") :]
 _NO_ARTIFACT = (None,) * len(_ARTIFACT_COLUMNS)
 
@@ -240,15 +241,28 @@ def row_of(job: Job) -> Row:
 def safe(value: Any) -> Any:
     """A column's value as SQLite and a terminal can bear it."""
     if isinstance(value, str):
-        return value if value.isprintable() and len(value) <= _TEXT_LIMIT else clean(value, _TEXT_LIMIT)
+        plain = value.isascii() and value.isprintable() and len(value) <= _TEXT_LIMIT
+        return value if plain else _same_or(clean(value, _TEXT_LIMIT), value)
     if isinstance(value, int) and not -_WHOLE_MAX <= value <= _WHOLE_MAX:
         return _WHOLE_MAX if value > 0 else -_WHOLE_MAX
     return value
 
 
+def _same_or(mended: str, value: str) -> str:
+    """The very text that was handed in, where nothing had to be mended: `is` tells the two cases apart."""
+    return value if mended == value else mended
+
+
+def _safe_path(value: Any) -> Any:
+    """A path leads to a file only as it is written, so what merely cannot be seen in it stays."""
+    return value if isinstance(value, str) and value.isprintable() else safe(value)
+
+
 def safe_job_row(row: Sequence[Any]) -> Row:
     # Spec and intent are our own JSON with everything escaped: safe as they are, and longer than other text.
-    return tuple(value if i in _JSON_COLUMNS else safe(value) for i, value in enumerate(row))
+    made = [value if i in _JSON_COLUMNS else safe(value) for i, value in enumerate(row)]
+    made[_PATH_COLUMN] = _safe_path(row[_PATH_COLUMN])
+    return tuple(made)
 
 
 def differences(old: Job, new: Job) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -292,6 +306,11 @@ def _artifact_row(artifact: Artifact) -> Row:
         artifact.owner,
         artifact.error,
     )
+
+
+def _safe_artifact_row(artifact: Artifact) -> Row:
+    state, path, *rest = _artifact_row(artifact)
+    return (state, _safe_path(path), *map(safe, rest))
 
 
 @lru_cache(maxsize=1024)
@@ -363,7 +382,7 @@ _WRITTEN: dict[str, Callable[[Any], dict[str, Any]]] = {
     "artifact": lambda artifact: dict(
         zip(
             _ARTIFACT_COLUMNS,
-            _NO_ARTIFACT if artifact is None else map(safe, _artifact_row(artifact)),
+            _NO_ARTIFACT if artifact is None else _safe_artifact_row(artifact),
             strict=True,
         )
     ),
@@ -449,7 +468,7 @@ def error_of(row: Row) -> LastError:
 
 
 def _body(text: str) -> str:
-    if not text.isprintable():
+    if not (text.isascii() and text.isprintable()):
         text = clean_block(text, BODY_BYTES)
     if len(text) * 4 > BODY_BYTES:
         raw = text.encode("utf-8")

@@ -18,6 +18,7 @@ from reportdash.board.states import Role
 from reportdash.board.view import View
 from reportdash.clock import Clock, SystemClock
 from reportdash.errors import Exit
+from reportdash.plain import clean_block
 from reportdash.tui import theme
 from reportdash.tui.ahead import answered_now
 from reportdash.tui.ports import Look, NoRows, OpenEngine
@@ -383,6 +384,7 @@ class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
         """To the operator's clipboard; says in one line what became of it. `what` it is, in two words."""
         from reportdash.tui import clipboard
 
+        text = clean_block(text, max(len(text), 1))
         if not text:
             self.board.say("there is nothing to copy", role=Role.WARN)
             return

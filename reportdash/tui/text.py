@@ -30,10 +30,11 @@ def safe(text: str, limit: int = 500) -> str:
 @lru_cache(maxsize=2048)
 def _made_safe(text: str, limit: int) -> str:
     # Signs of ours, and a vendor's few words: the same ones on every row.
+    text = text[: limit * 4]
     lead = len(text) - len(text.lstrip(" "))
     # `clean` trims; blanks at the ends are layout and stay.
     tail = len(text) - len(text.rstrip(" ")) if lead < len(text) else 0
-    return " " * lead + clean(text, limit) + " " * tail
+    return (" " * lead + clean(text, limit) + " " * tail)[:limit]
 
 
 def width(text: str) -> int:

@@ -9,6 +9,7 @@ from textual.strip import Strip
 from reportdash.board.facts import Run
 from reportdash.board.states import Role, Weight
 from reportdash.board.units import plural
+from reportdash.plain import clean
 from reportdash.tui import details, saved
 from reportdash.tui.actions import Keymap
 from reportdash.tui.details import Subject, Tab
@@ -113,7 +114,8 @@ class Detail(Lines):
             return ""
         if self.tab == "error":
             told = self.subject.explanation()
-            return told.headline if told is not None else ""
+            # In one line: it may be pasted into a shell.
+            return clean(told.headline) if told is not None else ""
         body = details.lines(self.tab, self.subject, max(80, self.size.width), self.keymap)
         return "\n".join(self.pen.strip(pieces, 400).text.rstrip() for pieces in body)
 
