@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 # C0, DEL, C1, zero-width and bidi controls, fillers nobody sees, line/paragraph separators, variation
-# selectors, BOM, interlinear marks, format controls, tag characters, surrogates, noncharacters: none may reach
-# a terminal, a file name or the ledger.
+# selectors, BOM, interlinear marks, format controls, tag characters, surrogates, noncharacters: none may
+# reach a terminal, a file name or the ledger.
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160"
     "\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufdd0-\ufdef\ufe00-\ufe0f"

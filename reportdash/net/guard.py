@@ -33,8 +33,17 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _DEFAULT_PORT = {"https": 443, "http": 80}
 
 
+ASK = "ask the vendor for a plain https link"
+
+
 class AddressRefused(CallFailed):
-    """The link leads somewhere this account may not fetch from; nothing was connected to."""
+    """The link leads somewhere this account may not fetch from; nothing was connected to.
+
+    `remedy`: what to do about it; the address itself is never repeated beyond its host.
+    """
+
+    def __init__(self, text: str, remedy: str = ASK) -> None:
+        super().__init__(f"{text}: {remedy}" if remedy else text)
 
 
 @dataclass(slots=True, frozen=True)
@@ -90,18 +99,26 @@ class Guard:
         here = self._loopback and (host == "localhost" or host.endswith(".localhost"))
         if not here:
             if scheme != "https":
-                raise AddressRefused(f"the link is not https: {scheme}://{clean(host, 80)}")
+                raise AddressRefused(f"the link is not https but {scheme}://{clean(host, 80)}")
             if not self._listed(host, port):
                 shown = host if port == 443 else f"{host}:{port}"
-                raise AddressRefused(f"{clean(shown, 80)} is not in download_hosts of this account")
+                raise AddressRefused(
+                    f"{clean(shown, 80)} is not in download_hosts of this account",
+                    "add it there if the vendor hands its files out from it",
+                )
         addresses = [_address(text) for text in await self._resolve(host, port)]
         if not addresses:
             raise Unreachable(f"no address for {clean(host, 80)}", sent=False)
         for address in addresses:
             if here and not address.is_loopback:
-                raise AddressRefused(f"{clean(host, 80)} does not stand for this machine")
+                raise AddressRefused(
+                    f"{clean(host, 80)} does not stand for this machine", "look at /etc/hosts on this server"
+                )
             if not here and not _reachable(address, self._private):
-                raise AddressRefused(f"{clean(host, 80)} stands for an address inside a private network")
+                raise AddressRefused(
+                    f"{clean(host, 80)} stands for an address inside a private network",
+                    "set allow_private_hosts for this account if that is meant",
+                )
         return Vetted(scheme, host, port, authority, target, tuple(dict.fromkeys(map(str, addresses))))
 
     def _listed(self, host: str, port: int) -> bool:
@@ -166,7 +183,7 @@ def _split(url: str) -> tuple[str, str, int, str, str]:
         raise AddressRefused("the link is not an address")
     scheme, authority = match["scheme"].lower(), match["authority"]
     if scheme not in _DEFAULT_PORT:
-        raise AddressRefused(f"the link is not https: {clean(scheme, 20)}")
+        raise AddressRefused(f"the link is not https but {clean(scheme, 20)}")
     if "@" in authority:
         raise AddressRefused("the link carries a user name")
     if authority.startswith("["):

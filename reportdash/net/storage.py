@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MAX_HOPS = 5
 CONNECT_SECONDS = 15.0
+_LOCATION = "reportdash.location"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 # At DEBUG it prints whole header blocks, signed Location headers included.
@@ -76,7 +77,7 @@ async def open(
             vetted = await guard.check(url)
             hop = await stack.enter_async_context(AsyncExitStack())
             response = await _get(hop, vetted, headers, context)
-            location = response.headers.get("location")
+            location = response.extensions.get(_LOCATION)
             if response.status_code not in _REDIRECTS or location is None:
                 encoding = response.headers.get("content-encoding", "identity").strip().lower()
                 if encoding not in ("", "identity"):
@@ -98,6 +99,7 @@ async def _get(
             verify=context,
             trust_env=False,  # a proxy would do the name lookup again, and elsewhere
             follow_redirects=False,
+            event_hooks={"response": [_take_location]},
             timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
         )
         request = httpx.Request(
@@ -128,6 +130,13 @@ async def _get(
         stack.push_async_callback(response.aclose)
         return response
     raise Unreachable(_reason(f"no connection to {vetted.host}", last), sent=False)
+
+
+async def _take_location(response: Response) -> None:
+    """Where a redirect leads is for the guard alone to read; the library reads it as well, and quotes it."""
+    location = response.headers.pop("location", None)
+    if location is not None:
+        response.extensions[_LOCATION] = location
 
 
 def _reason(what: str, error: Exception | None) -> str:
