@@ -179,7 +179,7 @@ def _from_stdin(sets: Sequence[Sequence[str]], seat: Seat) -> dict[str, str]:
     try:
         text = sys.stdin.buffer.read(65_536).decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise UsageProblem("stdin is not UTF-8 text; nothing was stored") from None
+        raise UsageProblem("stdin is not UTF-8 text; save it as UTF-8, nothing was stored") from None
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         if not line.strip():
             continue
@@ -213,7 +213,7 @@ def _from_terminal(fields: Sequence[str], seat: Seat) -> dict[str, str]:
         else:
             values[field] = getpass.getpass(prompt, stream=sys.stderr)
         if not values[field]:
-            raise UsageProblem(f"{field} is empty; nothing was stored")
+            raise UsageProblem(f"{field} is empty and nothing was stored; log in again and give it")
     return values
 
 

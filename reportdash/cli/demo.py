@@ -188,7 +188,9 @@ class Child:
         answer = self._answer()
         if "error" in answer:
             raise Problem(
-                f"the demo's simulator did not take its jobs: {answer['error']}", exit_code=Exit.INTERNAL
+                f"the demo's simulator did not take its jobs: {answer['error']}; "
+                "`reportdash demo --jobs 100` is smaller",
+                exit_code=Exit.INTERNAL,
             )
 
     def _answer(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from reportdash.cli.after import with_next_step
 from reportdash.cli.asking import query
 from reportdash.cli.context import asynchronous, engine, prompting
 from reportdash.cli.output import data, note, say
@@ -81,7 +82,8 @@ async def _one(running: Engine, job: Job, to: Path | None) -> Outcome:
     for path in await running.downloads.paths(outcome.job):
         data(str(path))
     if outcome.text:
-        say(f"{job.id} {job.name}: {outcome.text}")
+        again = f"reportdash download {job.id}"
+        say(f"{job.id} {job.name}: {with_next_step(outcome.text, outcome.exit_code, outcome.job, again)}")
     return outcome
 
 
@@ -108,7 +110,8 @@ async def delete(args: argparse.Namespace) -> int:
             except Problem as problem:
                 outcome = Outcome(job, problem.exit_code, problem.text)
             codes.append(outcome.exit_code)
-            say(f"{job.id} {job.name}: {_as_command(outcome.text or 'deleted at the vendor', job)}")
+            text = with_next_step(outcome.text, outcome.exit_code, outcome.job, f"reportdash delete {job.id}")
+            say(f"{job.id} {job.name}: {_as_command(text or 'deleted at the vendor', job)}")
         return int(worst(codes))
 
 
@@ -132,7 +135,7 @@ async def _ask(running: Engine, jobs: list[Job]) -> None:
     with prompting():
         for word in words:
             if _read(f"Type {word} to go on: ") != word:
-                raise SafetyProblem("nothing was deleted")
+                raise SafetyProblem(f"nothing was deleted: run it again and type {word}, or give --yes")
 
 
 def _read(prompt: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from reportdash.cli.after import with_next_step
 from reportdash.cli.context import asynchronous, engine
 from reportdash.cli.output import data, say
 from reportdash.errors import Exit, UsageProblem
@@ -50,7 +51,7 @@ async def submit(args: argparse.Namespace) -> int:
         )
     if args.report and not args.report.isprintable():
         raise UsageProblem(
-            f"{clean(args.report, 60)!r} is no report's name: it has characters nobody can see"
+            f"{clean(args.report, 60)!r} is no report's name: it has characters nobody can see; write it anew"
         )
     async with engine(args) as running:
         if again:
@@ -67,7 +68,8 @@ async def submit(args: argparse.Namespace) -> int:
             outcome = await running.submit(args.account, spec, name=_name(args.name))
         data(outcome.job.id)
         if outcome.text:
-            say(outcome.text)
+            again = f"reportdash submit --again {outcome.job.id}"
+            say(with_next_step(outcome.text, outcome.exit_code, outcome.job, again))
         if not args.wait or outcome.exit_code is not Exit.OK:
             return int(outcome.exit_code)
         from reportdash.cli.watch import follow

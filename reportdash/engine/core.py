@@ -171,7 +171,8 @@ def judging(vendor: str, what: str) -> Iterator[None]:
     except Exception as error:
         log.exception("%s: %s ended unexpectedly", vendor, what)
         raise UsageProblem(
-            f"{vendor} could not judge {what}: its code ended with {type(error).__name__}"
+            f"{vendor} could not judge {what}: its code ended with {type(error).__name__}; write it another "
+            "way, and tell whoever wrote the vendor's plug-in"
         ) from None
 
 

@@ -82,7 +82,9 @@ class Deletes:
     async def check(self, seat: Seat, job: Job, *, unsaved: bool = False) -> None:
         """Raises SafetyProblem with the reason when the job must not be deleted as it is."""
         if job.parent is not None:
-            raise SafetyProblem(f"{job.id} is part of the group {job.parent}: a group is acted on as a whole")
+            raise SafetyProblem(
+                f"{job.id} is part of the group {job.parent}: a group is acted on as a whole, take that one"
+            )
         can = seat.vendor.can(Action.DELETE, job)
         if isinstance(can, No):
             raise SafetyProblem(can.reason)
@@ -106,7 +108,7 @@ class Deletes:
             job = looked.job
             await self.check(seat, job, unsaved=unsaved)
         if await self._intents.held_elsewhere(job) or not self._intents.begin(job.id):
-            raise SafetyProblem(f"{job.id} is being deleted right now")
+            raise SafetyProblem(f"{job.id} is being deleted right now: wait until that has ended")
         with self._intents.ending(job.id):
             taken = await self._intend(seat, job, unsaved)
             return await self._drive(seat, taken)
@@ -167,7 +169,7 @@ class Deletes:
         if job.state is not JobState.DELETING or job.intent is None:
             return Outcome(job, Exit.OK, f"{job.state} already")
         if job.intent.owner != self._core.ledger.owner:
-            return Outcome(job, Exit.REFUSED, "another process is deleting it")
+            return Outcome(job, Exit.REFUSED, "another process is deleting it: wait until that has ended")
         started, sent, tries = clock.monotonic(), 0, 0
         while True:
             tried = await self._try(seat, job)

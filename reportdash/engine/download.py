@@ -225,7 +225,7 @@ class Downloads:
     async def _run(self, job_id: str, to: Path | None, patience: float) -> Outcome:
         job = await self._ledger.job(job_id)
         if job is None:
-            raise UsageProblem(f"there is no job {clean(job_id, 40)}")
+            raise UsageProblem(f"there is no job {clean(job_id, 40)}; `reportdash jobs` lists them")
         seat = self._seat_of(job.account)
         folder = _absolute(to or self._folder)
         if await self.is_intact(job):

@@ -222,7 +222,8 @@ class Part:
             here, there = os.fstat(self._fd), os.stat(self.name, dir_fd=self._dir, follow_symlinks=False)
             if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
                 raise Problem(
-                    f"{self.folder / self.name} was exchanged while it was written; nothing was saved"
+                    f"{self.folder / self.name} was exchanged while it was written and not saved; "
+                    "download it again"
                 )
             for number in range(1, 10_000):
                 final = numbered(name, number)
@@ -234,7 +235,7 @@ class Part:
                     continue
                 break
             else:
-                raise Problem(f"{self.folder} holds ten thousand files named {name} already")
+                raise Problem(f"{self.folder} holds ten thousand files named {name}; move some away")
             os.fsync(self._dir)
             with suppress(FileNotFoundError):
                 os.unlink(self.name, dir_fd=self._dir)

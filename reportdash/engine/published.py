@@ -65,14 +65,19 @@ def pick_file(pattern: str, since: float | None) -> Source:
         shown = ", ".join(names[:_SHOWN]) + (
             f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         )
-        raise Problem(f"{len(found)} files match {clean(pattern, 300)}: {shown}; none is taken by guess")
+        raise Problem(
+            f"{len(found)} files match {clean(pattern, 300)}: {shown}; none is taken by guess; "
+            "make `published` match one"
+        )
     path = found[0][0]
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise Problem(f"{clean(path, 300)} cannot be read ({error.strerror})") from None
+        raise Problem(
+            f"{clean(path, 300)} cannot be read ({error.strerror}); give this user the right to it"
+        ) from None
     info = os.fstat(fd)
     if not stat.S_ISREG(info.st_mode):
         os.close(fd)
-        raise Problem(f"{clean(path, 300)} is no regular file")
+        raise Problem(f"{clean(path, 300)} is no regular file; look at `published`")
     return Source(path, info.st_size, info.st_mtime, fd)

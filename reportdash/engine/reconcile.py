@@ -66,9 +66,12 @@ class Reconcile:
         """The reference of a submit that went unanswered: from here on it is looked at."""
         job = await self._core.ledger.job(job_id)
         if job is None or job.account != seat.name:
-            raise UsageProblem(f"{job_id} is no job of the account {seat.name}")
+            raise UsageProblem(f"{job_id} is no job of the account {seat.name}; `reportdash jobs` lists them")
         if not lifecycle.unsure_submit(job):
-            raise UsageProblem(f"{job_id} is {job.state}: only a submit without an answer takes a reference")
+            raise UsageProblem(
+                f"{job_id} is {job.state}: only a submit without an answer takes a reference; "
+                "track it without --for"
+            )
         now, intent = self._core.clock.now(), job.intent
 
         def change(row: Job) -> Job | None:
@@ -103,7 +106,10 @@ class Reconcile:
             try:
                 return (await self._compare.run(seat, adopt=True)).adopted
             except (NoCredential, AuthFailed) as error:
-                raise CredentialProblem(f"{seat.name}: {clean(error.text)}") from error
+                raise CredentialProblem(
+                    f"{seat.name}: {clean(error.text)}; "
+                    f"`reportdash login {seat.name}` stores another credential"
+                ) from error
             except CallFailed as error:
                 tries += 1
                 pause = pause_before(tries)
@@ -112,7 +118,7 @@ class Reconcile:
                 refused = isinstance(error, VendorRefused) and (error.status or 400) < 500
                 if refused or clock.monotonic() - started + pause > PATIENCE:
                     raise Problem(
-                        f"{seat.name}: {clean(error.text)}",
+                        f"{seat.name}: {clean(error.text)}; `reportdash doctor` looks at each account",
                         exit_code=Exit.FAILED if refused else Exit.UNREACHABLE,
                     ) from error
                 await clock.sleep(pause)
@@ -129,7 +135,7 @@ class Reconcile:
         """Raises SafetyProblem with the reason when the job must not be forgotten as it is."""
         if job.parent is not None:
             raise SafetyProblem(
-                f"{job.id} is part of the group {job.parent}: a group is forgotten as a whole"
+                f"{job.id} is part of the group {job.parent}: a group is forgotten as a whole, take that one"
             )
         intent = job.intent
         if intent is not None and intent.stage is Stage.SENDING and await self._intents.held_elsewhere(job):

@@ -223,7 +223,8 @@ class Engine:
             if job.attempts == 0:
                 return job
             error, account = await self.ledger.last_error(job_id), await self.ledger.account(seat.name)
-            words = f"its status is not known: {error.text if error is not None else job.health}"
+            told = error.text if error is not None else job.health
+            words = f"its status is not known: {told}; `reportdash doctor` looks at each account"
             if account.health is Health.AUTH_FAILED:
                 raise CredentialProblem(words)
             if error is not None and error.kind in ("not_found", "refused"):
@@ -412,7 +413,11 @@ class Engine:
     def _blocked(self, seat: Seat) -> str | None:
         if self.read_only:
             return _READ_ONLY
-        return f"the account {seat.name} is read-only" if seat.settings.read_only else None
+        return (
+            f"the account {seat.name} is read-only; its read_only in the config says so"
+            if seat.settings.read_only
+            else None
+        )
 
     def _refuse_if_blocked(self, seat: Seat) -> None:
         blocked = self._blocked(seat)
@@ -422,7 +427,7 @@ class Engine:
     async def _job(self, job_id: str) -> Job:
         job = await self.ledger.job(job_id)
         if job is None or job.forgotten_at is not None:
-            raise UsageProblem(f"no job is named {clean(job_id, 40)}")
+            raise UsageProblem(f"no job is named {clean(job_id, 40)}; `reportdash jobs` lists them")
         return job
 
     async def _acted_on(self, job_id: str) -> tuple[Job, Seat]:
@@ -432,4 +437,6 @@ class Engine:
         return job, seat
 
 
-_READ_ONLY = "read-only: submit, delete, adopt, pause and forget are off"
+_READ_ONLY = (
+    "read-only: submit, delete, adopt, pause and forget are off; start without --read-only and read_only"
+)

@@ -112,7 +112,7 @@ class LedgerThread:
 
     def _future(self) -> asyncio.Future[Any]:
         if self._stopping:
-            raise Problem("the ledger is closed.")
+            raise Problem("the ledger is closed: run the command again.")
         return self._loop.create_future()
 
     # From here on: in the thread.

@@ -203,7 +203,9 @@ def read(path: Path) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise UsageProblem(f"{path} can not be read ({error.strerror}); nothing was added") from error
+        raise UsageProblem(
+            f"{path} can not be read ({error.strerror}) and nothing was added; give yourself the right"
+        ) from error
 
 
 def _without_place(sentence: str, path: Path, old: bytes | None) -> str:

@@ -29,7 +29,7 @@ def read_params(text: str) -> dict[str, str]:
             raise UsageProblem(f"parameters are key=value, as in ProductID=17; {found} has no key or no =")
         value, at = _value(text, key.end() + 1, key.group())
         if key.group() in params:
-            raise UsageProblem(f"the parameter {key.group()[:40]} stands there twice")
+            raise UsageProblem(f"the parameter {key.group()[:40]} stands there twice; write it once")
         params[key.group()] = value
 
 
@@ -44,7 +44,9 @@ def _value(text: str, at: int, key: str) -> tuple[str, int]:
     while True:
         close = text.find(quote, start)
         if close < 0:
-            raise UsageProblem(f"the value of {key[:40]} begins with {quote} and does not end with one")
+            raise UsageProblem(
+                f"the value of {key[:40]} begins with {quote} and does not end with one; write it there"
+            )
         out += text[start:close]
         if text[close + 1 : close + 2] != quote:
             break

@@ -168,7 +168,9 @@ class Sigma(Vendor):
         if spec.format is not None or spec.time_from is not None or spec.time_to is not None:
             raise UsageProblem("Sigma takes no --format, --from or --to; its filters are parameters (-p)")
         if report.startswith(GROUP) and spec.params:
-            raise UsageProblem("a Sigma group runs as it is defined there and takes no parameters")
+            raise UsageProblem(
+                "a Sigma group runs as it is defined there and takes no parameters; leave -p away"
+            )
         report_filter(spec.params)
         return replace(spec, report=report)
 
@@ -367,7 +369,9 @@ def report_filter(params: Mapping[str, str]) -> dict[str, Any] | None:
         elif operator:
             entries = wanted.get("filterDef") or []
             if not isinstance(entries, list):
-                raise UsageProblem("filterDef inside reportFilter is a JSON array")
+                raise UsageProblem(
+                    "filterDef inside reportFilter is a JSON array, as Sigma's own pages show it"
+                )
             wanted["filterDef"] = [*entries, _filter(operator[1], operator[2].strip(), value)]
         else:
             raise UsageProblem(
@@ -380,7 +384,7 @@ def report_filter(params: Mapping[str, str]) -> dict[str, Any] | None:
 
 def _object(value: Any, name: str) -> dict[str, Any]:
     if value is not None and not isinstance(value, dict):
-        raise UsageProblem(f"{name} inside reportFilter is a JSON object")
+        raise UsageProblem(f"{name} inside reportFilter is a JSON object, as Sigma's own pages show it")
     return value or {}
 
 

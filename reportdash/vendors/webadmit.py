@@ -115,7 +115,8 @@ class WebAdmit(Vendor):
             )
         if spec.params or spec.format is not None or spec.time_from is not None or spec.time_to is not None:
             raise UsageProblem(
-                "a WebAdMIT export takes no parameters, format or time span; its template has them"
+                "a WebAdMIT export takes no parameters, format or time span; its template has them, "
+                "leave them away"
             )
         return replace(spec, report=str(int(report)))
 
