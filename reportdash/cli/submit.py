@@ -68,8 +68,8 @@ async def submit(args: argparse.Namespace) -> int:
             outcome = await running.submit(args.account, spec, name=_name(args.name))
         data(outcome.job.id)
         if outcome.text:
-            again = f"reportdash submit --again {outcome.job.id}"
-            say(with_next_step(outcome.text, outcome.exit_code, outcome.job, again))
+            once_more = f"reportdash submit --again {outcome.job.id}"
+            say(with_next_step(outcome.text, outcome.exit_code, outcome.job, once_more))
         if not args.wait or outcome.exit_code is not Exit.OK:
             return int(outcome.exit_code)
         from reportdash.cli.watch import follow

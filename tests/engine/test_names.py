@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import unicodedata
 
 import pytest
@@ -90,6 +91,20 @@ def harmless(name: str) -> None:
 def test_no_payload_leaves_the_folder(payload: str) -> None:
     harmless(sanitise(payload))
     harmless(with_extension(payload, "csv"))
+
+
+def test_no_text_out_of_very_many_leaves_the_folder() -> None:
+    """Cheap random texts, so that there can be a million: `REPORTDASH_FAULTS=500`."""
+    rng = random.Random(7)
+    nasty = '/\\.-~ :*?"<>|%\x00\x1b\x7f\x85\u202e\u2028\ufeff\ud800é😀.\u0301'
+    for _ in range(10 * MANY):
+        parts = rng.choices(("a", "CON", "..", "../", ".csv", nasty, "\\", ""), k=rng.randrange(1, 9))
+        text = "".join(
+            "".join(rng.choices(part, k=rng.randrange(1, 9))) if part == nasty else part for part in parts
+        )
+        if rng.random() < 0.1:
+            text += chr(rng.randrange(0x110000)) * rng.randrange(1, 200)
+        harmless(sanitise(text))
 
 
 @settings(max_examples=MANY, deadline=None)

@@ -72,8 +72,8 @@ def kinds() -> set[str]:
 
     def below(kind: type) -> Iterator[str]:
         yield kind.__name__
-        for more in kind.__subclasses__():
-            yield from below(more)
+        for lower in kind.__subclasses__():
+            yield from below(lower)
 
     return set(below(Problem))
 
@@ -106,9 +106,8 @@ def catalogue(made_by: set[str]) -> list[Said]:
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if name in made_by:
                 where = f"{path.relative_to(ROOT)}:{node.lineno}"
-                text = " // ".join(
-                    map(words, [*node.args, *(more.value for more in node.keywords if more.arg == "remedy")])
-                )
+                remedy = [named.value for named in node.keywords if named.arg == "remedy"]
+                text = " // ".join(map(words, [*node.args, *remedy]))
                 found.append(Said(where, name, text))
     return found
 

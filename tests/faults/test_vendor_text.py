@@ -213,7 +213,8 @@ def filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ids = fill(tmp_path / "data" / "ledger.db")
     config = tmp_path / "config.toml"
     config.write_text(
-        f'download_dir = "{tmp_path}/reports"\n[accounts.main]\nvendor = "7g"\n', encoding="utf-8"
+        f'download_dir = "{tmp_path}/reports"\n[accounts.main]\nvendor = "7g"\nbase_url = "http://127.0.0.1:9"\n',
+        encoding="utf-8",
     )
     monkeypatch.setenv("REPORTDASH_CONFIG", str(config))
     monkeypatch.setenv("REPORTDASH_DATA_DIR", str(tmp_path / "data"))
