@@ -57,11 +57,7 @@ def fill(path: Path, account: str = "main", vendor: str = "7g", texts: Sequence[
         )
     with closing(sqlite3.connect(path)) as db, db:
         for number, (one, text) in enumerate(zip(ids, texts, strict=True)):
-            spec = (
-                _spec_text(Spec(text, {text[:50]: text[:500]}, text[:30], text[:30]))
-                if number % 3 == 0
-                else None
-            )
+            spec = _spec_text(Spec(text, {text[:50]: text[:500]}, text[:30], text[:30]))
             db.execute(
                 "UPDATE jobs SET name = ?, reference = ?, vendor_status = ?, message = ?, note = ?, "
                 "error_code = ?, "

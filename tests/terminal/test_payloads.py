@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.payloads import harmful, tower
-from tests.faults.spoken import SHORT, TOLD, fill, vendor
+from tests.faults.spoken import SHORT, TOLD, fill, job_id, vendor
 from tests.terminal.pty import Terminal
 from tests.terminal.sent import copied, foreign, parts
 from tests.terminal.test_dashboard import environment
@@ -83,8 +83,24 @@ def judge(terminal: Terminal) -> None:
         assert sent.count(mode) == times, mode
 
 
+def dialogs_of(text: str) -> list[tuple[str, str, str | None]]:
+    """The dialogs that have one job's name in their title: it stands there as it was said."""
+    one = job_id(SHORT.index(text))
+    return [
+        (f"{text} alone", f"/\x15id:{one}\r", "1 of "),
+        ("submitted again", "n", f"Submit {text} again"),
+        ("or not", ESC, None),
+        ("forgotten", "f", f"Forget {text} here"),
+        ("or not", ESC, None),
+        ("deleted", "x", None),
+        ("or not", ESC, None),
+        ("its details", "\r", text),
+        ("and back", ESC, None),
+    ]
+
+
 SCREENS: list[tuple[str, str, str | None]] = [
-    ("every row of the table", PAGE_DOWN * (len(SHORT) // 10), None),
+    ("every row of the table", PAGE_DOWN * (len(SHORT) // 17), None),
     ("sorted", "s" * 4 + HOME + "S" + HOME, None),
     ("the filter with what fits", "/name:", "name:"),
     ("accounts that fit", "\x15account:", "account:"),
@@ -122,6 +138,8 @@ SCREENS: list[tuple[str, str, str | None]] = [
     ("not saved", ESC, None),
     ("polled now", "r", None),
     ("opened", "o", None),
+    *dialogs_of("[/]"),
+    *dialogs_of("[@click=app.quit]here[/]"),
     ("markup alone", "/\x15click\r", None),
     (
         "clicked on",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from base64 import b64decode
@@ -12,6 +13,8 @@ import pytest
 
 from reportdash.tui import clipboard
 from reportdash.tui.clipboard import MOST_BYTES, Between, between, said, sequence, to_tmux
+from tests.faults.payloads import harmful
+from tests.faults.spoken import TOLD
 from tests.tui.boards import board, screen_text
 
 PLAIN = {"TERM": "xterm-256color"}
@@ -187,6 +190,28 @@ async def test_in_the_details_on_the_whole_screen_y_says_what_became_of_it(
         assert screen_text(app).splitlines()[-2].strip() == "copied the error"
         await pilot.press("tab")
         assert "copied" not in screen_text(app), "a notice stands until the next key"
+
+
+async def test_what_is_copied_is_clean_wherever_it_goes(
+    fake_tmux: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMUX", TMUX["TMUX"])
+    sent: list[str] = []
+    async with board() as (app, pilot):
+        monkeypatch.setattr(app, "_write", sent.append)
+        for text in TOLD[:6]:
+            app.copy_text(text, "it")
+            for _ in range(500):
+                if "tmux's buffer" in screen_text(app):
+                    break
+                await pilot.pause(0.01)
+            await pilot.press("j")
+            load = re.search(r"\]52;c;([A-Za-z0-9+/=]*)\x07", sent[-1])
+            assert load is not None
+            there = b64decode(load[1]).decode()
+            assert harmful(there.replace("\n", "")) == []
+            assert there == app.clipboard == (fake_tmux / "buffer").read_text()
+            assert "owned" in there or "port" in there
 
 
 async def test_in_tmux_the_board_says_what_tmux_made_of_it(
