@@ -1,7 +1,8 @@
 """A process to be killed: downloads the given jobs one after the other.
 
-`python -m tests.faults.downloader FOLDER BASE ID...` prints `go` before the first one and `done` at the end.
-With `FLOOR=bytes` in the environment the disk floor is that.
+`python -m tests.faults.downloader FOLDER BASE ID...` waits for a line on its input, then forks a child that does
+it: it prints `go PID` before the first job and `done` after the last; `over CODE` (negative: the signal) tells its
+end, and the next line starts the next child. With `FLOOR=bytes` in the environment the disk floor is that.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ async def main(folder: Path, base: str, ids: list[str]) -> int:
         for id in ids:
             if await made.ledger.job(id) is None:
                 await made.job(id)
-        print("go", flush=True)
+        print("go", os.getpid(), flush=True)
         for id in ids:
             outcome = await made.downloads.fetch(id, patience=30.0)
             if not outcome.ok:
@@ -36,5 +37,14 @@ async def main(folder: Path, base: str, ids: list[str]) -> int:
     return 0
 
 
+def nursery(folder: Path, base: str, ids: list[str]) -> None:
+    """One child after the other: what takes long to import is there already, so that kills come fast."""
+    for _ in sys.stdin:
+        child = os.fork()
+        if not child:
+            os._exit(asyncio.run(main(folder, base, ids)))
+        print("over", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:])))
+    nursery(Path(sys.argv[1]), sys.argv[2], sys.argv[3:])

@@ -1,6 +1,6 @@
 """Downloads killed at any moment, from a storage that lies, over links that live for moments, on a full disk.
 
-REPORTDASH_FAULTS multiplies the rounds; 1 is for every day.
+REPORTDASH_FAULTS multiplies the rounds, REPORTDASH_TEST_KILLS says how many kills; small by default.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from reportdash.clock import SystemClock
 from reportdash.errors import Exit
 from reportdash.ledger import Ledger
 from reportdash.model import Job, Signed
@@ -24,6 +26,7 @@ from tests.engine.shelf import QUICK, Shelf, bench, data
 from tests.net.lying import Asked, Liar, Peer
 
 ROUNDS = int(os.environ.get("REPORTDASH_FAULTS", "1"))
+KILLS = int(os.environ.get("REPORTDASH_TEST_KILLS", "30"))
 ROOT = Path(__file__).parent.parent.parent
 IDS = ["aaaaab", "aaaaac", "aaaaad", "aaaaae"]
 
@@ -82,44 +85,67 @@ class Moody:
         return len(found)
 
 
-async def downloader(folder: Path, base: str, *ids: str, **env: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
+@asynccontextmanager
+async def downloader(folder: Path, base: str, *ids: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A nursery of downloaders (see `tests.faults.downloader`), gone at the end."""
+    process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "tests.faults.downloader",
         str(folder),
         base,
         *ids,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=ROOT,
-        env=os.environ | env,
     )
+    try:
+        yield process
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def told(process: asyncio.subprocess.Process) -> list[str]:
+    """The next line of the nursery or its child, in words."""
+    assert process.stdout is not None
+    return (await asyncio.wait_for(process.stdout.readline(), 60)).decode().split()
+
+
+async def born(process: asyncio.subprocess.Process) -> int:
+    """A new child that begins to download just now; its PID."""
+    assert process.stdin is not None
+    process.stdin.write(b"\n")
+    word, pid = await told(process)
+    assert word == "go"
+    return int(pid)
 
 
 async def test_kill_9_at_any_moment_tears_no_file_and_loses_no_report(tmp_path: Path) -> None:
     moody = Moody(seed=7)
     folder = tmp_path / "reports"
-    async with Liar(moody) as liar:
-        for round in range(3 * ROUNDS):
-            process = await downloader(tmp_path, liar.base, *IDS)
-            assert process.stdout is not None
-            assert await process.stdout.readline() == b"go\n"
-            await asyncio.sleep(moody.die.random() * 0.4)  # the moment is the test
-            process.send_signal(signal.SIGKILL)
-            await process.wait()
+    killed = 0
+    async with Liar(moody) as liar, downloader(tmp_path, liar.base, *IDS) as process:
+        for round in range(KILLS):
+            pid = await born(process)
+            await asyncio.sleep(moody.die.random() ** 2 * 0.4)  # the moment is the test
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            while (end := await told(process))[0] != "over":
+                pass
+            assert end[1] in ("0", "-9"), end
+            killed += end[1] == "-9"
             moody.check(folder)
             if round % 5 == 4:
                 shutil.rmtree(folder, ignore_errors=True)
         moody.mood = 0.0
-        process = await downloader(tmp_path, liar.base, *IDS)
-        out, err = await asyncio.wait_for(process.communicate(), 60)
-        assert process.returncode == 0, err.decode()
-        assert out.endswith(b"done\n")
+        await born(process)
+        assert await told(process) == ["done"]
+        assert await told(process) == ["over", "0"]
+    assert killed > KILLS // 3
     assert moody.check(folder) == len(IDS)  # and none twice
     assert [p.name for p in folder.iterdir() if p.name.startswith(".")] == []
-    from reportdash.clock import SystemClock
-
     ledger = await Ledger.open(tmp_path / "data" / "ledger.db", clock=SystemClock())
     try:
         for id in IDS:

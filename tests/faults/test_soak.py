@@ -1,0 +1,101 @@
+"""A long run is steady: memory, descriptors, threads and children stay, and no job and no file is lost.
+
+REPORTDASH_SOAK_JOBS and REPORTDASH_SOAK_SECONDS set the size: a few seconds by default; 500 and 600 is ten
+minutes. REPORTDASH_SOAK_SAYS prints what was measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.faults.soak import LONG, PHASES, Figures, Soak, soak
+from tests.terminal.pty import Terminal
+
+JOBS = int(os.environ.get("REPORTDASH_SOAK_JOBS", "40"))
+SECONDS = float(os.environ.get("REPORTDASH_SOAK_SECONDS", "6"))
+DRIFT, SHORT_DRIFT = 0.05, 0.25
+POOL = 40
+"""Sockets of four accounts and four downloads, at most."""
+
+
+def steady(figures: Figures, made: Soak, count: int) -> None:
+    """The promise, on what was measured."""
+    told = f"{count} files; {figures}; {made.swapped} swapped, {made.restarts} restarts; {dict(made.befallen)}"
+    if os.environ.get("REPORTDASH_SOAK_SAYS"):
+        sys.__stderr__.write(f"\n{told}\n")
+    assert made.restarts >= (PHASES if SECONDS >= LONG else 1) and sum(made.befallen.values()) > made.befallen[""]
+    assert figures.drift <= (DRIFT if SECONDS >= LONG else SHORT_DRIFT), told
+    for what in ("files", "threads", "children"):
+        first, *_, last = figures.resting(what)[1:]
+        assert last <= first, f"{what}: {told}"
+    assert max(figures.most("sockets")) <= POOL, told
+    assert max(figures.resting("sockets")) <= POOL // 2, told
+
+
+async def test_a_watch_with_downloads_stays_as_it_is_under_500_jobs_and_bad_weather(tmp_path: Path) -> None:
+    async with soak(tmp_path, JOBS, SECONDS) as made:
+        process = await made.shell.start("watch", "--until", "never", "--download", "--json")
+        assert process.stdout is not None and process.stderr is not None
+        drains = [asyncio.ensure_future(stream.read()) for stream in (process.stdout, process.stderr)]
+        try:
+            figures = await made.run(process.pid)
+            process.send_signal(signal.SIGTERM)
+            await asyncio.wait_for(process.wait(), 30)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        said = [(await drain).decode() for drain in drains]
+        assert process.returncode == 130, said[1]
+        assert said[1] == ""
+        steady(figures, made, await made.check())
+
+
+KEYS = ("j", "j", "\r", "\t", "\t", "\x1b", "k", "?", "\x1b", "a", "\x1b", "\x10", "\x1b", "t", "\x1b", "n", "\x1b")
+"""Moving, details, their tabs, help, accounts, palette, track, submit, each left again."""
+
+
+class Hands:
+    """Somebody at the keys, who also takes what comes over the line, in a thread."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._play)
+
+    def __enter__(self) -> Hands:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _play(self) -> None:
+        turn = 0
+        while not self._stop.is_set():
+            for _ in range(5):
+                self._terminal._read(0.05, once=True)
+            self._terminal.bytes.clear()
+            self._terminal.send(KEYS[turn % len(KEYS)])
+            turn += 1
+        self._terminal.send("\x1b")
+
+
+async def test_a_dashboard_stays_as_it_is_under_500_jobs_and_bad_weather(tmp_path: Path) -> None:
+    async with soak(tmp_path, JOBS, SECONDS, auto_download=True) as made:
+        with Terminal([], env=made.shell.environment(), cwd=tmp_path) as terminal:
+            await asyncio.to_thread(terminal.until, "live")
+            with Hands(terminal):
+                figures = await made.run(terminal.process.pid)
+            await asyncio.to_thread(terminal.until, lambda text: "Report 0" in text)
+            terminal.send("q")
+            assert await asyncio.to_thread(terminal.finish) == 0
+        steady(figures, made, await made.check())
