@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import gc
 from contextlib import suppress
-from time import perf_counter
+from time import thread_time
 
 LONG = 0.004
-"""Seconds of a full collection after which what it kept is frozen."""
+"""Seconds of work of a full collection after which what it kept is frozen; a busy machine does not count."""
 THRESHOLDS = (50_000, 10, 10)
 """New objects before Python collects by itself: it should not come to that."""
 LARGER = 5
@@ -66,6 +66,6 @@ def _watch(phase: str, found: dict[str, int]) -> None:
     if found["generation"] < 2:
         return
     if phase == "start":
-        _begun = perf_counter()
-    elif perf_counter() - _begun > LONG:
+        _begun = thread_time()
+    elif thread_time() - _begun > LONG:
         gc.freeze()

@@ -41,8 +41,9 @@ SWAPS = 0.2
 """The chance of a request to the storage to find another version of the file there from then on."""
 LONG = 120.0
 """Seconds from which on a soak is a long one: every phase has a restart, and memory is held to the promise."""
-ROOM = 120.0
-"""Seconds beyond the plan after which a phase that has not come to rest has failed."""
+ROOM = 330.0
+"""Seconds beyond the plan after which a phase that has not come to rest has failed: a pause after failed looks is
+five minutes at most."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def sample(pid: int) -> Sample:
 class Figures:
     """What was measured: samples of each phase, and those taken while nothing was under way after it."""
 
+    seconds: list[float] = field(default_factory=list)
     busy: list[list[Sample]] = field(default_factory=list)
     rest: list[list[Sample]] = field(default_factory=list)
 
@@ -97,7 +99,8 @@ class Figures:
 
     def __str__(self) -> str:
         rss = [round(self.rss(phase) / 1024, 1) for phase in range(len(self.busy))]
-        told = [f"RSS {rss} MiB, drift {self.drift:+.1%}"]
+        told = [f"phases of {[round(length) for length in self.seconds]} s"]
+        told += [f"RSS {rss} MiB, drift {self.drift:+.1%}"]
         told += [
             f"{what} at rest {self.resting(what)}, most {self.most(what)}"
             for what in ("files", "sockets", "threads", "children")
@@ -236,6 +239,7 @@ class Soak:
         ledger = await Ledger.open(self.shell.data / FILE_NAME, clock=SystemClock())
         try:
             for phase in range(PHASES):
+                started = time.monotonic()
                 busy: list[Sample] = []
                 figures.busy.append(busy)
                 with watching(pid, busy, self.seconds / PHASES / 40):
@@ -248,6 +252,7 @@ class Soak:
                         while left := await self.unfinished(ledger):
                             self.left = left
                             await asyncio.sleep(0.1)
+                figures.seconds.append(time.monotonic() - started)
                 rest: list[Sample] = []
                 figures.rest.append(rest)
                 while len(rest) < 20:
@@ -268,7 +273,9 @@ class Soak:
         for reference, state in self.expected.items():
             row = rows[reference]
             if row.state is not state or (self.taken(row) and not row.saved):
-                found.append(f"{row.id} {row.account} {row.state}, not {state}: {row.artifact}")
+                wait = (row.next_poll_at or 0.0) - time.time()
+                told = f"{row.attempts} failed looks, next in {wait:.0f} s"
+                found.append(f"{row.id} {row.account} {row.state}, not {state}; {told}; {row.artifact}")
         return found
 
     @staticmethod

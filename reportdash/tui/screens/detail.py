@@ -11,7 +11,7 @@ from textual.screen import Screen
 from reportdash.tui.actions import Keymap
 from reportdash.tui.ahead import belongs_elsewhere
 from reportdash.tui.details import Subject
-from reportdash.tui.paint import paint_now
+from reportdash.tui.paint import let_go, paint_now
 from reportdash.tui.screens import firstrun
 from reportdash.tui.text import Pen
 from reportdash.tui.widgets import footer
@@ -51,6 +51,9 @@ class DetailScreen(Screen[None], inherit_bindings=False, inherit_css=False):
 
     def on_mount(self) -> None:
         self.call_after_refresh(self.show_all)
+
+    def on_unmount(self) -> None:
+        let_go(self)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.show_all)

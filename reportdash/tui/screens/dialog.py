@@ -19,7 +19,7 @@ from reportdash.board.states import Role
 from reportdash.board.units import plural
 from reportdash.tui.ahead import belongs_elsewhere
 from reportdash.tui.columns import PANE_HEIGHT
-from reportdash.tui.paint import paint_now
+from reportdash.tui.paint import let_go, paint_now
 from reportdash.tui.screens.firstrun import is_too_small, too_small
 from reportdash.tui.screens.frame import EDGE, Frame
 from reportdash.tui.screens.parts import CANCEL, Button, Choice, Field, Fold, Item, Pieces, Row, Words, same
@@ -101,6 +101,9 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False, inherit_css=Fal
         if self.focused_item is None:
             self.focused_item = self._cancel
         self.redraw()
+
+    def on_unmount(self) -> None:
+        let_go(self)
 
     def on_resize(self) -> None:
         self.redraw()
