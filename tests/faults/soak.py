@@ -1,4 +1,4 @@
-"""What a soak stands on: a vendor that misbehaves and restarts, a process watched through /proc, and the count.
+"""What a soak stands on: a vendor that misbehaves and restarts, a process watched by /proc, and the count.
 
 The vendor is the simulator in bad weather, in this process, in real time; what runs against it is the real
 program, in a process of its own.
@@ -40,10 +40,10 @@ THROTTLES = 60.0
 SWAPS = 0.2
 """The chance of a request to the storage to find another version of the file there from then on."""
 LONG = 120.0
-"""Seconds from which on a soak is a long one: every phase has a restart, and memory is held to the promise."""
+"""Seconds from which on a soak is a long one: each phase has a restart, and memory is held to the promise."""
 ROOM = 330.0
-"""Seconds beyond the plan after which a phase that has not come to rest has failed: a pause after failed looks is
-five minutes at most."""
+"""Seconds beyond the plan after which a phase that has not come to rest has failed: a pause after failed looks
+is five minutes at most."""
 
 
 @dataclass(frozen=True)
@@ -354,9 +354,7 @@ async def soak(folder: Path, jobs: int, seconds: float, **account: object) -> As
     """The vendor up, the config and the secrets in a shell, all jobs tracked. `account`: keys of each."""
     published = folder / "published"
     published.mkdir()
-    async with Simulator(
-        5, published_dir=published, ports=free_ports(5), chaos=True, log=1_000
-    ) as sim:
+    async with Simulator(5, published_dir=published, ports=free_ports(5), chaos=True, log=1_000) as sim:
         sim.webadmit.limit = 10_000_000
         sim.storage.rate, sim.storage.throttle_from = 3_000_000.0, 200_000
         # So that each job is looked at some ten times, whatever the length.

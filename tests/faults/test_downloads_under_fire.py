@@ -1,17 +1,20 @@
 """Downloads killed at any moment, from a storage that lies, over links that live for moments, on a full disk.
 
-REPORTDASH_FAULTS multiplies the rounds, REPORTDASH_TEST_KILLS says how many kills; small by default.
+REPORTDASH_FAULTS multiplies the rounds, REPORTDASH_TEST_KILLS says how many kills, REPORTDASH_LINK_BYTES how
+large the file behind short-lived links is; small by default.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -19,14 +22,17 @@ from pathlib import Path
 import pytest
 
 from reportdash.clock import SystemClock
+from reportdash.engine.watching import Limits
 from reportdash.errors import Exit
 from reportdash.ledger import Ledger
-from reportdash.model import Job, Signed
+from reportdash.model import Job, Signed, Verified
+from reportdash.simulator.content import csv_content
 from tests.engine.shelf import QUICK, Shelf, bench, data
 from tests.net.lying import Asked, Liar, Peer
 
 ROUNDS = int(os.environ.get("REPORTDASH_FAULTS", "1"))
 KILLS = int(os.environ.get("REPORTDASH_TEST_KILLS", "30"))
+LINK_BYTES = int(os.environ.get("REPORTDASH_LINK_BYTES", "3000000"))
 ROOT = Path(__file__).parent.parent.parent
 IDS = ["aaaaab", "aaaaac", "aaaaad", "aaaaae"]
 
@@ -221,6 +227,95 @@ async def test_links_that_live_for_moments_are_enough(tmp_path: Path) -> None:
             outcome = await made.downloads.fetch(job.id)
             assert outcome.ok, outcome.text
             assert len(issued) == 7 and shelf.sent == 1_000_000
+
+
+class Expiring:
+    """A storage whose links live `life` seconds; it sends slowly, and cuts who is still there at the end."""
+
+    def __init__(self, size: int, life: float) -> None:
+        self.content = csv_content(random.Random(1), "calls", size)
+        self.life = life
+        self.rate = max(1_500_000, self.content.size / (life * (100 if life < 1 else 4)))
+        self.issued: list[float] = []
+        self.expired: set[int] = set()
+
+    def link(self, base: str) -> Signed:
+        self.issued.append(time.monotonic())
+        return Signed(f"{base}/r.csv?n={len(self.issued) - 1}")
+
+    async def __call__(self, asked: Asked, peer: Peer) -> None:
+        number = int(asked.query["n"])
+        end, size, start = self.issued[number] + self.life, self.content.size, 0
+        if time.monotonic() >= end:
+            self.expired.add(number)
+            await peer.answer(
+                403, b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
+            )
+            return
+        head = f"ETag: {self.content.etag}\r\nContent-Type: text/csv\r\n"
+        if "range" in asked.headers and asked.headers.get("if-range") == self.content.etag:
+            start = int(asked.headers["range"].removeprefix("bytes=").removesuffix("-"))
+            head += f"Content-Range: bytes {start}-{size - 1}/{size}\r\n"
+        head = f"HTTP/1.1 {206 if start else 200} Word\r\nContent-Length: {size - start}\r\n{head}\r\n"
+        await peer.raw(head.encode())
+        piece = max(1, int(self.rate * 0.02))
+        for at in range(start, size, piece):
+            if time.monotonic() >= end:
+                self.expired.add(number)
+                peer.reset()
+                return
+            await peer.raw(self.content.read(at, min(at + piece, size)))
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("life", [0.25, 30.0])
+async def test_links_that_live_shorter_than_the_download_takes_are_asked_for_once_each(
+    tmp_path: Path, life: float
+) -> None:
+    expiring = Expiring(LINK_BYTES, life)
+    async with (
+        Liar(expiring) as liar,
+        bench(tmp_path, lambda _: expiring.link(liar.base), limits=Limits()) as made,
+    ):
+        job = await made.job()
+        outcome = await made.downloads.fetch(job.id)
+        assert outcome.ok, outcome.text
+        assert len(expiring.issued) <= 1 + len(expiring.expired)
+        assert life > 1 or len(expiring.expired) >= 3
+        (path,) = await made.downloads.paths(outcome.job)
+        whole, content = path.open("rb"), expiring.content
+        assert path.stat().st_size == content.size
+        with whole:
+            for at in range(0, content.size, 1_000_000):
+                assert whole.read(1_000_000) == content.read(at, min(at + 1_000_000, content.size))
+
+
+@pytest.mark.parametrize("algorithm", ["md5", "sha1", "sha256", "sha512"])
+async def test_a_flipped_bit_anywhere_is_found_where_there_is_a_checksum(
+    tmp_path: Path, algorithm: str
+) -> None:
+    """Also in what an earlier connection brought."""
+    die, content = random.Random(algorithm), data(20_000)
+    digest = hashlib.new(algorithm, content).hexdigest()
+    shelf = Shelf(content)
+    places = [0, len(content) - 1, *(die.randrange(len(content)) for _ in range(8 * ROUNDS))]
+    async with (
+        Liar(shelf) as liar,
+        bench(tmp_path, lambda _: Signed(liar.base + "/r.csv", checksum=f"{algorithm}:{digest}")) as made,
+    ):
+        for number, place in enumerate(places):
+            bent = bytearray(content)
+            bent[place] ^= 1 << die.randrange(8)
+            shelf.body, shelf.cut = bytes(bent), die.choice([None, 12_000])
+            job = await made.job(f"b{number:05}".replace("0", "x"))
+            outcome = await made.downloads.fetch(job.id, patience=2.0)
+            assert not outcome.ok and "checksum" in outcome.text, f"bit of byte {place}: {outcome.text}"
+            assert made.files() == []
+        shelf.body = content
+        job = await made.job()
+        outcome = await made.downloads.fetch(job.id)
+        assert outcome.ok and outcome.job.artifact is not None
+        assert outcome.job.artifact.verified is Verified.CHECKSUM
 
 
 # full disks

@@ -13,8 +13,6 @@ import sys
 import threading
 from pathlib import Path
 
-import pytest
-
 from tests.faults.soak import LONG, PHASES, Figures, Soak, soak
 from tests.terminal.pty import Terminal
 
@@ -27,10 +25,15 @@ POOL = 40
 
 def steady(figures: Figures, made: Soak, count: int) -> None:
     """The promise, on what was measured."""
-    told = f"{count} files; {figures}; {made.swapped} swapped, {made.restarts} restarts; {dict(made.befallen)}"
+    told = (
+        f"{count} files; {figures}; {made.swapped} swapped, {made.restarts} restarts; {dict(made.befallen)}"
+    )
     if os.environ.get("REPORTDASH_SOAK_SAYS"):
         sys.__stderr__.write(f"\n{told}\n")
-    assert made.restarts >= (PHASES if SECONDS >= LONG else 1) and sum(made.befallen.values()) > made.befallen[""]
+    assert (
+        made.restarts >= (PHASES if SECONDS >= LONG else 1)
+        and sum(made.befallen.values()) > made.befallen[""]
+    )
     assert figures.drift <= (DRIFT if SECONDS >= LONG else SHORT_DRIFT), told
     for what in ("files", "threads", "children"):
         first, *_, last = figures.resting(what)[1:]
@@ -58,7 +61,25 @@ async def test_a_watch_with_downloads_stays_as_it_is_under_500_jobs_and_bad_weat
         steady(figures, made, await made.check())
 
 
-KEYS = ("j", "j", "\r", "\t", "\t", "\x1b", "k", "?", "\x1b", "a", "\x1b", "\x10", "\x1b", "t", "\x1b", "n", "\x1b")
+KEYS = (
+    "j",
+    "j",
+    "\r",
+    "\t",
+    "\t",
+    "\x1b",
+    "k",
+    "?",
+    "\x1b",
+    "a",
+    "\x1b",
+    "\x10",
+    "\x1b",
+    "t",
+    "\x1b",
+    "n",
+    "\x1b",
+)
 """Moving, details, their tabs, help, accounts, palette, track, submit, each left again."""
 
 
