@@ -2,7 +2,8 @@
 
 `python -m tests.faults.downloader FOLDER BASE ID...` waits for a line on its input, then forks a child
 that does it: it prints `go PID` before the first job and `done` after the last; `over CODE` (negative: the
-signal) tells its end, and the next line starts the next child. With `FLOOR=bytes` in the environment the disk floor is that.
+signal) tells its end, and the next line starts the next child. With `FLOOR=bytes` in the environment the disk
+floor is that.
 """
 
 from __future__ import annotations

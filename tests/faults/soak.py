@@ -42,8 +42,8 @@ SWAPS = 0.2
 LONG = 120.0
 """Seconds from which on a soak is a long one: each phase has a restart, and memory is held to the promise."""
 ROOM = 330.0
-"""Seconds beyond the plan after which a phase that has not come to rest has failed: a pause after failed looks
-is five minutes at most."""
+"""Seconds beyond the plan after which a phase that has not come to rest has failed: a pause after failed
+looks is five minutes at most."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Nothing is deleted at a vendor of which our copy would not outlive a power cut.
 
-Downloads, deletes, damage to the file, crashes at any step and power cuts, in an order drawn by a seed. What the
-disk would still have after a power cut is kept by watching fsync, link and unlink; the vendor is asked at each
-delete that reaches it. REPORTDASH_FAULTS multiplies the seeds.
+Downloads, deletes, damage to the file, crashes at any step and power cuts, in an order drawn by a seed. What
+the disk would still have after a power cut is kept by watching fsync, link and unlink, and looked at when a
+delete reaches the vendor. REPORTDASH_FAULTS multiplies the seeds.
 """
 
 from __future__ import annotations
