@@ -140,7 +140,7 @@ async def test_kill_9_at_any_moment_tears_no_file_and_loses_no_report(tmp_path: 
                 os.kill(pid, signal.SIGKILL)
             while (end := await told(process))[0] != "over":
                 pass
-            assert end[1] in ("0", "-9"), end
+            assert end[1] in ("0", "1", "-9"), end  # 1: refused too often in a row, as it may be
             killed += end[1] == "-9"
             moody.check(folder)
             if round % 5 == 4:
