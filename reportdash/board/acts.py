@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from reportdash.board.case import AGAIN, DELETE, DOWNLOAD, FORGET, LOGIN, TRACK, Case, Explanation, Line
-from reportdash.board.units import clock_text
+from reportdash.board.facts import Fetch
+from reportdash.board.units import clock_text, plural, size
 from reportdash.model import Stage
 
 
@@ -78,6 +79,21 @@ def not_deleted(case: Case) -> Explanation:
             ("The delete is not sent again by itself.",),
         ),
         ((DELETE, " tries again; ", FORGET, " takes only the row out, the report stays there."),),
+    )
+
+
+def stumbling(case: Case, fetch: Fetch) -> Explanation:
+    """A download that is under way and does not get on."""
+    kept = f", {size(fetch.bytes)} of it are here" if fetch.bytes else ""
+    return Explanation(
+        fetch.trouble,
+        f"what holds the download up · {plural(fetch.tries, 'failure')} in a row",
+        (
+            (f"The download has stumbled, not the job: {case.vendor} still holds the report{kept}.",),
+            (f"It is tried again by itself {case.at(fetch.again_at)}.",),
+        ),
+        (("Nothing at first; without a byte for long it ends as not saved.",),),
+        check=True,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from reportdash.board import acts
 from reportdash.board.case import AGAIN, COPY, DOWNLOAD, FORGET, LOGIN, POLL, Case, Explanation, KeyOf, Line
+from reportdash.board.facts import Fetch
 from reportdash.board.health import NO_KEY
 from reportdash.board.units import clock_text, plural
 from reportdash.lifecycle import unsure_submit
@@ -38,8 +39,12 @@ def explain(
     *,
     since: float | None = None,
     parts: Sequence[Job] = (),
+    fetch: Fetch | None = None,
 ) -> Explanation | None:
-    """What is wrong with `job`, or None when nothing is; the arguments are those of `Case`."""
+    """What is wrong with `job`, or None when nothing is; the arguments are those of `Case`.
+
+    `fetch`: its download, while one is under way here.
+    """
     case = Case(job, error, account, vendor, now, since, parts)
     intent = job.intent
     if unsure_submit(job):
@@ -49,6 +54,8 @@ def explain(
     if job.state is JobState.DELETING:
         ours = intent is not None and error is not None and error.at >= intent.at
         return acts.deleting(case) if ours else None
+    if fetch is not None and fetch.trouble:
+        return acts.stumbling(case, fetch)
     if job.attempts > 0 and error is not None and error.kind != "download":
         return _check(case, error)
     if job.state is JobState.FAILED:

@@ -36,11 +36,17 @@ class Run(NamedTuple):
 
 
 class Fetch(NamedTuple):
-    """A download under way: bytes so far, total (None: unknown), place in the queue (None: running)."""
+    """A download under way: bytes so far, total (None: unknown), place in the queue (None: running).
+
+    `trouble`: the words of what it is tried again for, `tries` times so far and next at `again_at`.
+    """
 
     bytes: int
     total: int | None
     queued: int | None = None
+    trouble: str = ""
+    tries: int = 0
+    again_at: float | None = None
 
 
 class Group(NamedTuple):
@@ -184,10 +190,15 @@ def bar(fraction: float, cells: int) -> tuple[str, str]:
 
 
 def fetch_runs(fetch: Fetch, width: int) -> tuple[Run, ...]:
-    """A download under way in `width` cells: a bar with bytes, a place in the queue, or bytes so far."""
+    """A download under way in `width` cells: a bar with bytes, a place in the queue, or bytes so far.
+
+    One that does not get on says so in place of its bar.
+    """
     wide = width >= 20
     if fetch.queued is not None:
         return (Run(f"queued {ordinal(fetch.queued)}" if wide else "queued", Role.TEXT),)
+    if fetch.trouble:
+        return (Run(f"retrying at {size_short(fetch.bytes)}" if wide else "retrying", Role.WARN),)
     if not fetch.total:
         text = size_short(fetch.bytes)
         return (Run(f"{text} so far" if wide else text, Role.TEXT),)

@@ -18,7 +18,7 @@ from reportdash.engine.outcome import Outcome
 from reportdash.engine.refusals import refused
 from reportdash.engine.saving import Saver, SeatLike
 from reportdash.engine.turns import Turns
-from reportdash.engine.watching import Limits
+from reportdash.engine.watching import Limits, Trouble
 from reportdash.errors import Exit, UsageProblem
 from reportdash.ledger import Ledger
 from reportdash.model import HAS_FILE, ArtifactState, Job
@@ -35,11 +35,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True, frozen=True)
 class Progress:
-    """How far one download is. `total` None: unknown. `place` in the queue from 1; None: it runs."""
+    """How far one download is. `total` None: unknown. `place` in the queue from 1; None: it runs.
+
+    `trouble`: what it is tried again for; None once bytes come.
+    """
 
     bytes: int
     total: int | None
     place: int | None
+    trouble: Trouble | None = None
 
     @property
     def queued_place(self) -> int | None:
@@ -56,6 +60,7 @@ class _Flight:
     waiters: int = 0
     bytes: int = 0
     total: int | None = None
+    trouble: Trouble | None = None
 
 
 class Downloads:
@@ -95,7 +100,7 @@ class Downloads:
     def progress(self) -> Mapping[str, Progress]:
         """Job id → how far, for every download of this process that waits or runs."""
         return {
-            job: Progress(flight.bytes, flight.total, self._turns.place(job))
+            job: Progress(flight.bytes, flight.total, self._turns.place(job), flight.trouble)
             for job, flight in self._flights.items()
         }
 
@@ -245,6 +250,7 @@ class Downloads:
             endless=lambda: self._flights[job_id].background,
             report=lambda count, total: self._report(job_id, count, total),
             waits=lambda sentence: self._wait_shown(job_id, sentence),
+            stumbles=lambda trouble: self._stumbled(job_id, trouble),
             who=self._flights[job_id].who,
         )
         async with self._turns.turn(job_id, job.account):
@@ -253,7 +259,15 @@ class Downloads:
     def _report(self, job_id: str, count: int, total: int | None) -> None:
         flight = self._flights.get(job_id)
         if flight is not None:
+            if count != flight.bytes:
+                flight.trouble = None
             flight.bytes, flight.total = count, total
+            self._moved()
+
+    def _stumbled(self, job_id: str, trouble: Trouble) -> None:
+        flight = self._flights.get(job_id)
+        if flight is not None:
+            flight.trouble = trouble
             self._moved()
 
     def _wait_shown(self, job_id: str, sentence: str | None) -> None:

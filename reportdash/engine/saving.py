@@ -20,7 +20,7 @@ from reportdash.engine.names import stem, with_extension
 from reportdash.engine.outcome import Outcome
 from reportdash.engine.refusals import why_none
 from reportdash.engine.transfer import Arrived, Transfer, TransferFailed
-from reportdash.engine.watching import Limits, unbroken
+from reportdash.engine.watching import Limits, Trouble, unbroken
 from reportdash.errors import (
     AuthFailed,
     CallFailed,
@@ -34,7 +34,17 @@ from reportdash.errors import (
 )
 from reportdash.ledger import Ledger
 from reportdash.lifecycle import fold_gone
-from reportdash.model import HAS_FILE, Artifact, ArtifactState, Job, JobState, LastError, Verified, replace
+from reportdash.model import (
+    HAS_FILE,
+    Artifact,
+    ArtifactState,
+    Exchange,
+    Job,
+    JobState,
+    LastError,
+    Verified,
+    replace,
+)
 from reportdash.net.guard import Guard, Resolver, is_loopback
 from reportdash.net.offloop import aside
 from reportdash.plain import clean
@@ -64,7 +74,8 @@ class Saver:
     """One download, asked for by `who`. `endless()`: whether to wait for room on the disk without end
     (nobody waits for us).
 
-    `report(bytes, total)` tells progress, `waits(sentence or None)` that the disk is full.
+    `report(bytes, total)` tells progress, `waits(sentence or None)` that the disk is full, `stumbles` what it
+    is tried again for.
     """
 
     def __init__(
@@ -81,6 +92,7 @@ class Saver:
         endless: Callable[[], bool],
         report: Callable[[int, int | None], None],
         waits: Callable[[str | None], None],
+        stumbles: Callable[[Trouble], None],
         who: str = "operator",
     ) -> None:
         self._ledger = ledger
@@ -93,6 +105,7 @@ class Saver:
         self._endless = endless
         self._report = report
         self._waits = waits
+        self._stumbles = stumbles
         self._who = who
         settings = seat.settings
         self._guard = Guard(
@@ -247,11 +260,17 @@ class Saver:
             limits=self._limits,
             report=self._report,
             waits=self._waits,
+            stumbles=self._stumbles,
+            keep=partial(self._kept, job.id),
         )
         arrived: Arrived = await transfer.run(self._patience, endless=self._endless)
         name = with_extension(stem(job), arrived.extension)
         finished = await self._with_room(lambda: part.finish(name, str(arrived.verified)))
         return finished, arrived.note
+
+    async def _kept(self, job_id: str, exchange: Exchange) -> None:
+        with suppress(Problem, KeyError):  # a full disk, or a job forgotten meanwhile
+            await self._ledger.record(job_id, exchange)
 
     async def _with_room(self, work: Callable[[], T]) -> T:
         """Run `work` in a thread, again and again while the disk is full and there is patience."""

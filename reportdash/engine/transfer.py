@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
+from urllib.parse import urlsplit
 
 from reportdash.clock import Clock
 from reportdash.engine import content
@@ -21,10 +22,11 @@ from reportdash.engine.folders import NoSpace, size_text
 from reportdash.engine.names import UNKNOWN_EXTENSION, extension_of
 from reportdash.engine.published import Source, pick_file
 from reportdash.engine.ranges import continues, length, strong_etag
-from reportdash.engine.watching import Limits, Stalled, Watch, unbroken, watched
+from reportdash.engine.watching import Limits, Stalled, Trouble, Watch, unbroken, watched
 from reportdash.errors import BadPayload, CallFailed, Throttled, Unreachable
-from reportdash.model import NO_ROWS, Body, Job, LocalFile, Signed, Verified
+from reportdash.model import NO_ROWS, Body, Exchange, Job, LocalFile, Signed, Verified
 from reportdash.net import storage
+from reportdash.net import trace as tracing
 from reportdash.net.guard import Guard
 from reportdash.net.pacing import parse_retry_after
 from reportdash.plain import clean
@@ -66,6 +68,7 @@ class _Again(Exception):
         wait: float | None = None,
         unreachable: bool = False,
         slow: bool = False,
+        status: int | None = None,
     ) -> None:
         super().__init__(text)
         self.text = text
@@ -74,10 +77,15 @@ class _Again(Exception):
         self.wait = wait
         self.unreachable = unreachable
         self.slow = slow
+        self.status = status
 
 
 class Transfer:
-    """`report(bytes, total)` is called as bytes come in; `waits(sentence or None)` when the disk is full."""
+    """`report(bytes, total)` is called as bytes come in; `waits(sentence or None)` when the disk is full.
+
+    `stumbles` hears of each failure that is tried again, and `keep` gets the request to the storage that ended
+    in one, without its address.
+    """
 
     def __init__(
         self,
@@ -91,6 +99,8 @@ class Transfer:
         limits: Limits,
         report: Callable[[int, int | None], None],
         waits: Callable[[str | None], None],
+        stumbles: Callable[[Trouble], None] = lambda _: None,
+        keep: Callable[[Exchange], Awaitable[object]] | None = None,
     ) -> None:
         self.job = job
         self.vendor = vendor
@@ -101,6 +111,8 @@ class Transfer:
         self.limits = limits
         self._report = report
         self._waits = waits
+        self._stumbles = stumbles
+        self._keep = keep
         self._restarts = 0
         self._highest = part.size
         self._full_since: float | None = None
@@ -117,7 +129,7 @@ class Transfer:
         told = 0.0
         moved = self.clock.monotonic()
         while True:
-            before = self._highest
+            before, began, asked = self._highest, self.clock.monotonic(), None
             try:
                 if self.part.complete:
                     return await self._check()
@@ -129,6 +141,7 @@ class Transfer:
                     if isinstance(file, Body):
                         return await self._body(file)
                     link = file
+                asked = link
                 done = await self._attempt(link)
                 if done is not None:
                     return done
@@ -155,12 +168,29 @@ class Transfer:
                 if refusals > self.limits.refusals:
                     raise TransferFailed(problem.text)
             failures += 1
+            if asked is not None and self._keep is not None:
+                await self._keep(self._exchange(asked, problem, gained, self.clock.monotonic() - began))
             pause = problem.wait if problem.wait is not None else self._backoff(failures, problem)
             if problem.wait is not None and told + pause <= TOLD and endless():
                 told, moved = told + pause, moved + pause  # nobody waits for us: what is asked for is kept to
             if self.clock.monotonic() - moved + pause > patience:
                 raise TransferFailed(problem.text, unreachable=problem.unreachable)
+            if pause:
+                self._stumbles(Trouble(problem.text, failures, self.clock.now() + pause))
             await self.clock.sleep(pause)
+
+    def _exchange(self, link: Signed, problem: _Again, came: int, seconds: float) -> Exchange:
+        """What may be kept of a request to the storage: where it went, never with which signature."""
+        now, host = self.clock.now(), urlsplit(link.url).hostname or ""
+        return Exchange(
+            at=now - seconds,
+            method="GET",
+            url=f"{clean(host, 200)} {tracing.SIGNED}",
+            status=problem.status,
+            ms=round(seconds * 1000),
+            size=max(came, 0),
+            error=problem.text,
+        )
 
     def _backoff(self, failures: int, problem: _Again) -> float:
         if failures == 1 and problem.fresh_link:
@@ -203,10 +233,10 @@ class Transfer:
             words = content.storage_words(await stream.start())
             said = f" ({words})" if words else ""
             text = f"the storage refuses the link: HTTP {status}{said}"
-            raise _Again(text, fresh_link=True, refused=True)
+            raise _Again(text, fresh_link=True, refused=True, status=status)
         if status == 429 or status >= 500:
             wait = parse_retry_after(headers.get("retry-after"), self.clock.now())
-            raise _Again(f"the storage answered HTTP {status}", wait=wait, unreachable=True)
+            raise _Again(f"the storage answered HTTP {status}", wait=wait, unreachable=True, status=status)
         if status != 200:
             raise TransferFailed(f"the storage answered HTTP {status}")
         total = length(headers)

@@ -41,6 +41,15 @@ class Limits:
     disk_poll: float = 5.0
 
 
+@dataclass(slots=True, frozen=True)
+class Trouble:
+    """Why a running download does not get on: the words, failures in a row, when it is tried again (epoch)."""
+
+    text: str
+    tries: int
+    again_at: float
+
+
 class Stalled(Exception):
     """The other side sends nothing, or next to nothing. `mute`: not one byte came over this connection."""
 

@@ -71,6 +71,7 @@ class Subject(NamedTuple):
             self.sight.now,
             since=self.since,
             parts=self.parts,
+            fetch=self.sight.fetch,
         )
 
     @property

@@ -26,6 +26,7 @@ from reportdash.tui.widgets.header import Mode
 if TYPE_CHECKING:
     from reportdash.ledger.reads import Changes
     from reportdash.tui.app import Dashboard
+    from reportdash.tui.below import ProgressPort
     from reportdash.tui.ports import EnginePort, OpenEngine
 
 FLUSH = 0.1
@@ -40,6 +41,15 @@ STUMBLE = 1.0
 """Seconds after a ledger that could not be read."""
 MANY = 1000
 """Changes at once that are taken in by slices: the rest of a large ledger after the first paint."""
+
+
+def _fetch(progress: ProgressPort) -> Fetch:
+    """A download as a row shows it."""
+    trouble = progress.trouble
+    if trouble is None:
+        return Fetch(progress.bytes, progress.total, progress.place)
+    more = (trouble.text, trouble.tries, trouble.again_at)
+    return Fetch(progress.bytes, progress.total, progress.place, *more)
 
 
 class Live:
@@ -336,10 +346,7 @@ class Live:
     async def _progress(self, engine: EnginePort) -> None:
         """While downloads run, their bars."""
         while True:
-            running = {
-                job_id: Fetch(progress.bytes, progress.total, progress.place)
-                for job_id, progress in engine.downloads.progress().items()
-            }
+            running = {job_id: _fetch(progress) for job_id, progress in engine.downloads.progress().items()}
             self.board.intake.fetches(running)
             self._mode(engine)
             if running:

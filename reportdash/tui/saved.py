@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from reportdash.board import facts
 from reportdash.board.facts import Run
 from reportdash.board.states import Role
-from reportdash.board.units import digits, plural, size
+from reportdash.board.units import clock_text, digits, plural, size
 from reportdash.model import HAS_FILE, Artifact, ArtifactState, Job, Verified
 from reportdash.tui.actions import Keymap
 from reportdash.tui.text import cut, key_run, muted, safe, strong, text_run, width
@@ -107,6 +107,9 @@ def _one(subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]:
     rows: list[tuple[str, Sequence[Run]]] = []
     if fetch is not None:
         rows.append(("Download", facts.fetch_runs(fetch, 21)))
+        if fetch.trouble:
+            again = clock_text(fetch.again_at or subject.sight.now, subject.sight.now)
+            rows.append(("Why", (text_run(fetch.trouble), muted(f"  tried again at {again}"))))
     if artifact is None or artifact.state is ArtifactState.NONE:
         if fetch is None:
             rows.append(("File", _none(subject, keymap)))

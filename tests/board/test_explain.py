@@ -8,6 +8,7 @@ import pytest
 
 from reportdash.board.case import Explanation, KeyOf
 from reportdash.board.explain import explain
+from reportdash.board.facts import Fetch
 from reportdash.board.units import clock_text
 from reportdash.model import (
     Account,
@@ -26,6 +27,7 @@ from reportdash.model import (
 
 NOW = 1_800_000_000.0
 S = JobState
+STUCK = Fetch(3_200_000, None, None, "no connection to storage.example: refused", 2, NOW + 4)
 
 
 def clock(at: float) -> str:
@@ -47,8 +49,9 @@ def told(
     account: Account | None = None,
     parts: tuple[Job, ...] = (),
     since: float | None = None,
+    fetch: Fetch | None = None,
 ) -> Explanation:
-    found = explain(job, error, account, "7G", NOW, parts=parts, since=since)
+    found = explain(job, error, account, "7G", NOW, parts=parts, since=since, fetch=fetch)
     assert found is not None
     return found
 
@@ -85,6 +88,8 @@ def everything() -> list[tuple[str, Explanation]]:
         ),
         ("delete refused", told(a_job(S.READY, message="delete refused: locked"))),
         ("not saved", told(a_job(S.READY, artifact=failed_copy), an_error("download"))),
+        ("stumbling", told(a_job(S.READY), fetch=STUCK)),
+        ("stumbling at its start", told(a_job(S.READY), fetch=STUCK._replace(bytes=0, again_at=NOW))),
         ("lost", told(a_job(S.LOST))),
         ("unknown", told(a_job(S.UNKNOWN))),
         ("expired", told(replace(a_job(S.EXPIRED), next_poll_at=None))),
@@ -182,3 +187,12 @@ def test_a_group_names_the_parts_that_failed() -> None:
 def test_a_state_says_since_when() -> None:
     one = told(a_job(S.FAILED, message="No product", error_code="208"), since=NOW - 120)
     assert one.source == f"7G's own words · error code 208 · since {clock(NOW - 120)}"
+
+
+def test_a_download_that_does_not_get_on_says_for_what_and_when_it_is_tried_again() -> None:
+    one = told(a_job(S.READY), fetch=STUCK)
+    assert one.headline == STUCK.trouble
+    assert one.source == "what holds the download up · 2 failures in a row"
+    assert "3.2 MB of it are here" in said(one.means)
+    assert f"tried again by itself at {clock(NOW + 4)}" in said(one.means)
+    assert not one.bad

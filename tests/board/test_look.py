@@ -10,6 +10,7 @@ from reportdash.board.explain import KeyOf, explain
 from reportdash.board.facts import Fetch, Group, Sight
 from reportdash.board.states import Face, Kind, Role, Weight, face
 from reportdash.model import (
+    HAS_FILE,
     Account,
     Artifact,
     ArtifactState,
@@ -22,6 +23,7 @@ from reportdash.model import (
     Spec,
     Stage,
     Verified,
+    replace,
 )
 
 NOW = 1_800_000_000.0
@@ -171,6 +173,14 @@ def cell(of: Job, width: int = 21, **sight: object) -> str:
     return "".join(piece.text for piece in facts.file_runs(of, face(of), made, width))
 
 
+@pytest.mark.parametrize("state", sorted(HAS_FILE))
+def test_a_copy_that_nothing_proves_says_so_in_its_row(state: S) -> None:
+    unproven = job(state, artifact=replace(KEPT, verified=Verified.NONE))
+    assert cell(unproven) == " 2.0 MB · unchecked"
+    for width in (9, 10, 21):
+        assert "✓" not in cell(unproven, width) and "·" in cell(unproven, width)
+
+
 def test_the_file_cell() -> None:
     checked = Artifact(ArtifactState.SAVED, bytes=18_400_000, verified=Verified.CHECKSUM)
     assert cell(job(S.READY)) == "not saved"
@@ -183,6 +193,9 @@ def test_the_file_cell() -> None:
     assert cell(job(S.READY), fetch=Fetch(0, None, 2)) == "queued 2nd"
     assert cell(job(S.READY), fetch=Fetch(18_000_000, None)) == "18 MB so far"
     assert cell(job(S.READY), fetch=Fetch(24_400_000, 42_000_000)) == "━━━━━─── 58% of 42 MB"
+    stuck = Fetch(24_400_000, 42_000_000, None, "no connection", 2, 0.0)
+    assert cell(job(S.READY), fetch=stuck) == "retrying at 24 MB"
+    assert cell(job(S.READY), 9, fetch=stuck) == "retrying"
     assert cell(job(S.READY), 10, fetch=Fetch(24_400_000, 42_000_000)) == "━━━─── 58%"
     assert cell(job(S.READY), 9, fetch=Fetch(24_400_000, 42_000_000)) == "━━━── 58%"
 

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from reportdash.clock import ManualClock
 from reportdash.engine import watching
 from reportdash.engine.files import Part
 from reportdash.engine.watching import Limits
 from reportdash.errors import Exit, Throttled
 from reportdash.model import ArtifactState, Body, Signed, Verified
-from tests.engine.shelf import QUICK, Shelf, bench, body, data, lending
+from tests.engine.shelf import AT, QUICK, Shelf, bench, body, data, lending
 from tests.net.lying import Asked, Liar, Peer, bytes_then
 
 KIB = 1024
@@ -379,3 +380,68 @@ async def test_a_disk_that_hangs_does_not_hold_up_the_end(
             assert bench.downloads.busy() == 0
     finally:
         free.set()
+
+
+async def test_while_a_download_is_tried_again_it_says_for_what_and_when(tmp_path: Path) -> None:
+    """A storage that takes no connection: the words, the number of failures, and the request without address."""
+    async with Liar(Shelf()) as gone:
+        base = gone.base
+    clock = ManualClock(AT)
+    async with bench(tmp_path, lambda _: Signed(base + "/r.csv?sig=canary"), clock=clock) as made:
+        job = await made.job()
+        made.downloads.start(job.id)
+        while (trouble := made.downloads.progress()[job.id].trouble) is None or trouble.tries < 2:
+            if clock.sleepers():
+                await clock.advance(0.05)
+            await asyncio.sleep(0)
+        assert "no connection to 127.0.0.1" in trouble.text
+        assert clock.now() <= trouble.again_at <= clock.now() + QUICK.backoff_max
+        kept = await made.ledger.exchanges(job.id)
+        assert len(kept) == 2
+        assert (kept[0].method, kept[0].url, kept[0].status) == ("GET", "127.0.0.1 (signed address)", None)
+        assert kept[0].error == trouble.text
+        assert "canary" not in repr(kept)
+
+
+async def test_a_download_that_gets_on_again_has_no_trouble_any_more(tmp_path: Path) -> None:
+    shelf = Shelf(data(400_000), statuses=[503])
+    async with lending(tmp_path, shelf, limits=dataclasses.replace(QUICK, batch=64 * KIB)) as (bench, _):
+        job = await bench.job()
+        seen: list[tuple[int, bool]] = []
+
+        def look() -> None:
+            progress = bench.downloads.progress().get(job.id)
+            if progress is not None:
+                seen.append((progress.bytes, progress.trouble is not None))
+
+        moved = bench.downloads._moved
+        bench.downloads._moved = lambda: (moved(), look())[0]  # type: ignore[method-assign, func-returns-value]
+        assert (await bench.downloads.fetch(job.id)).ok
+        assert any(trouble for _, trouble in seen)
+        assert not any(trouble for count, trouble in seen if count)
+        (kept,) = await bench.ledger.exchanges(job.id)
+        assert (kept.status, kept.error) == (503, "the storage answered HTTP 503")
+
+
+async def test_a_206_that_brings_a_piece_of_the_rest_is_no_end(tmp_path: Path) -> None:
+    """As long as what was announced is not here, nothing is called complete, however well each answer ended."""
+    whole = data(300_000)
+    shelf = Shelf(whole, cut=100_000)
+    async with lending(tmp_path, shelf) as (bench, liar):
+        job = await bench.job()
+
+        async def pieces(asked: Asked, peer: Peer) -> bool:
+            if "range" not in asked.headers:
+                return False
+            start = int(asked.headers["range"].removeprefix("bytes=").removesuffix("-"))
+            piece = whole[start : start + 50_000]
+            place = f"bytes {start}-{start + len(piece) - 1}/{len(whole)}"
+            await peer.answer(206, piece, {"Content-Range": place, "ETag": '"v1"'})
+            return True
+
+        shelf.before = pieces
+        outcome = await bench.downloads.fetch(job.id)
+        assert outcome.ok, outcome.text
+        (path,) = await bench.downloads.paths(outcome.job)
+        assert path.read_bytes() == whole
+        assert len(liar.asked) == 5
