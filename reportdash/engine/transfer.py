@@ -83,8 +83,8 @@ class _Again(Exception):
 class Transfer:
     """`report(bytes, total)` is called as bytes come in; `waits(sentence or None)` when the disk is full.
 
-    `stumbles` hears of each failure that is tried again, and `keep` gets the request to the storage that ended
-    in one, without its address.
+    `stumbles` hears of each failure that is tried again; `keep` gets the request to the storage that ended in
+    one, without its address.
     """
 
     def __init__(

@@ -43,7 +43,7 @@ class Limits:
 
 @dataclass(slots=True, frozen=True)
 class Trouble:
-    """Why a running download does not get on: the words, failures in a row, when it is tried again (epoch)."""
+    """Why a download does not get on: the words, failures in a row, when it is tried again (epoch)."""
 
     text: str
     tries: int

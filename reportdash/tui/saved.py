@@ -108,8 +108,8 @@ def _one(subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]:
     if fetch is not None:
         rows.append(("Download", facts.fetch_runs(fetch, 21)))
         if fetch.trouble:
-            again = clock_text(fetch.again_at or subject.sight.now, subject.sight.now)
-            rows.append(("Why", (text_run(fetch.trouble), muted(f"  tried again at {again}"))))
+            at = clock_text(fetch.again_at or subject.sight.now, subject.sight.now)
+            rows.append(("Why", (text_run(fetch.trouble), muted(f"  tried again at {at}"))))
     if artifact is None or artifact.state is ArtifactState.NONE:
         if fetch is None:
             rows.append(("File", _none(subject, keymap)))

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from reportdash.engine.watching import Trouble
 from reportdash.errors import AuthFailed, Exit, NotFound, Unreachable, UsageProblem, VendorRefused
 from reportdash.model import ArtifactState, JobState, Signed, Verified
+from tests.engine.rig import Rig, guid
 from tests.engine.shelf import Shelf, bench, data, inline, lending
 
 NAME = "main_balances_2026-01-01_aaaaaa.csv"
@@ -161,3 +163,24 @@ async def test_an_unknown_job_is_a_usage_error(tmp_path: Path) -> None:
     async with bench(tmp_path, lambda job: None) as made:
         with pytest.raises(UsageProblem):
             await made.downloads.fetch("zzzzzz")
+
+
+@pytest.mark.parametrize("vendor", ["7g", "webadmit"])
+async def test_a_vendor_that_is_down_is_named_while_the_download_is_tried_again(
+    rig: Rig, vendor: str
+) -> None:
+    account, reference = {"7g": ("main", guid(1)), "webadmit": ("admissions", "86446/5")}[vendor]
+    rig.account(account)
+    await rig.start()
+    rig.sim.add(vendor, reference, account, report="X", stage="ready", size=2000)
+    job = await rig.seen(await rig.engine.track(account, reference), JobState.READY)
+    await rig.sim.stop()
+    rig.engine.downloads.start(job.id)
+
+    def tried() -> Trouble | None:
+        found = rig.engine.downloads.progress()[job.id].trouble
+        return found if found is not None and found.tries >= 2 else None
+
+    trouble: Trouble = await rig.until(tried)
+    assert "refuses connections" in trouble.text
+    assert rig.clock.now() < trouble.again_at

@@ -383,7 +383,7 @@ async def test_a_disk_that_hangs_does_not_hold_up_the_end(
 
 
 async def test_while_a_download_is_tried_again_it_says_for_what_and_when(tmp_path: Path) -> None:
-    """A storage that takes no connection: the words, the number of failures, and the request without address."""
+    """A storage that takes no connection: words, number of failures, and the request without its address."""
     async with Liar(Shelf()) as gone:
         base = gone.base
     clock = ManualClock(AT)
@@ -424,7 +424,7 @@ async def test_a_download_that_gets_on_again_has_no_trouble_any_more(tmp_path: P
 
 
 async def test_a_206_that_brings_a_piece_of_the_rest_is_no_end(tmp_path: Path) -> None:
-    """As long as what was announced is not here, nothing is called complete, however well each answer ended."""
+    """As long as what was announced is not here, nothing is complete, however well each answer ended."""
     whole = data(300_000)
     shelf = Shelf(whole, cut=100_000)
     async with lending(tmp_path, shelf) as (bench, liar):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 import threading
 from pathlib import Path
 
@@ -29,7 +28,7 @@ def steady(figures: Figures, made: Soak, count: int) -> None:
         f"{count} files; {figures}; {made.swapped} swapped, {made.restarts} restarts; {dict(made.befallen)}"
     )
     if os.environ.get("REPORTDASH_SOAK_SAYS"):
-        sys.__stderr__.write(f"\n{told}\n")
+        print(f"\n{told}")
     assert (
         made.restarts >= (PHASES if SECONDS >= LONG else 1)
         and sum(made.befallen.values()) > made.befallen[""]
