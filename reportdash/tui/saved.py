@@ -109,7 +109,7 @@ def _one(subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]:
         rows.append(("Download", facts.fetch_runs(fetch, 21)))
         if fetch.trouble:
             at = clock_text(fetch.again_at or subject.sight.now, subject.sight.now)
-            rows.append(("Why", (text_run(fetch.trouble), muted(f"  tried again at {at}"))))
+            rows += [("Why", (text_run(fetch.trouble),)), ("Next try", (text_run(at),))]
     if artifact is None or artifact.state is ArtifactState.NONE:
         if fetch is None:
             rows.append(("File", _none(subject, keymap)))
