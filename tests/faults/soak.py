@@ -41,9 +41,9 @@ SWAPS = 0.2
 """The chance of a request to the storage to find another version of the file there from then on."""
 LONG = 120.0
 """Seconds from which on a soak is a long one: each phase has a restart, and memory is held to the promise."""
-ROOM = 330.0
-"""Seconds beyond the plan after which a phase that has not come to rest has failed: a pause after failed
-looks is five minutes at most."""
+ROOM = 1200.0
+"""Seconds beyond the plan after which a phase that has not come to rest has failed: of hundreds of jobs one
+meets five bad looks in a row, each with a longer pause after it."""
 
 
 @dataclass(frozen=True)
