@@ -92,7 +92,7 @@ def stumbling(case: Case, fetch: Fetch) -> Explanation:
             (f"The download has stumbled, not the job: {case.vendor} still holds the report{kept}.",),
             (f"It is tried again by itself {case.at(fetch.again_at)}.",),
         ),
-        (("Nothing at first; without a byte for long it ends as not saved.",),),
+        (("Nothing at first: it goes on by itself, or ends as not saved.",),),
         check=True,
     )
 

@@ -203,7 +203,7 @@ async def _verdict(running: Engine, own: list[Job], until: str, download: bool, 
         for account, reason in hopeless.items():
             say(f"{account}: {reason}")
         return Exit.CREDENTIALS
-    under_way = running.downloads.progress()
+    under_way = {job for job, progress in running.downloads.progress().items() if not progress.rests}
     if not told or any(job.id in under_way for job in own):
         return None
     failed = [job for job in own if job.state in FAILED]

@@ -29,6 +29,8 @@ from reportdash.plain import clean
 AT_ONCE = 4
 PER_ACCOUNT = 2
 REPAINT_SECONDS = 0.1
+RETRY = 300.0
+"""Seconds after which a download that nobody waits for is tried again, where nobody answered."""
 
 _log = logging.getLogger(__name__)
 
@@ -37,13 +39,14 @@ _log = logging.getLogger(__name__)
 class Progress:
     """How far one download is. `total` None: unknown. `place` in the queue from 1; None: it runs.
 
-    `trouble`: what it is tried again for; None once bytes come.
+    `trouble`: what it is tried again for; None once bytes come. `rests`: given up for now, until then.
     """
 
     bytes: int
     total: int | None
     place: int | None
     trouble: Trouble | None = None
+    rests: bool = False
 
     @property
     def queued_place(self) -> int | None:
@@ -61,6 +64,8 @@ class _Flight:
     bytes: int = 0
     total: int | None = None
     trouble: Trouble | None = None
+    given_up: int = 0
+    wake: asyncio.Event | None = None  # while it rests
 
 
 class Downloads:
@@ -99,14 +104,15 @@ class Downloads:
 
     def progress(self) -> Mapping[str, Progress]:
         """Job id → how far, for every download of this process that waits or runs."""
-        return {
-            job: Progress(flight.bytes, flight.total, self._turns.place(job), flight.trouble)
-            for job, flight in self._flights.items()
-        }
+        return {job: self._progress(job, flight) for job, flight in self._flights.items()}
+
+    def _progress(self, job: str, flight: _Flight) -> Progress:
+        place, rests = self._turns.place(job), flight.wake is not None
+        return Progress(flight.bytes, flight.total, place, flight.trouble, rests)
 
     def busy(self) -> int:
-        """Downloads that wait or run."""
-        return len(self._flights)
+        """Downloads that wait for their turn or run."""
+        return sum(flight.wake is None for flight in self._flights.values())
 
     @property
     def notice(self) -> str | None:
@@ -151,6 +157,8 @@ class Downloads:
         """
         flight = self._flights.get(job_id) or self._fly(job_id, to, patience, background=False)
         flight.waiters += 1
+        if flight.wake is not None:
+            flight.wake.set()
         try:
             return await asyncio.shield(flight.task)
         except asyncio.CancelledError:
@@ -166,12 +174,16 @@ class Downloads:
     def start(self, job_id: str, *, who: str = "operator") -> None:
         """Save the job's report in the background; the ledger tells how it ends. Twice is once.
 
-        `who` asked for it, for the history.
+        One that ends without an answer of vendor or storage rests and is tried again, at once when it is
+        started anew. `who` asked for it, for the history.
         """
-        if job_id not in self._flights:
+        flight = self._flights.get(job_id)
+        if flight is None:
             self._fly(job_id, None, 60.0, background=True, who=who)
-        else:
-            self._flights[job_id].background = True
+            return
+        flight.background = True
+        if flight.wake is not None:
+            flight.wake.set()
 
     async def recover(self) -> list[str]:
         """Go on with downloads whose process died. Returns their job ids."""
@@ -253,8 +265,34 @@ class Downloads:
             stumbles=lambda trouble: self._stumbled(job_id, trouble),
             who=self._flights[job_id].who,
         )
-        async with self._turns.turn(job_id, job.account):
-            return await (saver.save_group(job) if job.is_group else saver.save(job))
+        while True:
+            async with self._turns.turn(job_id, job.account):
+                outcome = await (saver.save_group(job) if job.is_group else saver.save(job))
+            if not await self._rest(job_id, outcome):
+                return outcome
+            job = await self._ledger.job(job_id) or job
+            refusal = refused(job, seat.vendor)
+            if refusal is not None or job.forgotten_at is not None:
+                return refusal or outcome
+
+    async def _rest(self, job_id: str, outcome: Outcome) -> bool:
+        """Where nobody waits and nobody answered: rest, without a place among those that run, then True."""
+        flight = self._flights[job_id]
+        if outcome.exit_code is not Exit.UNREACHABLE or not flight.background or flight.waiters:
+            return False
+        flight.given_up += 1
+        flight.bytes = _bytes(outcome.job)
+        flight.trouble = Trouble(outcome.text, flight.given_up, self._clock.now() + RETRY)
+        flight.wake = asyncio.Event()
+        self._moved()
+        ends = {asyncio.ensure_future(self._clock.sleep(RETRY)), asyncio.ensure_future(flight.wake.wait())}
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            flight.wake = None
+            for end in ends:
+                end.cancel()
+        return True
 
     def _report(self, job_id: str, count: int, total: int | None) -> None:
         flight = self._flights.get(job_id)

@@ -1,4 +1,4 @@
-"""A vendor that asks to wait before it gives a link: waited for as told, unless somebody waits for us."""
+"""A vendor that asks to wait, or is not there: waited for, unless somebody waits for us."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from reportdash.clock import ManualClock
+from reportdash.engine.download import RETRY
 from reportdash.engine.transfer import TOLD
-from reportdash.errors import Exit, Throttled
-from reportdash.model import Job, Signed
+from reportdash.errors import Exit, Throttled, Unreachable
+from reportdash.model import ArtifactState, Job, Signed, replace
 from tests.engine.shelf import AT, Shelf, bench, data
 from tests.net.lying import Liar
 
@@ -70,3 +73,50 @@ async def test_a_vendor_that_only_ever_asks_to_wait_is_given_up_on_after_an_hour
         row = await made.ledger.job(job.id)
         assert row is not None and not row.saved
         assert len(asked) == TOLD / 300.0 + 1
+
+
+async def test_in_the_background_an_outage_is_rested_over_and_the_report_saved(tmp_path: Path) -> None:
+    """It holds no place meanwhile, and nobody who asks whether something runs hears of it."""
+    clock = ManualClock(AT)
+    async with Liar(Shelf(data(5_000))) as liar, bench(tmp_path, lambda _: None, clock=clock) as made:
+        made.vendor.give = lambda _: Unreachable("nobody there") if clock.now() < AT + 200 else up
+        up = Signed(liar.base + "/r.csv")
+        job = await made.job()
+        made.downloads.start(job.id)
+        await passes(clock, lambda: made.downloads.busy() == 0)
+        progress = made.downloads.progress()[job.id]
+        assert progress.rests and progress.trouble is not None
+        assert progress.trouble.text == "nobody there"
+        assert progress.trouble.again_at == pytest.approx(clock.now() + RETRY, abs=1.0)
+        row = await made.ledger.job(job.id)
+        assert row is not None and row.artifact is not None
+        assert row.artifact.state is ArtifactState.FAILED
+        await passes(clock, lambda: job.id not in made.downloads.progress())
+        row = await made.ledger.job(job.id)
+        assert row is not None and row.saved
+
+
+async def test_one_that_rests_goes_on_at_once_when_it_is_asked_for(tmp_path: Path) -> None:
+    clock = ManualClock(AT)
+    async with Liar(Shelf(data(5_000))) as liar, bench(tmp_path, lambda _: None, clock=clock) as made:
+        answers: dict[str, object] = {"now": Unreachable("nobody there")}
+        made.vendor.give = lambda _: answers["now"]
+        job = await made.job()
+        made.downloads.start(job.id)
+        await passes(clock, lambda: made.downloads.busy() == 0)
+        answers["now"], at = Signed(liar.base + "/r.csv"), clock.now()
+        assert (await made.downloads.fetch(job.id)).ok
+        assert clock.now() == at
+
+
+async def test_a_report_that_was_forgotten_meanwhile_is_not_fetched_any_more(tmp_path: Path) -> None:
+    clock = ManualClock(AT)
+    async with bench(tmp_path, lambda _: Unreachable("nobody there"), clock=clock) as made:
+        job = await made.job()
+        made.downloads.start(job.id)
+        await passes(clock, lambda: made.downloads.busy() == 0)
+        asked = len(made.vendor.asked)
+        await made.ledger.change(job.id, lambda row: replace(row, forgotten_at=clock.now()))
+        made.downloads.start(job.id)
+        await passes(clock, lambda: job.id not in made.downloads.progress())
+        assert len(made.vendor.asked) == asked

@@ -110,7 +110,7 @@ class Downloads:
 
     def start(self, job_id: str) -> None:
         self.started.append(job_id)
-        self.running[job_id] = SimpleNamespace(bytes=0, total=100, place=None, trouble=None)
+        self.running[job_id] = SimpleNamespace(bytes=0, total=100, place=None, trouble=None, rests=False)
 
     async def fetch(self, job_id: str) -> Any:
         """Ends when the test says so."""

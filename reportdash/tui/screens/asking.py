@@ -51,7 +51,8 @@ async def _case(engine: EnginePort, job: Job, verb: str) -> Case:
 
 async def _busy(engine: EnginePort, job: Job) -> str:
     """What is under way with the job, in this process or another that is alive."""
-    if job.id in engine.downloads.progress():
+    progress = engine.downloads.progress().get(job.id)
+    if progress is not None and not progress.rests:
         return "its file is being fetched"
     ledger, artifact, intent = engine.ledger, job.artifact, job.intent
     fetching = artifact is not None and artifact.state is ArtifactState.FETCHING
