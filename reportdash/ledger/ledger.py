@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from reportdash.clock import Clock
 from reportdash.errors import Problem
 from reportdash.ledger.owner import this_process
-from reportdash.ledger.problems import DamagedLedger
+from reportdash.ledger.problems import DamagedLedger, ReplacedLedger
 from reportdash.ledger.reads import Changes, Known
 from reportdash.ledger.store import Store
 from reportdash.ledger.thread import LedgerThread
@@ -31,11 +31,19 @@ class Ledger:
         self.path = path
         self.owner = owner or this_process()
         self.rescued: Rescue | None = None
+        self.full: str | None = None
+        """The sentence while the disk has no room for a change."""
+        self.on_room: Callable[[], None] = lambda: None
+        """Called when that begins or ends."""
+        self._damage: DamagedLedger | None = None
         self._clock = clock
         self._rev = 0
         self._waiters: set[asyncio.Future[None]] = set()
         self._thread = LedgerThread(
-            lambda: Store.open(path, clock=clock, owner=self.owner, breathe=True), self._committed
+            lambda: Store.open(path, clock=clock, owner=self.owner, breathe=True),
+            self._committed,
+            self._damaged,
+            self._room,
         )
 
     @classmethod
@@ -51,7 +59,7 @@ class Ledger:
         from reportdash.ledger import rescue as safety
 
         rescued = None
-        if safety.suspected(path):
+        if not await asyncio.to_thread(safety.sound, path):
             rescued = await asyncio.to_thread(safety.rescue, path, clock)
         try:
             ledger = await cls._open(path, clock, owner)
@@ -117,7 +125,11 @@ class Ledger:
         return await self._thread.read(lambda: self.store.account(name))
 
     async def changed_since(self, rev: int) -> Changes:
-        """All jobs and accounts written after `rev`."""
+        """All jobs and accounts written after `rev`. Raises DamagedLedger for ever once the file is no longer
+        what it was: whoever follows opens it anew, and it is set aside and its jobs brought back.
+        """
+        if self._damage is not None:
+            raise self._damage
         return await self._thread.read(lambda: self.store.changed_since(rev))
 
     async def history(self, job_id: str) -> list[Event]:
@@ -326,12 +338,15 @@ class Ledger:
     # Learning of changes.
 
     async def wait(self, rev: int, timeout: float) -> bool:
-        """Whether there is a write newer than `rev`, at the latest after `timeout` seconds."""
-        if self._rev > rev:
+        """Whether there is a write newer than `rev`, at the latest after `timeout` seconds.
+
+        True as well when the file was found damaged or replaced: `changed_since` says so.
+        """
+        if self._rev > rev or self._damage is not None:
             return True
         sleeper = asyncio.ensure_future(self._clock.sleep(timeout))
         try:
-            while self._rev <= rev and not sleeper.done():
+            while self._rev <= rev and self._damage is None and not sleeper.done():
                 woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
                 self._waiters.add(woken)
                 try:
@@ -340,10 +355,34 @@ class Ledger:
                     self._waiters.discard(woken)
         finally:
             sleeper.cancel()
-        return self._rev > rev
+        return self._rev > rev or self._damage is not None
+
+    @property
+    def networked(self) -> str:
+        """The kind of the network file system the ledger lies on; empty: none."""
+        return self.store.networked
+
+    async def rescued_at(self) -> float | None:
+        """When a damaged ledger was last replaced by this one."""
+        return await self._thread.read(self.store.rescued_at)
+
+    def _damaged(self, problem: DamagedLedger) -> None:
+        if not isinstance(problem, ReplacedLedger):
+            from reportdash.ledger import rescue
+
+            rescue.suspect(self.path)
+        self._damage = problem
+        self._wake()
+
+    def _room(self, full: str | None) -> None:
+        self.full = full
+        self.on_room()
 
     def _committed(self, rev: int) -> None:
         self._rev = max(self._rev, rev)
+        self._wake()
+
+    def _wake(self) -> None:
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)

@@ -32,12 +32,17 @@ def line(job: Job, at: float) -> str:
     return json.dumps(told) + "\n"
 
 
-def append(folder: Path, lines: Sequence[str]) -> None:
-    """Add the lines in one write. The ledger has them already, so a full disk is no error here."""
+def append(folder: Path, lines: Sequence[str], *, synced: bool = False) -> None:
+    """Add the lines in one write. The ledger has them already, so a full disk is no error here.
+
+    `synced`: on the disk when this returns, as the commit is: one power cut may take both files' last words.
+    """
     with suppress(OSError):
         handle = os.open(folder / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             os.write(handle, "".join(lines).encode("utf-8"))
+            if synced:
+                os.fdatasync(handle)
         finally:
             os.close(handle)
 

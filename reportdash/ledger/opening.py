@@ -27,7 +27,10 @@ from reportdash.ledger.problems import (
 LOG = "jobs.log"
 BACKUP = "ledger.backup.db"
 
-_NETWORKED = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "9p", "glusterfs", "lustre"})
+MOUNTS = Path("/proc/self/mounts")
+_NETWORKED = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "9p", "glusterfs", "lustre", "beegfs", "gpfs", "virtiofs", "vboxsf"})
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+"""What the system says when there is no room, on the disk or for this user."""
 _NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
 """What opening ends with where there is no room for a WAL's shared memory."""
 
@@ -42,19 +45,19 @@ def journal_mode(version: tuple[int, ...], networked: bool = False) -> str:
     return "truncate" if affected or networked or version < (3, 7, 0) else "wal"
 
 
-def connect(path: Path, now: float) -> tuple[sqlite3.Connection, bool]:
+def connect(path: Path, now: float, *, fresh: bool = False) -> tuple[sqlite3.Connection, bool]:
     """The ledger at `path` for reading and writing; made, or brought up to date, when need be.
 
+    `fresh`: it may be a new one although the folder has had another.
     The second value is true when there is no room to open it but as it lies on the disk, for reading alone.
     Raises UsageProblem: unwritable folder, another program's file, newer schema; Problem: damaged, disk full.
     """
     try:
-        emptied = path.exists() and path.stat().st_size == 0 and known_here(path)
+        if not fresh:
+            _miss(path)
         _prepare(path)
     except OSError as error:
-        raise (disk_full(path) if error.errno == errno.ENOSPC else unwritable(path, error)) from error
-    if emptied:
-        raise damaged(path, "it is empty, though it had jobs")
+        raise (disk_full(path) if error.errno in NO_SPACE else unwritable(path, error)) from error
     try:
         return _ready(path, now), False
     except SQLITE_ERRORS as error:
@@ -69,6 +72,7 @@ def connect_readonly(path: Path, now: float) -> tuple[sqlite3.Connection, bool]:
     Opened like any other, so that a killed writer's journal is rolled back before anything is read. Raises as
     `connect`, but takes a folder that cannot be written.
     """
+    _miss(path)
     if not path.exists():
         db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         schema.create(db, now)
@@ -79,6 +83,16 @@ def connect_readonly(path: Path, now: float) -> tuple[sqlite3.Connection, bool]:
         if primary(error) in (*_NO_ROOM, sqlite3.SQLITE_READONLY) and path.stat().st_size:
             return as_it_lies(path), True
         raise explain(error, path) from error
+
+
+def _miss(path: Path) -> None:
+    """Raises DamagedLedger where the jobs of this folder are gone: to begin anew would be to lose them."""
+    if not known_here(path):
+        return
+    if not path.exists():
+        raise damaged(path, "it is gone, though it had jobs")
+    if path.stat().st_size == 0:
+        raise damaged(path, "it is empty, though it had jobs")
 
 
 def known_here(path: Path) -> bool:
@@ -167,7 +181,7 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _set_journal(db: sqlite3.Connection, path: Path) -> None:
-    wanted = journal_mode(sqlite3.sqlite_version_info, _networked(path))
+    wanted = journal_mode(sqlite3.sqlite_version_info, bool(networked(path)))
     try:
         db.execute(f"PRAGMA journal_mode = {wanted}")
     except sqlite3.OperationalError as error:
@@ -176,12 +190,13 @@ def _set_journal(db: sqlite3.Connection, path: Path) -> None:
             raise
 
 
-def _networked(path: Path) -> bool:
+def networked(path: Path) -> str:
+    """The kind of the network file system the ledger lies on, `nfs4`; empty where it is none."""
     try:
-        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
+        mounts = MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines()
         real = str(path.resolve())
     except OSError:
-        return False
+        return ""
     best, kind = "", ""
     for line in mounts:
         parts = line.split(" ")
@@ -189,7 +204,7 @@ def _networked(path: Path) -> bool:
             point = parts[1].replace("\\040", " ")
             if real == point or real.startswith(point.rstrip("/") + "/"):
                 best, kind = parts[1], parts[2]
-    return kind in _NETWORKED or kind.startswith("fuse.")
+    return kind if kind in _NETWORKED or kind.startswith("fuse.") else ""
 
 
 def _keep(path: Path, version: int) -> None:

@@ -14,12 +14,27 @@ BUSY_SECONDS = 15.0
 _ELSEWHERE = "Give a folder you may write with --data-dir or REPORTDASH_DATA_DIR."
 _BROKEN = ("no such table", "no such column", "has no column", "malformed", "ould not decode")
 """Words, without a code, about a file that has lost what we put there."""
-SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
-"""What SQLite's module raises; the second when a damaged file's own text stands in the message."""
+
+
+class UnreadableRow(ValueError):
+    """A row with something in it that no ledger of ours ever had."""
+
+
+SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError, UnreadableRow)
+"""What SQLite's module raises, the second when a damaged file's own text stands in the message; and what its
+rows may turn out to be."""
 
 
 class DamagedLedger(Problem):
     """The file is not readable as the ledger it was. `rescue` brings back what is known."""
+
+
+class ReplacedLedger(DamagedLedger):
+    """Another process has put a new file in the ledger's place: what was open is out of date."""
+
+
+class DiskFull(Problem):
+    """There is no room for a change; what was written before is safe."""
 
 
 def primary(error: Exception) -> int:
@@ -35,7 +50,7 @@ def explain(error: Exception, path: Path) -> Problem:
         return disk_full(path)
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT) or any(sign in words for sign in _BROKEN):
         return damaged(path, words)
-    if isinstance(error, UnicodeDecodeError):
+    if isinstance(error, UnicodeDecodeError | UnreadableRow):
         return damaged(path, words)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return Problem(
@@ -50,13 +65,20 @@ def explain(error: Exception, path: Path) -> Problem:
 def damaged(path: Path, words: str) -> DamagedLedger:
     return DamagedLedger(
         f"the ledger {clean(path, 300)} is damaged ({clean(words, 150)}). Nothing was changed. "
-        "`reportdash` or `reportdash watch` sets it aside and brings its jobs back from the last backup.",
+        "The next `reportdash` or `reportdash watch` sets it aside and brings its jobs back.",
         exit_code=Exit.USAGE,
     )
 
 
-def disk_full(path: Path) -> Problem:
-    return Problem(
+def replaced(path: Path) -> ReplacedLedger:
+    return ReplacedLedger(
+        f"another process has put a new file in the place of the ledger {clean(path, 300)}. "
+        "This change was not kept; look at the table and try again."
+    )
+
+
+def disk_full(path: Path) -> DiskFull:
+    return DiskFull(
         f"the disk is full: the ledger {clean(path, 300)} took no change. "
         "Free some space and try again; what was written before is safe."
     )

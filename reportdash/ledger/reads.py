@@ -85,6 +85,11 @@ class Reads:
         """The rev of the newest write."""
         return int(self.db.execute("SELECT rev FROM meta").fetchone()[0])
 
+    def rescued_at(self) -> float | None:
+        """When a damaged ledger was last replaced by this one."""
+        found = self.db.execute("SELECT rescued_at FROM meta").fetchone()[0]
+        return None if found is None else float(found)
+
     def data_version(self) -> int:
         """A number that moves when another connection has committed."""
         return int(self.db.execute("PRAGMA data_version").fetchone()[0])

@@ -18,10 +18,17 @@ from typing import Any
 from reportdash.clock import Clock
 from reportdash.errors import Problem
 from reportdash.ledger import logbook
-from reportdash.ledger.opening import BACKUP
-from reportdash.ledger.problems import SQLITE_ERRORS, DamagedLedger, damaged, explain
+from reportdash.ledger.opening import BACKUP, NO_SPACE
+from reportdash.ledger.problems import (
+    SQLITE_ERRORS,
+    DamagedLedger,
+    damaged,
+    disk_full,
+    explain,
+    unwritable,
+)
 from reportdash.ledger.reads import Reads
-from reportdash.ledger.store import Store
+from reportdash.ledger.store import Failed, Store
 from reportdash.model import Intent, IntentKind, Job, JobState, Spec, Stage, replace
 
 _SUSPECT = "ledger.suspect"
@@ -33,7 +40,7 @@ _SIDE_FILES = ("", "-journal", "-wal", "-shm")
 class Rescue:
     """What became of a damaged ledger. `backup_at` None: there was no usable backup."""
 
-    aside: Path
+    aside: Path | None
     backup_at: float | None
     jobs: int
 
@@ -45,23 +52,26 @@ class Rescue:
             since = (
                 f"the backup of {datetime.fromtimestamp(self.backup_at, UTC):%Y-%m-%d %H:%M} UTC was taken"
             )
+        what = "was gone" if self.aside is None else f"was damaged and lies aside as {self.aside}"
         return (
-            f"the ledger was damaged and lies aside as {self.aside}; {since}; {self.jobs} jobs are in the "
-            "table. `reportdash track ACCOUNT --all` adopts what a vendor still lists."
+            f"the ledger {what}; {since}; {self.jobs} jobs are back in the table, and what only a vendor's "
+            "list knows comes back when it is read."
         )
 
 
-def check(path: Path) -> None:
-    """Read the whole file on a connection of its own. Raises Problem; DamagedLedger when it is not sound."""
+def check(path: Path, *, rows: bool = True) -> None:
+    """Read the whole file on a connection of its own. Raises Problem; DamagedLedger when it is not sound.
+
+    `rows`: make records of its rows as well, which takes a hundred times as long.
+    """
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=15.0)) as db:
+        # For writing, so that a killed writer's journal is rolled back first.
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=15.0)) as db:
             found = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
-            if found == "ok":
+            if found == "ok" and rows:
                 Reads(db, breathe=True).changed_since(-1)
     except SQLITE_ERRORS as error:
         problem = explain(error, path)
-    except (KeyError, ValueError, TypeError) as error:  # a word no ledger of ours has
-        problem = damaged(path, f"unreadable row: {error}")
     else:
         if found == "ok":
             return
@@ -69,6 +79,24 @@ def check(path: Path) -> None:
     if isinstance(problem, DamagedLedger):
         suspect(path)
     raise problem
+
+
+def sound(path: Path) -> bool:
+    """Whether a start can trust the file: nobody found it damaged, and a quick check finds nothing now.
+
+    One that is not there, or cannot be looked at, is for opening it to judge.
+    """
+    if suspected(path):
+        return False
+    if not path.exists():
+        return True
+    try:
+        check(path, rows=False)
+    except DamagedLedger:
+        return False
+    except Problem:
+        pass
+    return True
 
 
 def suspect(path: Path) -> None:
@@ -113,31 +141,74 @@ def back_up(path: Path, before: float) -> bool:
 
 
 def rescue(path: Path, clock: Clock) -> Rescue | None:
-    """Set a damaged ledger aside and make one that knows its jobs; None when it is sound after all."""
-    with _alone(path.parent):
-        try:
-            Store.open(path, clock=clock).close()
-            check(path)
-        except DamagedLedger:
-            pass
-        else:
+    """Set a damaged ledger aside and make one that knows its jobs; None when it is sound after all.
+
+    The new one is whole before the old one is moved: a crash, or a disk without room, leaves everything for
+    the next start. Raises Problem.
+    """
+    try:
+        with _alone(path.parent):
+            try:
+                Store.open(path, clock=clock).close()
+                check(path)
+            except DamagedLedger:
+                suspect(path)
+            else:
+                path.with_name(_SUSPECT).unlink(missing_ok=True)
+                return None
+            backup_at, count = _build(path, clock)
+            aside = _put_aside(path, clock.now())
+            path.with_name(f"{path.name}.new").replace(path)
+            _sync(path.parent)
             path.with_name(_SUSPECT).unlink(missing_ok=True)
-            return None
-        stamp = f"{datetime.fromtimestamp(clock.now(), UTC):%Y%m%dT%H%M%SZ}"
-        aside = _free(path.with_name(f"{path.name}.damaged-{stamp}"))
-        for side in reversed(_SIDE_FILES):
-            found = path.with_name(path.name + side)
-            if found.exists():
-                found.rename(aside.with_name(aside.name + side))
-        backup_at = _restore(path)
-        with Store.open(path, clock=clock) as store:
-            path.with_name(_SUSPECT).unlink(missing_ok=True)
-            for told in _latest(path.parent):
-                store.write(_again(store, told, clock.now()))
-            count = int(
-                store.db.execute("SELECT count(*) FROM jobs WHERE forgotten_at IS NULL").fetchone()[0]
-            )
-        return Rescue(aside, backup_at, count)
+            return Rescue(aside, backup_at, count)
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            raise disk_full(path) from error
+        raise unwritable(path, error) from error
+
+
+def _build(path: Path, clock: Clock) -> tuple[float | None, int]:
+    """Make the new ledger beside the old one; when its backup was made, and how many jobs it has."""
+    made = path.with_name(f"{path.name}.new")
+    for side in _SIDE_FILES:
+        made.with_name(made.name + side).unlink(missing_ok=True)
+    backup_at, now = _restore(made, path.with_name(BACKUP)), clock.now()
+    with Store.open(made, clock=clock, fresh=True) as store:
+        told = [_again(store, one, now) for one in _latest(path.parent)]
+        for result in store.commit([*told, lambda: _mark(store, now)], durable=True):
+            if isinstance(result, Failed):
+                raise result.error
+        count = int(store.db.execute("SELECT count(*) FROM jobs WHERE forgotten_at IS NULL").fetchone()[0])
+        if store.db.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+            store.db.execute("PRAGMA journal_mode = delete")  # one file, to be moved
+    return backup_at, count
+
+
+def _mark(store: Store, now: float) -> None:
+    """Vendors' lists are read anew, and nobody polls: who did, did so on the old file."""
+    store.db.execute("UPDATE meta SET rescued_at = ?", (now,))
+    store.db.execute("UPDATE accounts SET owner = NULL, lease_until = NULL")
+
+
+def _put_aside(path: Path, now: float) -> Path | None:
+    """Move the old file and what belongs to it; None when there is none."""
+    stamp = f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
+    aside = _free(path.with_name(f"{path.name}.damaged-{stamp}"))
+    there = path.exists()
+    for side in reversed(_SIDE_FILES):
+        found = path.with_name(path.name + side)
+        if found.exists():
+            found.rename(aside.with_name(aside.name + side))
+    return aside if there else None
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager
@@ -159,21 +230,18 @@ def _free(wanted: Path) -> Path:
     return path
 
 
-def _restore(path: Path) -> float | None:
-    """Put the backup in the ledger's place, if it is sound; when it was made."""
-    backup = path.with_name(BACKUP)
+def _restore(path: Path, backup: Path) -> float | None:
+    """Copy the backup to `path`, if it is sound; when it was made."""
     try:
         made = backup.stat().st_mtime
         check(backup)
     except (OSError, Problem):
         return None
-    part = path.with_name(f"{path.name}.part")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(backup.read_bytes())
         file.flush()
         os.fsync(file.fileno())
-    part.replace(path)
     return made
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import Any, TypeAlias
+from functools import lru_cache, wraps
+from typing import Any, TypeAlias, TypeVar
 
+from reportdash.ledger.problems import UnreadableRow
 from reportdash.model import (
     Account,
     Artifact,
@@ -31,6 +32,7 @@ from reportdash.plain import clean, clean_block
 from reportdash.slots import differing, open_twin
 
 Row: TypeAlias = tuple[Any, ...]
+T = TypeVar("T")
 
 JOB_COLUMNS = (
     "id",
@@ -123,6 +125,20 @@ _new = object.__new__
 _one = lru_cache(maxsize=4096)(str)
 
 
+def _readable(make: Callable[[Row], T]) -> Callable[[Row], T]:
+    """A damaged file may give any value: one that makes no record raises UnreadableRow."""
+
+    @wraps(make)
+    def made(row: Row) -> T:
+        try:
+            return make(row)
+        except (KeyError, ValueError, TypeError, IndexError) as error:
+            raise UnreadableRow(f"unreadable row: {clean(error, 80)}") from error
+
+    return made
+
+
+@_readable
 def job_of(row: Row) -> Job:
     """The job in a row of JOB_COLUMNS."""
     job = _new(_OpenJob)
@@ -390,6 +406,7 @@ _WRITTEN: dict[str, Callable[[Any], dict[str, Any]]] = {
 """Field → its columns and their values, where a column is not simply the field made safe."""
 
 
+@_readable
 def account_of(row: Row) -> Account:
     """The account in a row of ACCOUNT_COLUMNS."""
     return Account(
@@ -437,6 +454,7 @@ def account_row(account: Account) -> Row:
     )
 
 
+@_readable
 def event_of(row: Row) -> Event:
     """at, what, who, state, vendor_status, message."""
     return Event(row[0], row[1], row[2], _STATES[row[3]], row[4], row[5])

@@ -9,14 +9,15 @@ from __future__ import annotations
 import sqlite3
 
 APPLICATION_ID = 0x52444C47  # "RDLG": tells our file from any other program's SQLite file
-VERSION = 2
+VERSION = 3
 """Kept in `PRAGMA user_version`. A file with a higher one was made by a newer reportdash and is refused."""
 
 _TABLES = """
 CREATE TABLE meta (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   rev INTEGER NOT NULL,
-  created_at REAL NOT NULL
+  created_at REAL NOT NULL,
+  rescued_at REAL
 );
 CREATE TABLE jobs (
   seq INTEGER PRIMARY KEY,
@@ -154,6 +155,8 @@ UPDATE jobs SET took_to = settled_at - submitted_at, took_from = (settled_at - s
   WHERE settled_at > submitted_at AND tracked = 0 AND reference IS NOT NULL
   AND state IN ('ready', 'ready_with_warnings', 'notify_failed', 'empty', 'failed');
 """,
+    # When a damaged ledger was replaced by this one: vendors' lists tell what it does not know.
+    2: "ALTER TABLE meta ADD COLUMN rescued_at REAL",
 }
 """What takes a file from version N to N + 1, as SQL, run in one transaction with the new version number."""
 

@@ -5,6 +5,8 @@ One-shot commands use it as it is; `Ledger` runs it in a thread of its own.
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -18,7 +20,7 @@ from reportdash.errors import Problem
 from reportdash.ledger import logbook, opening
 from reportdash.ledger.leases import Leases
 from reportdash.ledger.owner import this_process
-from reportdash.ledger.problems import SQLITE_ERRORS, disk_full, explain
+from reportdash.ledger.problems import SQLITE_ERRORS, disk_full, explain, primary, replaced
 from reportdash.ledger.reads import Reads
 from reportdash.ledger.verbs import Verbs
 from reportdash.model import Job
@@ -48,6 +50,9 @@ class Store(Reads):
         """There was no room to open the file for writing: it is shown as the disk has it."""
         self.verbs = Verbs(self, clock)
         self.leases = Leases(self.verbs, clock, owner)
+        self.networked = opening.networked(path)
+        """The kind of the network file system it lies on; empty: none."""
+        self._file = self._identity()
         self._clock = clock
         self._synced: bool | None = None
         self._first_rev = 0
@@ -61,15 +66,19 @@ class Store(Reads):
         clock: Clock | None = None,
         owner: str | None = None,
         breathe: bool = False,
+        fresh: bool = False,
     ) -> Store:
         """Open the ledger at `path`. Raises Problem.
 
-        One that is not there is made; `readonly`, it is taken for an empty one and nothing is made.
+        One that is not there is made; `readonly`, it is taken for an empty one and nothing is made. `fresh`:
+        one is made although this folder has had another.
         On a full disk it may open for reading alone (`as_it_lies`); the next write tries again.
         """
         clock = clock or SystemClock()
-        connect = opening.connect_readonly if readonly else opening.connect
-        db, as_it_lies = connect(path, clock.now())
+        if readonly:
+            db, as_it_lies = opening.connect_readonly(path, clock.now())
+        else:
+            db, as_it_lies = opening.connect(path, clock.now(), fresh=fresh)
         store = cls(db, path, clock=clock, owner=owner or this_process(), breathe=breathe)
         store.readonly, store.as_it_lies = readonly, as_it_lies
         return store
@@ -98,17 +107,40 @@ class Store(Reads):
             raise Problem(f"the ledger {clean(self.path, 300)} is open for reading only.")
         if self.as_it_lies:
             self._open_again()
+        self.check_place()
         try:
             results = self._run(changes, durable, ahead)
             if results is None:  # once more, each behind a savepoint
                 results = self._run(changes, durable, savepoints=True)
         except SQLITE_ERRORS as error:
             self._rollback()
-            raise explain(error, self.path) from error
+            raise self._explained(error) from error
         except BaseException:
             self._rollback()
             raise
+        self.check_place()
         return results or []
+
+    def check_place(self) -> None:
+        """Raises ReplacedLedger when the file that is open is not the ledger any more."""
+        # A network file system may give one file several numbers.
+        if not self.networked and self._file != self._identity():
+            raise replaced(self.path)
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self.path)  # noqa: PTH116 - before and after each commit: the quicker one
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _explained(self, error: Exception) -> Problem:
+        problem = explain(error, self.path)
+        if primary(error) in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
+            with suppress(OSError):  # a journal that could not even be begun
+                if not shutil.disk_usage(self.path.parent).free:
+                    return disk_full(self.path)
+        return problem
 
     def write(self, change: Callable[[], T], *, durable: bool = True) -> T:
         """One change in a transaction of its own; raises what it raises."""
@@ -181,7 +213,7 @@ class Store(Reads):
             self.db.execute("UPDATE meta SET rev = ?", (self.verbs.last_rev,))
         self.db.execute("COMMIT")
         if self.verbs.noted:
-            logbook.append(self.path.parent, self.verbs.noted)
+            logbook.append(self.path.parent, self.verbs.noted, synced=bool(self._synced))
 
     def _rollback(self) -> None:
         if self.db.in_transaction:
@@ -196,3 +228,4 @@ class Store(Reads):
             raise disk_full(self.path)
         self.db.close()
         self.db, self.as_it_lies, self._synced = db, False, None
+        self._file = self._identity()

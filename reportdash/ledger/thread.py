@@ -17,7 +17,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from reportdash.errors import Problem
 from reportdash.ledger.owner import HEARTBEAT_SECONDS
-from reportdash.ledger.problems import SQLITE_ERRORS, explain
+from reportdash.ledger.problems import SQLITE_ERRORS, DamagedLedger, DiskFull, UnreadableRow, disk_full, explain
 from reportdash.ledger.store import Failed, Store
 
 T = TypeVar("T")
@@ -33,16 +33,30 @@ REST = 0.1
 AT_ONCE = 4
 """Results of a batch handed out in one turn of the loop: whoever waited for them goes on in the next one, and
 a key should not have to wait for all of them."""
+ROOM_SECONDS = 5.0
+"""How often a write is tried while the disk is full."""
 LOOK_SECONDS = 0.5
 """How often other processes' commits are looked for."""
 
 
 class LedgerThread:
-    """Runs a Store. `on_commit(rev)` is called in the event loop after each commit, whosever it is."""
+    """Runs a Store. `on_commit(rev)` is called in the event loop after each commit, whosever it is;
+    `on_damage` when the file is found damaged or replaced, `on_room` when its disk becomes full (with the
+    sentence) and when there is room again (None).
+    """
 
-    def __init__(self, opener: Callable[[], Store], on_commit: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        opener: Callable[[], Store],
+        on_commit: Callable[[int], None],
+        on_damage: Callable[[DamagedLedger], None],
+        on_room: Callable[[str | None], None],
+    ) -> None:
         self._opener = opener
         self._on_commit = on_commit
+        self._on_damage = on_damage
+        self._on_room = on_room
+        self._full = False  # the thread's own
         self._loop = asyncio.get_running_loop()
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -134,7 +148,7 @@ class LedgerThread:
             if now >= look_at:
                 self._look(self._store)
                 look_at = now + LOOK_SECONDS
-            if now >= beat_at:
+            if now >= beat_at or (self._full and now >= beat_at - HEARTBEAT_SECONDS + ROOM_SECONDS):
                 self._beat(self._store)
                 beat_at = now + HEARTBEAT_SECONDS
 
@@ -151,6 +165,8 @@ class LedgerThread:
             self._deliver([(opened, Failed(error))])
         else:
             self._deliver([(opened, self._store)])
+            if self._store.as_it_lies:
+                self._room(disk_full(self._path))
 
     def _close(self, ended: asyncio.Future[Any]) -> None:
         store, self._store, self._ended = self._store, None, True
@@ -162,10 +178,27 @@ class LedgerThread:
         try:
             value = question()
         except SQLITE_ERRORS as error:
-            value = Failed(explain(error, self._path))
+            value = self._failed(explain(error, self._path))
+        except ValueError as error:  # a word no ledger of ours has
+            value = self._failed(explain(UnreadableRow(error), self._path))
         except Exception as error:
-            value = Failed(error)
+            value = self._failed(error)
         self._deliver([(future, value)])
+
+    def _failed(self, error: Exception) -> Failed:
+        if isinstance(error, DamagedLedger):
+            self._tell(self._on_damage, error)
+        return Failed(error)
+
+    def _room(self, error: Exception | None) -> None:
+        """Tell when the disk becomes full, and when it no longer is."""
+        if self._full is not isinstance(error, DiskFull):
+            self._full = not self._full
+            self._tell(self._on_room, str(error) if self._full else None)
+
+    def _tell(self, listener: Callable[[Any], None], news: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(listener, news)
 
     def _flush(self, now: float) -> None:
         with self._lock:
@@ -193,14 +226,30 @@ class LedgerThread:
         assert store is not None
         try:
             ahead = [job_id for _, _, job_id in writes if job_id]
-            values = store.commit([change for change, _, _ in writes], durable=durable, ahead=ahead)
-            rev = store.verbs.last_rev
+            values, rev = self._written(store, [change for change, _, _ in writes], durable, ahead)
         except Exception as error:
-            values, rev = [Failed(error)] * len(writes), 0
+            values, rev = [self._failed(error)] * len(writes), 0
         self._deliver([(future, value) for (_, future, _), value in zip(writes, values, strict=True)], rev)
+
+    def _written(
+        self, store: Store, changes: list[Callable[[], Any]], durable: bool, ahead: list[str]
+    ) -> tuple[list[Any], int]:
+        before = store.db.total_changes
+        try:
+            values = store.commit(changes, durable=durable, ahead=ahead)
+        except DiskFull as error:
+            self._room(error)
+            raise
+        if store.db.total_changes != before:  # a transaction that writes nothing needs no room
+            self._room(None)
+        return values, store.verbs.last_rev
 
     def _look(self, store: Store) -> None:
         """Learn of other processes' commits. A file that cannot be read says so to whoever asks for rows."""
+        try:
+            store.check_place()
+        except DamagedLedger as error:
+            self._failed(error)
         with contextlib.suppress(sqlite3.Error):
             version = store.data_version()
             if version != self._seen_version:
@@ -210,7 +259,7 @@ class LedgerThread:
     def _beat(self, store: Store) -> None:
         """Tell other hosts that we live; the leases say it too, so one that fails is no matter."""
         with contextlib.suppress(Problem):
-            store.commit([store.leases.beat])
+            self._written(store, [store.leases.beat], False, [])
 
     def _deliver(self, results: list[Result], rev: int = 0) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits

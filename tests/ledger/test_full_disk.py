@@ -14,6 +14,7 @@ import pytest
 from reportdash.clock import SystemClock
 from reportdash.errors import Problem
 from reportdash.ledger import Ledger, Store, opening
+from reportdash.ledger.problems import DiskFull
 from reportdash.model import replace
 from tests.ledger.conftest import a_job, put
 
@@ -131,6 +132,6 @@ async def test_without_room_every_waiting_change_is_told_and_the_next_one_works(
         ),
         return_exceptions=True,
     )
-    assert [type(result) for result in results] == [Problem] * 21
+    assert [type(result) for result in results] == [DiskFull] * 21
     ledger.store.db.execute("PRAGMA max_page_count = 100000")
     assert (await ledger.change(job.id, lambda job: replace(job, checks=job.checks + 1))).checks == 1
