@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from reportdash.model import Job
 
 
-ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Signals that end a command in order."""
+def endings() -> list[signal.Signals]:
+    """Signals that end a command in order; not a hang-up that it was started to outlive (`nohup`)."""
+    found = [signal.SIGINT, signal.SIGTERM]
+    return found if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [*found, signal.SIGHUP]
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ def asynchronous(
         async def supervised() -> int:
             loop = asyncio.get_running_loop()
             task = asyncio.ensure_future(command(args))
-            for number in ENDINGS:
+            for number in endings():
                 loop.add_signal_handler(number, task.cancel)
             with suppress(asyncio.CancelledError):
                 return await task
@@ -197,7 +199,8 @@ def prompting() -> Iterator[None]:
     """
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
-    for number in ENDINGS:
+    numbers = endings()
+    for number in numbers:
         loop.remove_signal_handler(number)
         signal.signal(number, signal.default_int_handler)
     try:
@@ -206,5 +209,5 @@ def prompting() -> Iterator[None]:
         note("")  # the prompt's line is over
         raise
     finally:
-        for number in ENDINGS:
+        for number in numbers:
             loop.add_signal_handler(number, task.cancel)

@@ -70,7 +70,9 @@ def _board(args: argparse.Namespace, looked: bool, said: str) -> tuple[int, bool
     @asynccontextmanager
     async def open_engine() -> AsyncIterator[Engine | None]:
         await asyncio.to_thread(load_engine)
+        from reportdash.board.states import Role
         from reportdash.cli.context import engine_at, place
+        from reportdash.ledger.problems import remote
 
         running: Engine | None = None
         async with AsyncExitStack() as opened:
@@ -87,8 +89,10 @@ def _board(args: argparse.Namespace, looked: bool, said: str) -> tuple[int, bool
                 running.poll()
                 for warning in here.settings.warnings():
                     app.board.say(warning)
+                if running.ledger.networked:
+                    app.board.say(remote(running.ledger.networked), role=Role.WARN)
                 if running.ledger.rescued is not None:
-                    app.board.say(running.ledger.rescued.text)
+                    app.board.say(running.ledger.rescued.text, role=Role.WARN)
             yield running
 
     first = first_look(path, os.environ)
@@ -280,12 +284,13 @@ def _first_rows(path: Path) -> _Rows | None:
     """What the ledger holds, for the first paint; None when there is none, or the engine has to say why."""
     # Not the Store, which brings all that writes.
     from reportdash.ledger.opening import connect_readonly
+    from reportdash.ledger.problems import explained
     from reportdash.ledger.reads import Reads
 
     if not path.exists():
         return None
     try:
-        with closing(connect_readonly(path, time.time())[0]) as db:
+        with explained(path), closing(connect_readonly(path, time.time())[0]) as db:
             ledger = Reads(db)
             rev = ledger.rev()
             jobs = ledger.jobs(AT_ONCE)

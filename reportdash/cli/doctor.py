@@ -19,6 +19,7 @@ from reportdash.cli.context import asynchronous, engine
 from reportdash.cli.output import data, line_json
 from reportdash.engine.runtime import Engine, Seat
 from reportdash.errors import AuthFailed, CallFailed, Exit, NoCredential, Problem, worst
+from reportdash.ledger.problems import remote
 from reportdash.plain import clean
 from reportdash.vendors import registry
 
@@ -65,7 +66,9 @@ async def _findings(running: Engine) -> list[Finding]:
         ),
     ]
     jobs = len(await running.ledger.jobs())
-    ledger = await asyncio.to_thread(_folder, "ledger", running.ledger.path.parent, lambda: f"{jobs} jobs")
+    kind = running.ledger.networked
+    words = f"{jobs} jobs; {remote(kind)}" if kind else f"{jobs} jobs"
+    ledger = await asyncio.to_thread(_folder, "ledger", running.ledger.path.parent, lambda: words)
     reports = await asyncio.to_thread(_folder, "reports", settings.download_dir, lambda: "")
     store, *accounts = await asyncio.gather(
         _store(running), *(_account(seat) for seat in running.accounts.values())

@@ -14,6 +14,8 @@ from reportdash.cli.context import place
 from reportdash.cli.output import data, json_text, line_json, say, table, words
 from reportdash.clock import SystemClock, rfc3339
 from reportdash.errors import Exit
+from reportdash.ledger.opening import known_here
+from reportdash.ledger.problems import explained
 from reportdash.ledger.store import Store
 from reportdash.model import Event, Exchange, Health, Job, LastError
 
@@ -25,12 +27,11 @@ def jobs(args: argparse.Namespace) -> int:
     """The table, once; with --json one job a line."""
     query = wanted_by(args.query)
     here = place(args)
-    if not here.ledger.exists():
+    if not here.ledger.exists() and not known_here(here.ledger):
         if not args.json:
             say(NONE_YET)
         return int(Exit.OK)
-    store = Store.open(here.ledger, clock=SystemClock(), readonly=True)
-    try:
+    with Store.open(here.ledger, clock=SystemClock(), readonly=True) as store, explained(here.ledger):
         if args.json and not args.query:
             for line in store.json_lines():
                 json_text(line)
@@ -38,8 +39,6 @@ def jobs(args: argparse.Namespace) -> int:
         now = time.time()
         health = {account.name: account.shown for account in store.accounts()}
         rows = [job for job in store.jobs() if query.matches(job, health.get(job.account, Health.OK), now)]
-    finally:
-        store.close()
     if args.json:
         for job in rows:
             line_json(job.as_json(health.get(job.account, Health.OK)))
@@ -78,15 +77,13 @@ def show(args: argparse.Namespace) -> int:
             f"no job `{args.job}`: there is no ledger in {here.data} yet; "
             "`reportdash submit` or `reportdash track` starts one"
         )
-    try:
+    with store, explained(here.ledger):
         job = store.find(args.job)
         health = store.account(job.account).shown
         history = store.history(job.id)
         error = store.last_error(job.id)
         exchanges = store.exchanges(job.id)
         children = store.children(job.id)
-    finally:
-        store.close()
     if args.json:
         line_json(
             {

@@ -11,13 +11,16 @@ from reportdash.cli.context import asynchronous, engine
 from reportdash.cli.output import data, line_json, say
 from reportdash.clock import Clock, SystemClock
 from reportdash.engine.runtime import Engine
-from reportdash.errors import Exit
+from reportdash.errors import Exit, Problem, UsageProblem
+from reportdash.ledger.problems import DamagedLedger, remote
 from reportdash.model import HAS_FILE, SETTLED, ArtifactState, Health, Job, JobState
 from reportdash.plain import clean
 
 FAILED = frozenset({JobState.FAILED, JobState.LOST})
 TICK = 1.0
 """Seconds between two looks at the clock when nothing changes; changes themselves wake at once."""
+OPEN_AGAIN = 2.0
+"""Seconds before a ledger that could not be used is opened anew."""
 SOON = 0.02
 """The same while the engine has yet to see what changed."""
 
@@ -29,10 +32,32 @@ async def watch(args: argparse.Namespace) -> int:
 
 
 async def run(args: argparse.Namespace, clock: Clock) -> int:
-    """The command, by this clock."""
+    """The command, by this clock. A ledger that was damaged or replaced meanwhile is opened anew; one that
+    can not be used now is tried again, where the watch is for ever.
+    """
+    followed: dict[str, Job] = {}
+    began, said = clock.monotonic(), ""
+    while True:
+        left = None if args.timeout is None else args.timeout - (clock.monotonic() - began)
+        try:
+            return await _watch(args, clock, followed, left)
+        except Problem as problem:
+            lasts = args.until == "never" and not isinstance(problem, UsageProblem)
+            if not lasts and not isinstance(problem, DamagedLedger):
+                raise
+            if not lasts and problem.text == said:
+                raise
+            if problem.text != said:
+                say(problem.text)
+            said = problem.text
+            await clock.sleep(OPEN_AGAIN)
+
+
+async def _watch(
+    args: argparse.Namespace, clock: Clock, followed: dict[str, Job], timeout: float | None
+) -> int:
     asked = query(args.query)
     health: dict[str, Health] = {}
-    followed: dict[str, Job] = {}
 
     def wanted(job: Job) -> bool:
         return job.id in followed or asked.matches(job, health.get(job.account, Health.OK), clock.now())
@@ -42,6 +67,8 @@ async def run(args: argparse.Namespace, clock: Clock) -> int:
         async def refresh() -> None:
             health.update({account.name: account.shown for account in await running.ledger.accounts()})
 
+        if running.ledger.networked:
+            say(remote(running.ledger.networked))
         await refresh()
         return int(
             await follow(
@@ -49,7 +76,7 @@ async def run(args: argparse.Namespace, clock: Clock) -> int:
                 wanted,
                 followed=followed,
                 until=args.until,
-                timeout=args.timeout,
+                timeout=timeout,
                 download=args.download,
                 as_json=args.json,
                 print_changes=True,
@@ -82,8 +109,12 @@ async def follow(
     shown: dict[str, tuple[object, ...]] = {}
     rev = 0
     first = True
+    full: str | None = None
     running.poll()
     while True:
+        if (running.ledger.full or running.downloads.notice) != full:
+            full = running.ledger.full or running.downloads.notice
+            say(full or "there is room on the disk again")
         changes = await running.ledger.changed_since(rev)
         rev = changes.rev
         if changes.accounts and on_accounts is not None:

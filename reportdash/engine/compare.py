@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,8 @@ COMPARE_EVERY = 3600.0
 COMPARE_FIRST = 300.0
 """Seconds between two whole readings of a list that is to adopt, and of one that only shows what has drifted;
 the latter does not add to what a start asks for."""
+AGAIN = 60.0
+"""Seconds after a list that was to bring back what a damaged ledger lost, and could not be read."""
 _CONSISTENT = FINAL | {JobState.LOST}
 """States that say themselves that the vendor has the job no longer: nothing drifts when its list agrees."""
 
@@ -62,9 +64,18 @@ class Compare:
         self._health = health
         self._looker = looker
 
-    async def run(self, seat: Seat, *, adopt: bool, fence: Fence | None = None) -> Compared:
+    async def run(
+        self,
+        seat: Seat,
+        *,
+        adopt: bool,
+        fence: Fence | None = None,
+        what: str = "adopted from the vendor's list",
+        but: Collection[str] = (),
+    ) -> Compared:
         """Compare; with `adopt`, what nobody knows here becomes a row. What was forgotten stays forgotten.
 
+        `what`: the history line of such a row; references in `but` become none.
         Raises SafetyProblem where the vendor lists nothing, LeaseLost, and what its calls raise; nothing is
         written of a list that breaks off, but for what was adopted until then.
         """
@@ -82,14 +93,12 @@ class Compare:
                 listed[seen.reference] = seen
                 if seen.reference in known:
                     continue
-                if not adopt:
+                if not adopt or seen.reference in but:
                     found.only_there.append(seen.reference)
                     continue
                 # The poller's list carries its fence; without one somebody asked for this.
                 who = "reportdash" if fence is not None else "operator"
-                row, new = await core.ledger.add(
-                    _adopted(core, seat, seen), who=who, what="adopted from the vendor's list"
-                )
+                row, new = await core.ledger.add(_adopted(core, seat, seen), who=who, what=what)
                 if new:
                     found.adopted.append(row)
         except CallFailed as error:
@@ -162,10 +171,11 @@ class Compare:
 class Comparisons:
     """When one account's list is compared: now and then, and not while its poller starts.
 
-    `adopt`: what the vendor has and nobody knows becomes a row.
+    `adopt`: what the vendor has and nobody knows becomes a row. After a damaged ledger was replaced that holds
+    once for every account that may adopt (`may`), at once: what neither backup nor log knew comes back so.
     """
 
-    def __init__(self, core: Core, compare: Compare, seat: Seat, *, adopt: bool) -> None:
+    def __init__(self, core: Core, compare: Compare, seat: Seat, *, adopt: bool, may: bool = True) -> None:
         self._core = core
         self._compare = compare
         self._seat = seat
@@ -173,17 +183,23 @@ class Comparisons:
         self._every = ADOPT_EVERY if adopt else COMPARE_EVERY
         self._next = float("-inf")
         self._running = False
+        self._may = may
+        self._rescued_at: float | None = None
 
-    def begin(self) -> None:
+    async def begin(self) -> None:
         """The poller begins anew."""
         self._next = float("-inf")
+        self._rescued_at = await self._core.ledger.rescued_at() if self._may else None
 
     def start(self, row: Account, fence: Fence, now: float) -> None:
         """Start one, beside everything else, if its time has come; `row` is the account's."""
         self._next = min(self._next, now + self._every)  # a clock that went back puts it no further off
         if self._running or now < self._next or not self._seat.vendor.can(Action.LIST):
             return
-        if not self._adopt and self._next == float("-inf"):
+        if self._rescued_at is not None and (row.listed_at is None or row.listed_at < self._rescued_at):
+            self._next, self._running = now + AGAIN, True
+            self._core.spawn(self._run(fence, back=row.only_there))
+        elif not self._adopt and self._next == float("-inf"):
             self._next = now + COMPARE_FIRST
         elif row.listed_at is not None and now - self._every < row.listed_at <= now:
             self._next = (
@@ -193,9 +209,14 @@ class Comparisons:
             self._next, self._running = now + self._every, True
             self._core.spawn(self._run(fence))
 
-    async def _run(self, fence: Fence) -> None:
+    async def _run(self, fence: Fence, *, back: Collection[str] | None = None) -> None:
+        """Compare. `back`: after a damage; these references, others' jobs as the backup had it, stay away."""
         try:
-            await self._compare.run(self._seat, adopt=self._adopt, fence=fence)
+            if back is None or self._adopt:
+                await self._compare.run(self._seat, adopt=self._adopt, fence=fence)
+            else:
+                what = "came back from the vendor's list: the ledger was damaged"
+                await self._compare.run(self._seat, adopt=True, fence=fence, what=what, but=back)
         except (LeaseLost, KeyError):
             pass  # who polls now compares; what was pruned meanwhile needs none
         except (CallFailed, Problem) as error:

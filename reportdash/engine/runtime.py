@@ -9,6 +9,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 
 from reportdash.clock import Clock
@@ -30,6 +31,7 @@ from reportdash.engine.submit import Submits
 from reportdash.engine.worker import Worker
 from reportdash.errors import CredentialProblem, Problem, SafetyProblem, UnreachableProblem, UsageProblem
 from reportdash.ledger import Ledger
+from reportdash.ledger.problems import DiskFull
 from reportdash.model import FINAL, HAS_FILE, Account, Credential, Health, Job, JobState, Spec, replace
 from reportdash.net.client import Client
 from reportdash.net.pacing import Pacer
@@ -43,6 +45,8 @@ __all__ = ["Downloads", "Engine", "Outcome", "Progress", "Seat"]
 STOP_PATIENCE = 1.4
 DRAIN_PATIENCE = 0.3
 """Seconds for the parts of an orderly end: workers and downloads, then last exchanges, then connections."""
+ROOM = 5.0
+"""Seconds between two tries to write what a full disk did not take at the start."""
 
 
 class Engine:
@@ -96,7 +100,19 @@ class Engine:
         """Make the accounts of the config known to the ledger, and a client for each; nothing is sent."""
         for name, settings in self.settings.accounts.items():
             self.accounts[name] = self._make_seat(name, settings)
+        try:
+            await self._make_known()
+        except DiskFull:  # the table is shown all the same
+            self.core.spawn(self._make_known_later())
+
+    async def _make_known(self) -> None:
         await self.ledger.ensure_accounts({name: seat.vendor.name for name, seat in self.accounts.items()})
+
+    async def _make_known_later(self) -> None:
+        while True:
+            await self.clock.sleep(ROOM)
+            with suppress(DiskFull):
+                return await self._make_known()
 
     async def join(self, name: str, settings: AccountSettings) -> None:
         """Take in an account that the config has got since; it is polled if the others are."""

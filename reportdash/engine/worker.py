@@ -63,7 +63,8 @@ class Worker:
         self._looker = looker
         self._submits = submits
         self._deletes = deletes
-        self._comparisons = Comparisons(core, compare, seat, adopt=seat.settings.adopt and not read_only)
+        adopt = seat.settings.adopt and not read_only
+        self._comparisons = Comparisons(core, compare, seat, adopt=adopt, may=not read_only)
         self._times = Times(core, seat)
         self._read_only = read_only
         self.wake = asyncio.Event()
@@ -139,7 +140,7 @@ class Worker:
         """Poll until the lease is lost, the account is paused or its credential is refused."""
         self.fence, self._lost, self.intents_changed = fence, False, True
         self._next_intents, self._was_shut = None, False
-        self._comparisons.begin()
+        await self._comparisons.begin()
         self._admission.notice(await self._core.ledger.account(self.seat.name), first=True)
         keeper = asyncio.ensure_future(self._keep(fence))
         try:
@@ -164,6 +165,8 @@ class Worker:
         """One turn: start what is due, then wait for whatever comes first. False: stop leading."""
         core, seat = self._core, self.seat
         self.wake.clear()
+        if core.ledger.full and not await self._has_room(fence):
+            return True
         row = await core.ledger.account(seat.name)
         if row.health is Health.AUTH_FAILED:
             await self._admission.refused(row)
@@ -199,6 +202,15 @@ class Worker:
         times = [at for at in (next_at, self._next_intents) if at is not None]
         pause = max(min(times) - core.clock.now(), 0.0) if times else LONGEST_WAIT
         await core.wait(self.wake, min(pause, LONGEST_WAIT))
+        return True
+
+    async def _has_room(self, fence: Fence) -> bool:
+        """On a full disk no vendor is asked for what could not be kept. Raises LeaseLost."""
+        try:
+            await self._core.ledger.renew(fence, LEASE)
+        except Problem:
+            await self._core.clock.sleep(STUMBLE)
+            return False
         return True
 
     async def _keep(self, fence: Fence) -> None:

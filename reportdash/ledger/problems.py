@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from reportdash.errors import Exit, Problem, UsageProblem
@@ -43,6 +45,15 @@ def primary(error: Exception) -> int:
     return code & 0xFF if isinstance(code, int) else 0
 
 
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Around reads of one's own: what SQLite raises, as a Problem."""
+    try:
+        yield
+    except SQLITE_ERRORS as error:
+        raise explain(error, path) from error
+
+
 def explain(error: Exception, path: Path) -> Problem:
     """The Problem for an error of this file. Whatever it was, the change it met was not made."""
     code, shown, words = primary(error), clean(path, 300), clean(error, 150)
@@ -67,6 +78,14 @@ def damaged(path: Path, words: str) -> DamagedLedger:
         f"the ledger {clean(path, 300)} is damaged ({clean(words, 150)}). Nothing was changed. "
         "The next `reportdash` or `reportdash watch` sets it aside and brings its jobs back.",
         exit_code=Exit.USAGE,
+    )
+
+
+def remote(kind: str) -> str:
+    """What is said of a ledger on a network file system: it is run without shared memory, for one host."""
+    return (
+        f"the ledger lies on {clean(kind, 30)}, a network file system: use it from one host at a time, "
+        "or give a local folder with --data-dir"
     )
 
 

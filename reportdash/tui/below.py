@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from reportdash.model import Account, Event, Exchange, Job, JobState, LastError, Spec
@@ -16,6 +16,9 @@ class LedgerPort(Protocol):
 
     @property
     def owner(self) -> str: ...
+    @property
+    def full(self) -> str | None: ...
+    on_room: Callable[[], None]
     async def changed_since(self, rev: int) -> Changes: ...
     async def wait(self, rev: int, timeout: float) -> bool: ...
     async def history(self, job_id: str) -> list[Event]: ...

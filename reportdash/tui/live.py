@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from reportdash.board.facts import Fetch
 from reportdash.board.states import Kind, Role
 from reportdash.board.units import byte_rate
-from reportdash.errors import Problem
-from reportdash.model import Job
+from reportdash.errors import Problem, UsageProblem
+from reportdash.ledger.problems import DamagedLedger
+from reportdash.model import Job, replace
 from reportdash.tui import collector
 from reportdash.tui.reading import Reading
 from reportdash.tui.returning import Returning
@@ -39,6 +40,9 @@ CONFIG = 2.0
 """Seconds between two looks for a config on the first run."""
 STUMBLE = 1.0
 """Seconds after a ledger that could not be read."""
+OPEN_AGAIN = 5.0
+"""Seconds between two tries to open a ledger that has no room or is locked."""
+READ_ONLY = "the disk is full: read-only until there is room, then it goes on by itself"
 MANY = 1000
 """Changes at once that are taken in by slices: the rest of a large ledger after the first paint."""
 
@@ -66,6 +70,7 @@ class Live:
         self._open_engine = AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
         self._full: str | None = None
+        self._anew = False
         self._downloads = asyncio.Event()
         self.reading = Reading(app)
         self.returning = Returning(app)
@@ -93,10 +98,11 @@ class Live:
         self.engine = None
         await self._open_engine.aclose()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -107,35 +113,48 @@ class Live:
     # The engine.
 
     async def _run(self, open_engine: OpenEngine) -> None:
+        while (engine := await self._opened(open_engine)) is not None:
+            self.engine = engine
+            try:
+                await self._join(engine)
+            except Problem as problem:
+                # The ledger does not take it now; at the next start it will.
+                self.board.say(problem.text, role=Role.WARN)
+            self.board.configured = True
+            self._meet(engine)
+            beside = (self._spawn(self._progress(engine)), self._spawn(self._rates(engine)))
+            problem = await self._follow(engine)
+            for task in beside:
+                task.cancel()
+            self.board.say(problem.text, role=Role.WARN)
+            self.engine, self._anew, self.rev = None, True, 0
+            await self._open_engine.aclose()
+
+    async def _opened(self, open_engine: OpenEngine) -> EnginePort | None:
+        """The engine, as soon as there is one to open; None where an operator has to do something first."""
         while True:
             try:
                 engine: EnginePort | None = await self._open_engine.enter_async_context(open_engine())
             except Problem as problem:
                 collector.start()
-                self.problem = problem.text
-                self.board.mode = Mode("not polling", bad=True)
-                self.board.say(problem.text)
-                self.board.show_frame()
-                return
+                if problem.text != self.problem:
+                    self.problem = problem.text
+                    self.board.mode = Mode("not polling", bad=True)
+                    self.board.say(problem.text)
+                    self.board.show_frame()
+                if isinstance(problem, UsageProblem):
+                    return None
+                await self.clock.sleep(OPEN_AGAIN)  # no room, or a lock that somebody holds for long
+                continue
+            self.problem = ""
             if engine is not None:
-                break
+                return engine
             collector.start()
             await self._open_engine.aclose()
             self.board.configured = False
             self.board.rearrange()
             self.board.show_frame()
             await self._look_later()
-        self.engine = engine
-        try:
-            await self._join(engine)
-        except Problem as problem:
-            # The ledger does not take it now; at the next start it will.
-            self.board.say(problem.text, role=Role.WARN)
-        self.board.configured = True
-        self._meet(engine)
-        self._spawn(self._progress(engine))
-        self._spawn(self._rates(engine))
-        await self._follow(engine)
 
     async def _look_later(self) -> None:
         """Until it is time to look for a config again, or somebody says that there is one."""
@@ -186,6 +205,7 @@ class Live:
         self.board.intake.take([job for job in ready if not self._savable(job)], ())
         self.app.attention.tell(False, self.board.view.counts())
         self._warn()
+        engine.ledger.on_room = lambda: self._mode(engine)
         self._mode(engine)
         self.board.rearrange()
         self.board.detail.on_files = self.reading.files
@@ -203,10 +223,14 @@ class Live:
 
         return bool(seat.vendor.can(Action.DOWNLOAD, job))
 
-    async def _follow(self, engine: EnginePort) -> None:
+    async def _follow(self, engine: EnginePort) -> DamagedLedger:
+        """Until the ledger has to be opened anew: why."""
         while True:
             try:
                 await self._flush(engine)
+            except DamagedLedger as problem:
+                collector.start()
+                return problem
             except (Problem, OSError) as error:
                 collector.start()
                 # A full disk or a long lock: the rows stay, and it is tried again.
@@ -219,6 +243,9 @@ class Live:
         while True:
             changes = await ledger.changed_since(self.rev)
             self.rev = max(self.rev, changes.rev)
+            if self._anew:
+                changes.jobs.extend(self._gone(changes))
+                self._anew = False
             if len(changes.jobs) > MANY:
                 collector.pause()
                 try:
@@ -241,6 +268,14 @@ class Live:
             await asyncio.sleep(FLUSH)
             while not await ledger.wait(self.rev, timeout=30.0):
                 self._mode(engine)
+
+    def _gone(self, changes: Changes) -> list[Job]:
+        """Rows on the board that the ledger, opened anew, has no more."""
+        there, now = {job.id for job in changes.jobs}, self.clock.now()
+        shown = self.board.view.records.jobs
+        return [
+            replace(job, forgotten_at=now) for job in shown if job is not None and job.id not in there
+        ]
 
     async def take(self, changes: Changes) -> None:
         """One flush of changes."""
@@ -271,11 +306,13 @@ class Live:
             self.board.say(*notice)
 
     def _mode(self, engine: EnginePort) -> None:
-        full = engine.downloads.notice
+        full = READ_ONLY if engine.ledger.full else engine.downloads.notice
         if full != self._full:
-            self._full = full
+            over, self._full = self._full, full
             if full:
                 self.board.say(full, role=Role.WARN)
+            elif over == READ_ONLY:
+                self.board.say("there is room on the disk again: polling goes on")
         if full:
             mode = Mode("disk full", bad=True)
         elif engine.read_only:

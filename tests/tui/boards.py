@@ -127,6 +127,8 @@ class EmptyLedger:
     """A ledger in which nothing happens."""
 
     owner = "test"
+    full: str | None = None
+    on_room: Any = None
 
     async def changed_since(self, rev: int) -> Any:
         return SimpleNamespace(rev=rev, jobs=[], accounts=[])
