@@ -1,4 +1,4 @@
-"""`jobs.log`: every job that was added, named or forgotten since the last backup, one JSON line each.
+"""`jobs.log`: every job that was added, named, saved or forgotten since the last backup, one JSON line each.
 
 Appended after the commit, so that a damaged ledger loses no job: see `rescue`. Touches that one file.
 """
@@ -17,7 +17,9 @@ from reportdash.model import Job
 
 
 def line(job: Job, at: float) -> str:
-    """What it takes to follow this job again: who it is, what was asked for, and whether it is forgotten."""
+    """What it takes to follow this job again: who it is, what was asked for, where its report lies, and whether
+    it is forgotten.
+    """
     told: dict[str, Any] = {"at": at, "id": job.id, "account": job.account, "vendor": job.vendor}
     told |= {"name": job.name, "reference": job.reference, "submitted_at": job.submitted_at}
     if job.children_total is not None:
@@ -27,6 +29,9 @@ def line(job: Job, at: float) -> str:
         told["spec"] = [spec.report, dict(spec.params), spec.format, spec.time_from, spec.time_to]
     if job.intent is not None:
         told["key"] = job.intent.key
+    if job.saved and job.artifact is not None:
+        copy = job.artifact
+        told["saved"] = [copy.path, copy.bytes, copy.total, copy.sha256, str(copy.verified)]
     if job.forgotten_at is not None:
         told["forgotten_at"] = job.forgotten_at
     return json.dumps(told) + "\n"

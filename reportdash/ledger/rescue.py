@@ -29,7 +29,18 @@ from reportdash.ledger.problems import (
 )
 from reportdash.ledger.reads import Reads
 from reportdash.ledger.store import Failed, Store
-from reportdash.model import Intent, IntentKind, Job, JobState, Spec, Stage, replace
+from reportdash.model import (
+    Artifact,
+    ArtifactState,
+    Intent,
+    IntentKind,
+    Job,
+    JobState,
+    Spec,
+    Stage,
+    Verified,
+    replace,
+)
 
 _SUSPECT = "ledger.suspect"
 """Beside a ledger that was found damaged while it was open: the next start looks at the whole of it."""
@@ -47,15 +58,14 @@ class Rescue:
     @property
     def text(self) -> str:
         """One sentence for the operator."""
-        since = "there was no backup"
+        what = "gone" if self.aside is None else "damaged"
+        since = "the log, without a backup"
         if self.backup_at is not None:
-            since = (
-                f"the backup of {datetime.fromtimestamp(self.backup_at, UTC):%Y-%m-%d %H:%M} UTC was taken"
-            )
-        what = "was gone" if self.aside is None else f"was damaged and lies aside as {self.aside}"
+            since = f"the backup of {datetime.fromtimestamp(self.backup_at, UTC):%Y-%m-%d %H:%M} UTC and the log"
+        where = "" if self.aside is None else f". The old file is {self.aside}"
         return (
-            f"the ledger {what}; {since}; {self.jobs} jobs are back in the table, and what only a vendor's "
-            "list knows comes back when it is read."
+            f"the ledger was {what}: {self.jobs} jobs are back, from {since}; "
+            f"what only a vendor's list knows follows{where}"
         )
 
 
@@ -177,11 +187,11 @@ def _build(path: Path, clock: Clock) -> tuple[float | None, int]:
     with Store.open(made, clock=clock, fresh=True) as store:
         told = [_again(store, one, now) for one in _latest(path.parent)]
         for result in store.commit([*told, lambda: _mark(store, now)], durable=True):
-            if isinstance(result, Failed):
+            # A line of the log that says nothing usable is none; no room is the end of it.
+            if isinstance(result, Failed) and isinstance(result.error, Problem):
                 raise result.error
         count = int(store.db.execute("SELECT count(*) FROM jobs WHERE forgotten_at IS NULL").fetchone()[0])
-        if store.db.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
-            store.db.execute("PRAGMA journal_mode = delete")  # one file, to be moved
+        store.db.execute("PRAGMA journal_mode = delete")  # one file, to be moved
     return backup_at, count
 
 
@@ -264,6 +274,8 @@ def _again(store: Store, told: Mapping[str, Any], now: float) -> Callable[[], ob
             job = replace(
                 job, reference=reference, state=JobState.UNKNOWN, intent=None, message=None, next_poll_at=now
             )
+        if not job.saved:
+            job = replace(job, artifact=_copy(told) or job.artifact)
         return replace(job, forgotten_at=forgotten, next_poll_at=None) if forgotten is not None else job
 
     def change() -> object:
@@ -277,6 +289,15 @@ def _again(store: Store, told: Mapping[str, Any], now: float) -> Callable[[], ob
         return verbs.change(job_id, follow, who="reportdash")
 
     return change
+
+
+def _copy(told: Mapping[str, Any]) -> Artifact | None:
+    """Our file of the report, if the log has one; whether it lies there still is looked at when it counts."""
+    saved = told.get("saved")
+    if saved is None:
+        return None
+    path, size, total, sha256, verified = saved
+    return Artifact(ArtifactState.SAVED, path, size, total, sha256, Verified(verified))
 
 
 def _job(told: Mapping[str, Any], now: float) -> Job:
@@ -295,6 +316,7 @@ def _job(told: Mapping[str, Any], now: float) -> Job:
         tracked=True,
         children_total=told.get("children_total"),
         spec=Spec(*spec) if spec is not None else None,
+        artifact=_copy(told),
     )
     if reference is not None:
         return job

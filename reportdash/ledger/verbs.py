@@ -28,7 +28,7 @@ from reportdash.ledger.rows import (
     safe,
     safe_job_row,
 )
-from reportdash.model import Account, Exchange, Fence, Job, LastError, new_id, replace
+from reportdash.model import Account, ArtifactState, Exchange, Fence, Job, LastError, new_id, replace
 
 KEPT_EXCHANGES = 20
 KEPT_EVENTS = 200
@@ -287,7 +287,8 @@ class Verbs:
             what = _told(old, job)
         if what:
             self._event(job, what, who)
-        if job.parent is None and not _LOGGED.isdisjoint(columns):
+        saved = columns.get("artifact_state") == ArtifactState.SAVED
+        if job.parent is None and (saved or not _LOGGED.isdisjoint(columns)):
             self._note(job)
         if "forgotten_at" in columns and job.forgotten_at is not None:
             for child in self.reads.children(job.id):

@@ -15,7 +15,7 @@ from reportdash.board.facts import Fetch
 from reportdash.board.states import Kind, Role
 from reportdash.board.units import byte_rate
 from reportdash.errors import Problem, UsageProblem
-from reportdash.ledger.problems import DamagedLedger
+from reportdash.ledger.problems import DamagedLedger, ReplacedLedger
 from reportdash.model import Job, replace
 from reportdash.tui import collector
 from reportdash.tui.reading import Reading
@@ -42,6 +42,8 @@ STUMBLE = 1.0
 """Seconds after a ledger that could not be read."""
 OPEN_AGAIN = 5.0
 """Seconds between two tries to open a ledger that has no room or is locked."""
+DAMAGED = "the ledger is damaged: it is set aside and opened anew"
+REPLACED = "the ledger was damaged; another process has set it aside: it was opened anew"
 READ_ONLY = "the disk is full: read-only until there is room, then it goes on by itself"
 MANY = 1000
 """Changes at once that are taken in by slices: the rest of a large ledger after the first paint."""
@@ -126,7 +128,8 @@ class Live:
             problem = await self._follow(engine)
             for task in beside:
                 task.cancel()
-            self.board.say(problem.text, role=Role.WARN)
+            moved = isinstance(problem, ReplacedLedger)
+            self.board.say(REPLACED if moved else DAMAGED, role=Role.WARN)
             self.engine, self._anew, self.rev = None, True, 0
             await self._open_engine.aclose()
 

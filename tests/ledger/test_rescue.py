@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reportdash.clock import ManualClock
 from reportdash.errors import Problem
 from reportdash.ledger import Ledger, Store, opening, rescue
-from reportdash.ledger.problems import DamagedLedger
-from reportdash.model import Artifact, ArtifactState, Intent, IntentKind, Job, JobState, Spec, Stage, replace
-from tests.ledger.conftest import put
+from reportdash.ledger.problems import DamagedLedger, ReplacedLedger
+from reportdash.model import (
+    Artifact,
+    ArtifactState,
+    Intent,
+    IntentKind,
+    Job,
+    JobState,
+    Spec,
+    Stage,
+    Verified,
+    replace,
+)
+from tests.ledger.conftest import a_job, put
 
 DAMAGES = int(os.environ.get("REPORTDASH_TEST_DAMAGES", "12"))
 """How many files are damaged at random; large by hand."""
@@ -50,6 +65,7 @@ def test_jobs_come_back_from_the_log_with_their_ids(store: Store, path: Path, cl
     found = bring_back(path, clock)
     assert found.jobs == 4
     assert found.backup_at is None
+    assert found.aside is not None
     assert found.aside.read_bytes().startswith(b"garbage")
     assert str(found.aside) in found.text
     back = by_name(path)
@@ -208,13 +224,33 @@ def cut(path: Path, dice: random.Random) -> None:
     os.truncate(path, dice.randrange(0, path.stat().st_size))
 
 
-@pytest.mark.parametrize("harm", [zeros, noise, cut])
+def head(path: Path, dice: random.Random) -> None:
+    data = path.read_bytes()
+    path.write_bytes(dice.randbytes(100) + data[100:])
+
+
+def emptied(path: Path, dice: random.Random) -> None:
+    path.write_bytes(b"")
+
+
+def gone(path: Path, dice: random.Random) -> None:
+    path.unlink()
+
+
+def words(path: Path, dice: random.Random) -> None:
+    """Sound for SQLite, and no row of ours."""
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE jobs SET state = 'nonsense' WHERE seq = ?", (dice.randrange(1, 30),))
+        db.commit()
+
+
+@pytest.mark.parametrize("harm", [zeros, noise, cut, head, emptied, gone, words])
 async def test_whatever_happened_to_the_file_the_dashboard_starts_and_has_every_job(
     path: Path, clock: ManualClock, harm: Callable[[Path, random.Random], None]
 ) -> None:
     dice = random.Random(harm.__name__)
     folder = path.parent
-    for n in range(max(1, DAMAGES // 3)):
+    for n in range(max(2, DAMAGES // 7)):
         path = folder / str(n) / "ledger.db"
         with Store.open(path, clock=clock) as store:
             jobs = [put(store, name=f"job {m}", reference=f"r{m}") for m in range(30)]
@@ -222,21 +258,24 @@ async def test_whatever_happened_to_the_file_the_dashboard_starts_and_has_every_
                 rescue.back_up(path, 0.0)
                 jobs += [put(store, name=f"job {m}", reference=f"r{m}") for m in range(30, 40)]
         harm(path, dice)
-        before = path.read_bytes()
+        before = path.stat().st_size if path.exists() else None
         ledger = await Ledger.open(path, clock=clock, rescue=True)
         try:
             try:
-                await ledger.check()
+                await ledger.changed_since(0)
             except DamagedLedger:
-                # Damage deep in the file shows only when all of it is read; the next start mends it.
+                # A word that is none shows when it is read; whoever follows the ledger opens it anew.
                 await ledger.close()
                 ledger = await Ledger.open(path, clock=clock, rescue=True)
-            found = {job.id for job in await ledger.jobs()}
+            found = {job.id: job.reference for job in await ledger.jobs()}
             if ledger.rescued is None:
-                assert len(found) == len(jobs)
+                assert len(found) == len(jobs)  # the noise fell into a text, where nobody can tell
             else:
-                assert found == {job.id for job in jobs}
-                assert ledger.rescued.aside.stat().st_size == len(before)
+                assert found == {job.id: job.reference for job in jobs}
+                assert len(ledger.rescued.text) > 60
+                aside = ledger.rescued.aside
+                assert (aside.stat().st_size if aside is not None else None) == before
+                assert await ledger.rescued_at() == clock.now()
         finally:
             await ledger.close()
 
@@ -251,5 +290,113 @@ async def test_without_rescue_a_damaged_ledger_is_only_named(path: Path, clock: 
         assert ledger.rescued is not None
         assert await ledger.back_up()
         assert not await ledger.back_up(older_than=1e9)
+    finally:
+        await ledger.close()
+
+
+def test_a_saved_file_is_known_again(store: Store, path: Path, clock: ManualClock) -> None:
+    saved = put(store, name="saved", reference="r1", state=JobState.READY)
+    late = put(store, name="late", reference="r2", state=JobState.READY)
+    assert rescue.back_up(path, 0.0)
+    copy = Artifact(ArtifactState.SAVED, "/r/a.csv", 5, 5, "ab" * 32, Verified.LENGTH)
+    store.change(saved.id, lambda job: replace(job, artifact=copy))
+    store.change(late.id, lambda job: replace(job, artifact=Artifact(ArtifactState.FETCHING, owner="gone")))
+    fresh = put(store, name="fresh", reference="r3", state=JobState.READY)
+    store.change(fresh.id, lambda job: replace(job, artifact=copy))
+    store.close()
+    garble(path)
+    bring_back(path, clock)
+    back = by_name(path)
+    assert (back["saved"].artifact, back["fresh"].artifact) == (copy, copy)
+    assert not back["late"].saved
+
+
+def test_lines_of_the_log_that_say_nonsense_cost_only_themselves(
+    store: Store, path: Path, clock: ManualClock
+) -> None:
+    put(store, name="good", reference="r1")
+    store.close()
+    log = path.with_name(opening.LOG)
+    line = '{"at": 1, "id": "aaaaaa", "account": "main", "vendor": "7g", "name": "x", %s}\n'
+    log.write_text(
+        line % '"saved": 7' + line % '"spec": "?"' + line % '"reference": []' + log.read_text()
+    )
+    garble(path)
+    bring_back(path, clock)
+    assert "good" in by_name(path)
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("step", range(12))
+def test_a_crash_at_any_step_of_the_rescue_leaves_everything_for_the_next_start(
+    store: Store, path: Path, clock: ManualClock, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, name="before", reference="r1")
+    rescue.back_up(path, 0.0)
+    put(store, name="after", reference="r2")
+    store.close()
+    garble(path)
+    steps = iter(range(100))
+
+    def crashing(real: Callable[..., Any], late: bool) -> Callable[..., Any]:
+        def call(*args: Any, **how: Any) -> Any:
+            here = next(steps) == step
+            if here and not late:
+                raise Crash
+            value = real(*args, **how)
+            if here:
+                raise Crash
+            return value
+
+        return call
+
+    with monkeypatch.context() as patch:
+        for owner, name in ((Path, "rename"), (Path, "replace"), (Path, "unlink"), (Path, "touch")):
+            patch.setattr(owner, name, crashing(getattr(owner, name), step % 2 == 1))
+        patch.setattr(rescue, "_sync", crashing(rescue._sync, False))
+        try:
+            rescue.rescue(path, clock)
+        except Crash:
+            pass
+        else:
+            assert step > 6, "every step was met"
+    if not rescue.sound(path) or not path.exists():
+        rescue.rescue(path, clock)
+    assert set(by_name(path)) == {"before", "after"}
+    assert list(path.parent.glob("*.damaged-*"))
+
+
+async def test_a_ledger_replaced_by_another_process_is_written_no_more(path: Path, clock: ManualClock) -> None:
+    ledger = await Ledger.open(path, clock=clock)
+    try:
+        job, _ = await ledger.add(a_job(name="job", reference="r1"))
+        waiting = asyncio.ensure_future(ledger.wait(await ledger.rev(), 1e9))
+        old = path.read_bytes()
+        path.rename(path.with_name("moved"))
+        bring_back(path, clock)
+        with pytest.raises(ReplacedLedger):
+            await ledger.change(job.id, lambda job: replace(job, checks=7), durable=True)
+        assert path.with_name("moved").read_bytes() == old
+        assert await asyncio.wait_for(waiting, 30)
+        with pytest.raises(ReplacedLedger):
+            await ledger.changed_since(0)
+        assert not rescue.suspected(path), "the new one is sound"
+    finally:
+        await ledger.close()
+    assert [job.checks for job in by_name(path).values()] == [0]
+
+
+async def test_a_viewer_that_writes_nothing_notices_too(path: Path, clock: ManualClock) -> None:
+    ledger = await Ledger.open(path, clock=clock)
+    try:
+        await ledger.add(a_job(name="job", reference="r1"))
+        path.rename(path.with_name("moved"))
+        bring_back(path, clock)
+        assert await asyncio.wait_for(ledger.wait(1000, 1e9), 30)
+        with pytest.raises(ReplacedLedger):
+            await ledger.changed_since(0)
     finally:
         await ledger.close()
