@@ -254,3 +254,69 @@ async def test_a_vendors_own_mistake_over_a_file_is_a_sentence_not_the_end(
     assert not outcome.ok
     assert "could not be read" in outcome.text and "secret" not in outcome.text
     assert not (await rig.job(job)).saved
+
+
+async def damaged(rig: Rig) -> None:
+    """What the ledger has after it was damaged and replaced: nobody knows what is missing."""
+    store = rig.ledger.store
+    await rig.ledger._thread.write(
+        lambda: store.db.execute("UPDATE meta SET rescued_at = ?", (rig.clock.now(),)), durable=True
+    )
+
+
+async def test_after_a_damage_what_only_the_list_knows_comes_back_by_itself_at_once(rig: Rig) -> None:
+    rig.account("admissions")
+    rig.account("calls")
+    engine = await rig.start()
+    there(rig, 1)
+    rig.sim.add("talkdesk", "calls/1", "calls", stage="ready")
+    await damaged(rig)
+    engine.poll()
+    await rig.passes(30)
+    jobs = {job.reference: job for job in await rig.ledger.jobs()}
+    assert jobs.keys() == {"86446/1", "calls/1"}
+    assert jobs["calls/1"].state is JobState.READY
+    (first, *_) = await rig.ledger.history(jobs["86446/1"].id)
+    assert (first.who, first.what) == ("reportdash", "came back from the vendor's list: the ledger was damaged")
+    # Once: what others start there later is theirs.
+    asked = lists(rig)
+    there(rig, 2)
+    await rig.passes(1200)
+    assert "86446/2" not in {job.reference for job in await rig.ledger.jobs()}
+    assert lists(rig) - asked < 30
+
+
+async def test_after_a_damage_others_jobs_as_the_backup_knew_them_and_forgotten_ones_stay_away(
+    rig: Rig,
+) -> None:
+    rig.account("admissions")
+    engine = await rig.start()
+    there(rig, 1)
+    there(rig, 2, "failed")
+    await engine.forget((await tracked(rig, 2, JobState.FAILED, "Failed")).id)
+    await compared(rig)
+    assert (await rig.row("admissions")).only_there == ("86446/1",)
+    await rig.clock.advance(60)
+    await damaged(rig)
+    there(rig, 3)
+    engine.poll()
+    await rig.passes(30)
+    assert [job.reference for job in await rig.ledger.jobs()] == ["86446/3"]
+    assert (await rig.row("admissions")).only_there == ("86446/1",)
+
+
+async def test_after_a_damage_a_list_that_fails_is_asked_for_again_and_a_read_only_account_gets_no_rows(
+    rig: Rig,
+) -> None:
+    rig.account("admissions")
+    rig.account("calls", read_only=True)
+    engine = await rig.start()
+    there(rig, 1)
+    rig.sim.add("talkdesk", "calls/1", "calls", stage="ready")
+    rig.sim.inject("webadmit", Reply(500, "oops"), path="*/export_files*", times=1)
+    await damaged(rig)
+    engine.poll()
+    await rig.passes(10)
+    assert await rig.ledger.jobs() == []
+    await rig.passes(200)
+    assert [job.reference for job in await rig.ledger.jobs()] == ["86446/1"]

@@ -13,7 +13,7 @@ import pytest
 
 from reportdash.clock import SystemClock
 from reportdash.errors import Problem
-from reportdash.ledger import Ledger, Store, opening
+from reportdash.ledger import Ledger, Store, opening, rescue, thread
 from reportdash.ledger.problems import DiskFull
 from reportdash.model import replace
 from tests.ledger.conftest import a_job, put
@@ -135,3 +135,52 @@ async def test_without_room_every_waiting_change_is_told_and_the_next_one_works(
     assert [type(result) for result in results] == [DiskFull] * 21
     ledger.store.db.execute("PRAGMA max_page_count = 100000")
     assert (await ledger.change(job.id, lambda job: replace(job, checks=job.checks + 1))).checks == 1
+
+
+async def test_a_full_disk_and_its_end_are_noticed_although_nobody_writes(
+    mode: str, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(thread, "ROOM_SECONDS", 0.2)
+    path = disk / "ledger.db"
+    with Store.open(path) as store:
+        put(store)
+    filler = fill(disk)
+    ledger = await Ledger.open(path, clock=SystemClock(), rescue=True)
+    moments: list[bool] = []
+    ledger.on_room = lambda: moments.append(bool(ledger.full))
+    try:
+        async with asyncio.timeout(30):
+            while not ledger.full:
+                await asyncio.sleep(0.01)
+            assert "disk is full" in ledger.full
+            assert len(await ledger.jobs()) == 1
+            filler.unlink()
+            while ledger.full:
+                await asyncio.sleep(0.01)
+        assert moments in ([True, False], [False])  # the first may have come before anybody listened
+        assert ledger.rescued is None
+    finally:
+        await ledger.close()
+
+
+async def test_a_damaged_ledger_on_a_full_disk_waits_for_room_and_then_has_every_job(
+    mode: str, disk: Path
+) -> None:
+    path = disk / "ledger.db"
+    with Store.open(path) as store:
+        names = [put(store, name=f"job {n}", reference=f"r{n}").name for n in range(20)]
+        rescue.back_up(path, 0.0)
+        names.append(put(store, name="later", reference="r99").name)
+    path.write_bytes(b"garbage" * 4000)
+    path.with_name("ledger.db-wal").unlink(missing_ok=True)  # it would mend the file
+    filler = fill(disk)
+    for _ in range(2):
+        with pytest.raises(DiskFull):
+            await Ledger.open(path, clock=SystemClock(), rescue=True)
+        assert path.read_bytes().startswith(b"garbage"), "the old file is still in its place"
+    filler.unlink()
+    ledger = await Ledger.open(path, clock=SystemClock(), rescue=True)
+    try:
+        assert sorted(job.name for job in await ledger.jobs()) == sorted(names)
+    finally:
+        await ledger.close()

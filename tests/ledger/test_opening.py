@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from reportdash.cli.main import main
 from reportdash.errors import Exit, Problem, UsageProblem
 from reportdash.ledger import Ledger, Store, opening, schema
 from reportdash.ledger.problems import explain
@@ -143,6 +144,102 @@ def test_a_ledger_of_the_first_schema_opens_with_its_jobs_and_what_they_took(pat
         assert store.account("main").only_there == ()
         fresh = put(store)
         assert fresh in store.jobs()
+
+
+@pytest.mark.parametrize("old", range(1, schema.VERSION))
+def test_every_older_schema_is_brought_up_to_date_and_its_file_kept(path: Path, old: int) -> None:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    tables = (Path(__file__).parent / f"schema_{old}.sql").read_text()
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(tables)
+        db.execute("INSERT INTO meta (one, rev, created_at) VALUES (1, 2, 1000.0)")
+        db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {old}")
+        db.execute("INSERT INTO accounts (name, vendor, rev) VALUES ('main', '7g', 2)")
+        db.execute(
+            "INSERT INTO jobs (id, account, vendor, name, reference, state, health, attempts, rev, tracked, "
+            "ordinal, checks, gone_count, deleted_by_us, adopted, added_at) "
+            "VALUES ('aaaaaa', 'main', '7g', 'n', 'r1', 'running', 'ok', 0, 1, 1, 0, 0, 0, 0, 0, 1000.0)"
+        )
+        db.commit()
+    with Store.open(path) as store:
+        assert schema.version(store.db) == schema.VERSION
+        assert [job.reference for job in store.jobs()] == ["r1"]
+        assert put(store, reference="r2") in store.jobs()
+        fresh = path.with_name("fresh.db")
+        Store.open(fresh, fresh=True).close()
+        with closing(sqlite3.connect(fresh)) as made:
+            for table in ("meta", "jobs", "history", "last_errors", "exchanges", "accounts", "owners"):
+                columns = f"SELECT name FROM pragma_table_info('{table}')"
+                assert set(store.db.execute(columns)) == set(made.execute(columns)), table
+    with closing(sqlite3.connect(path.with_name(f"{path.name}.schema-{old}"))) as kept:
+        assert schema.version(kept) == old
+
+
+@pytest.mark.parametrize("words", [("watch",), ("jobs",), ("doctor",), ("track", "main", "x"), ()])
+def test_every_command_refuses_a_newer_ledger_with_a_sentence_and_exit_2(
+    tmp_path: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "data" / "ledger.db"
+    with Store.open(path) as store:
+        put(store)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+        db.commit()
+    before = {one: one.read_bytes() for one in path.parent.iterdir()}
+    monkeypatch.setenv("REPORTDASH_CONFIG", "")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    told = subprocess.run(
+        [sys.executable, "-m", "reportdash", "--data-dir", str(path.parent), *words],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    if words:  # without a terminal the dashboard does not come so far: tests/terminal
+        assert "newer reportdash" in told.stderr
+    assert told.returncode == Exit.USAGE, told.stderr
+    assert {one: one.read_bytes() for one in path.parent.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("mounts", "kind"),
+    [
+        ("server:/x {data} nfs4 rw,relatime 0 0", "nfs4"),
+        ("//server/x {above} cifs rw 0 0", "cifs"),
+        ("user@host: {above} fuse.sshfs rw 0 0\ntmpfs {data} tmpfs rw 0 0", ""),
+        ("tmpfs {above} tmpfs rw 0 0\nserver:/x {data} nfs rw 0 0", "nfs"),
+        ("server:/x {data}-else nfs rw 0 0", ""),
+        ("/dev/sdb1 {data} fuseblk rw 0 0", ""),
+    ],
+)
+def test_a_ledger_on_a_network_file_system_is_run_without_shared_memory_and_says_so(
+    tmp_path: Path, mounts: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "our data"
+    table = tmp_path / "mounts"
+    escaped = {name: str(place).replace(" ", "\\040") for name, place in (("data", data), ("above", tmp_path))}
+    table.write_text("rootfs / ext4 rw 0 0\n" + mounts.format(**escaped) + "\n")
+    monkeypatch.setattr(opening, "MOUNTS", table)
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 60, 0))  # one whose WAL loses nothing
+    with Store.open(data / "ledger.db") as store:
+        assert store.networked == kind
+        mode = store.db.execute("PRAGMA journal_mode").fetchone()[0]
+        assert mode == ("truncate" if kind else "wal")
+        put(store)
+
+
+def test_watch_says_on_stderr_that_the_ledger_lies_on_a_network_file_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "mounts"
+    table.write_text(f"server:/x {tmp_path} nfs4 rw 0 0\n")
+    monkeypatch.setattr(opening, "MOUNTS", table)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.delenv("REPORTDASH_CONFIG", raising=False)
+    assert main(["--data-dir", str(tmp_path / "data"), "watch", "--timeout", "5"]) == 0
+    assert "nfs4, a network file system: use it from one host" in " ".join(capsys.readouterr().err.split())
+    assert main(["--data-dir", str(tmp_path / "data"), "doctor"]) == 0
+    assert "nfs4, a network file system" in " ".join(capsys.readouterr().out.split())
 
 
 def test_an_upgrade_that_fails_leaves_the_ledger_as_it_was(
