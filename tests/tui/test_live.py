@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from textual import events
 
-from reportdash.clock import SystemClock
+from reportdash.clock import ManualClock, SystemClock
 from reportdash.errors import UsageProblem
 from reportdash.ledger import Ledger
+from reportdash.ledger.problems import DamagedLedger, DiskFull, ReplacedLedger
 from reportdash.model import Artifact, ArtifactState, Health, JobState, LastError, replace
 from reportdash.tui import intake
 from reportdash.tui.app import Dashboard
@@ -251,8 +252,6 @@ async def test_the_first_run_page_changes_by_itself_when_accounts_are_there(ledg
         async def __aexit__(self, *exc: object) -> None:
             return None
 
-    from reportdash.clock import ManualClock
-
     clock = ManualClock(rows.NOW)
     async with board((100, 30), jobs=[], accounts=[], open_engine=Later, settled=False, clock=clock) as (
         app,
@@ -407,3 +406,77 @@ async def test_a_key_that_comes_while_changes_are_taken_in_is_answered_before_th
         assert len(seen) == 200 // intake.PORTION
         assert (seen[3], seen[4]) == (0, 1)
         assert "step 2" in screen_text(app)
+
+
+async def test_a_full_disk_of_the_ledger_is_a_banner_until_there_is_room(ledger: Ledger) -> None:
+    engine = Engine(ledger)
+    async with board((80, 24), open_engine=engine.opener()) as (app, pilot):
+        await until(app, "live")
+        ledger._room("the disk is full: the ledger took no change")
+        await until(app, "the disk is full: read-only until there is room")
+        await pilot.press("down")
+        assert screen_text(app).splitlines()[0].endswith("disk full"), "the word stays"
+        ledger._room(None)
+        await until(app, "there is room on the disk again")
+        assert screen_text(app).splitlines()[0].endswith("live")
+
+
+async def test_a_ledger_without_room_at_the_start_is_opened_when_there_is(ledger: Ledger) -> None:
+    engine = Engine(ledger)
+    tries = []
+
+    class Full:
+        async def __aenter__(self) -> Engine:
+            tries.append(1)
+            if len(tries) < 3:
+                raise DiskFull("the disk is full: the ledger took no change")
+            return engine
+
+        async def __aexit__(self, *exc: object) -> None:
+            return None
+
+    clock = ManualClock(rows.NOW)
+    async with board(open_engine=Full, settled=False, clock=clock) as (app, _pilot):
+        await until(app, "not polling")
+        text = screen_text(app)
+        assert "the disk is full" in text and "AccountTransaction" in text
+        async with asyncio.timeout(10):
+            while "live" not in screen_text(app):
+                await clock.advance(1.0)
+                await asyncio.sleep(0.01)
+        assert len(tries) == 3
+
+
+@pytest.mark.parametrize("found", [DamagedLedger("it is malformed"), ReplacedLedger("it was replaced")])
+async def test_a_ledger_found_damaged_is_opened_anew_and_the_board_shows_what_is_in_it(
+    ledger: Ledger, tmp_path: Path, found: DamagedLedger
+) -> None:
+    fresh = await Ledger.open(tmp_path / "fresh.db", clock=SystemClock())
+    await fresh.ensure_accounts(rows.VENDORS)
+    await fresh.add(rows.job("aaaaaa", "main", "Kept", JobState.READY, 60, "complete"))
+    await fresh.add(rows.job("cccccc", "main", "Back", JobState.RUNNING, 60, "incomplete"))
+    for name in ("aaaaaa", "bbbbbb"):
+        await ledger.add(rows.job(name, "main", "Kept" if name[0] == "a" else "Lost", JobState.RUNNING, 60))
+    ledgers = [ledger, fresh]
+    opened: list[Engine] = []
+
+    class Opener:
+        async def __aenter__(self) -> Engine:
+            opened.append(Engine(ledgers[len(opened)]))
+            return opened[-1]
+
+        async def __aexit__(self, *exc: object) -> None:
+            opened[-1].asked.append(("closed", None))
+
+    async with board(jobs=[], accounts=[], open_engine=Opener) as (app, _pilot):
+        await until(app, "Lost")
+        ledger._damaged(found)
+        await until(app, "Back")
+        text = screen_text(app)
+        assert "Lost" not in text and "Kept" in text
+        assert "opened anew" in text
+        assert opened[0].asked == [("closed", None)]
+        assert app.engine is opened[1]
+        await fresh.change("cccccc", lambda job: replace(job, state=JobState.FAILED))
+        await until(app, "✗ 1 failed")
+    await fresh.close()
