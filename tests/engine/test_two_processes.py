@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from reportdash.errors import Exit, Problem
+from reportdash.ledger import Ledger
+from reportdash.ledger.problems import DiskFull
 from reportdash.model import ArtifactState, Health, Job, JobState, Stage
 from reportdash.simulator import Hang
 from tests.engine.rig import SPEC, Rig
@@ -135,3 +139,79 @@ async def test_an_accepted_submit_is_kept_although_the_ledger_was_out_of_reach(r
     outcome = await rig.finish(engine.submit("main", SPEC))
     assert outcome.exit_code is Exit.OK
     assert (await rig.job(outcome.job)).reference is not None
+
+
+async def test_a_viewer_can_do_all_that_the_poller_can(rig: Rig) -> None:
+    """Submit, download, delete, track, pause and log in, from a process that polls nothing."""
+    leader = await rig.start(owner="elsewhere:1")
+    leader.poll()
+    await rig.until(lambda: leader.polled_here() == {"main"})
+    viewer = await rig.another(owner="elsewhere:2")
+    viewer.poll()
+    await rig.passes(5)
+    rig.sim.script("7g", None, ["complete"])
+    sent = (await rig.finish(viewer.submit("main", SPEC))).job
+    reference = rig.at_vendor(5)
+    tracked = await viewer.track("main", reference)
+    await rig.state(sent, JobState.READY, within=120)
+    await rig.state(tracked, JobState.RUNNING, within=120)
+    saved = await rig.finish(viewer.downloads.fetch(sent.id))
+    assert saved.ok, saved.text
+    outcome = await rig.finish(viewer.delete(sent.id))
+    assert outcome.exit_code is Exit.OK
+    assert (await leader.ledger.job(sent.id) or sent).state is JobState.DELETED
+    await rig.finish(viewer.pause("main", True))
+    await rig.until(lambda: leader.polled_here() == set())
+    looks = len(rig.looks())
+    await rig.passes(60)
+    assert len(rig.looks()) == looks
+    await rig.finish(viewer.pause("main", False))
+    await rig.until(lambda: leader.polled_here() | viewer.polled_here() == {"main"}, within=60)
+    await rig.until(lambda: len(rig.looks()) > looks, within=120)
+    await rig.finish(viewer.logged_in("main"))
+    await rig.finish(viewer.forget(sent.id))
+    assert [job.id for job in await leader.ledger.jobs()] == [tracked.id]
+    assert len(rig.submits()) == 1
+    assert len(rig.deletes()) == 1
+
+
+async def test_on_a_full_disk_no_vendor_is_asked_for_what_could_not_be_kept(rig: Rig) -> None:
+    engine = await rig.start()
+    job = await rig.follow(1)
+    engine.poll()
+    await rig.state(job, JobState.RUNNING)
+    store = rig.ledger.store
+    commit, room = store.commit, False
+
+    def full(changes: Any, **how: Any) -> Any:
+        if not room:
+            raise DiskFull("the disk is full")
+        return commit(changes, **how)
+
+    store.commit = full  # type: ignore[method-assign]
+    await rig.passes(120)
+    assert rig.ledger.full
+    looks = len(rig.looks())
+    await rig.passes(600)
+    assert len(rig.looks()) - looks <= 2
+    rig.sim.script("7g", job.reference or "", ["complete"])
+    room = True
+    await rig.state(job, JobState.READY, within=120)
+    assert not rig.ledger.full
+
+
+async def test_accounts_a_full_disk_did_not_take_at_the_start_are_polled_when_there_is_room(rig: Rig) -> None:
+    ensure, tries = Ledger.ensure_accounts, []
+
+    async def sometimes(self: Ledger, names: Any) -> None:
+        tries.append(names)
+        if len(tries) < 4:
+            raise DiskFull("the disk is full")
+        await ensure(self, names)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Ledger, "ensure_accounts", sometimes)
+        engine = await rig.start()
+        engine.poll()
+        await rig.until(lambda: engine.polled_here() == {"main"}, within=60)
+    assert len(tries) == 4

@@ -22,8 +22,8 @@ from reportdash.simulator import Simulator
 from tests.engine.rig import guid
 
 SECONDS = 8.0 * int(os.environ.get("REPORTDASH_FAULTS", "1"))
-PROCESSES = 3
-JOBS = 12
+PROCESSES = 5
+JOBS = 40
 
 
 def looks(folder: Path) -> list[tuple[str, float, float, str]]:
@@ -41,7 +41,7 @@ async def test_killed_and_stopped_pollers_never_look_at_the_same_job_at_once(tmp
     path = tmp_path / "ledger.db"
     async with Simulator(published_dir=tmp_path) as sim:
         known = sim.accounts()["main"]
-        keys = {**known["settings"], "vendor": "7g", "poll_min": 0.1, "poll_max": 0.1}
+        keys = {**known["settings"], "vendor": "7g", "poll_min": 0.02, "poll_max": 0.02, "max_inflight": 16}
         environ = {
             f"REPORTDASH_SECRET__MAIN__{key.upper()}": value for key, value in known["secrets"].items()
         }
@@ -82,7 +82,7 @@ async def test_killed_and_stopped_pollers_never_look_at_the_same_job_at_once(tmp
         end = time.monotonic() + SECONDS
         try:
             while time.monotonic() < end:
-                await asyncio.sleep(draw.uniform(0.3, 1.0))
+                await asyncio.sleep(draw.uniform(0.5, 3.0))
                 victim = running.pop(draw.randrange(len(running)))
                 if draw.random() < 0.6:
                     victim.kill()
@@ -118,4 +118,5 @@ async def test_killed_and_stopped_pollers_never_look_at_the_same_job_at_once(tmp
         mine = [look for look in seen if look[0] == looked_at]
         for one, two in itertools.pairwise(mine):
             overlaps += one[3] != two[3] and two[1] < one[2]
+    print(f"{len(seen)} looks by {PROCESSES} processes, {born} born, {overlaps} overlaps")
     assert overlaps == 0
