@@ -18,8 +18,8 @@ MOUNTED = (
     "Private Protect ReadOnlyPaths InaccessiblePaths TemporaryFileSystem RootDirectory DynamicUser Bind "
     "NoExecPaths IPAddressDeny SystemCallFilter MemoryDenyWriteExecute RestrictNamespaces RestrictFileSystems"
 )
-"""What would hide a folder, the bus or the network: the data folder and download_dir may be anywhere, the keyring
-is on the session bus, and in a user's unit most of these need rights that a user has not."""
+"""What would hide a folder, the bus or the network: the data folder and download_dir may be anywhere, the
+keyring is on the session bus, and in a user's unit most of these need rights that a user has not."""
 
 
 def unit() -> dict[str, dict[str, list[str]]]:

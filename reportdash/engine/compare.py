@@ -171,8 +171,8 @@ class Compare:
 class Comparisons:
     """When one account's list is compared: now and then, and not while its poller starts.
 
-    `adopt`: what the vendor has and nobody knows becomes a row. After a damaged ledger was replaced that holds
-    once for every account that may adopt (`may`), at once: what neither backup nor log knew comes back so.
+    `adopt`: what the vendor has and nobody knows becomes a row. After a damaged ledger was replaced that
+    holds once, at once, for every account that may adopt: what neither backup nor log knew comes back so.
     """
 
     def __init__(self, core: Core, compare: Compare, seat: Seat, *, adopt: bool, may: bool = True) -> None:

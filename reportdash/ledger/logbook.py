@@ -17,8 +17,8 @@ from reportdash.model import Job
 
 
 def line(job: Job, at: float) -> str:
-    """What it takes to follow this job again: who it is, what was asked for, where its report lies, and whether
-    it is forgotten.
+    """What it takes to follow this job again: who it is, what was asked for, where its report lies, and
+    whether it is forgotten.
     """
     told: dict[str, Any] = {"at": at, "id": job.id, "account": job.account, "vendor": job.vendor}
     told |= {"name": job.name, "reference": job.reference, "submitted_at": job.submitted_at}

@@ -28,7 +28,24 @@ LOG = "jobs.log"
 BACKUP = "ledger.backup.db"
 
 MOUNTS = Path("/proc/self/mounts")
-_NETWORKED = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "9p", "glusterfs", "lustre", "beegfs", "gpfs", "virtiofs", "vboxsf"})
+_NETWORKED = frozenset(
+    {
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "afs",
+        "ceph",
+        "9p",
+        "glusterfs",
+        "lustre",
+        "beegfs",
+        "gpfs",
+        "virtiofs",
+        "vboxsf",
+    }
+)
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 """What the system says when there is no room, on the disk or for this user."""
 _NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)

@@ -61,7 +61,9 @@ class Rescue:
         what = "gone" if self.aside is None else "damaged"
         since = "the log, without a backup"
         if self.backup_at is not None:
-            since = f"the backup of {datetime.fromtimestamp(self.backup_at, UTC):%Y-%m-%d %H:%M} UTC and the log"
+            since = (
+                f"the backup of {datetime.fromtimestamp(self.backup_at, UTC):%Y-%m-%d %H:%M} UTC and the log"
+            )
         where = "" if self.aside is None else f". The old file is {self.aside}"
         return (
             f"the ledger was {what}: {self.jobs} jobs are back, from {since}; "

@@ -17,7 +17,14 @@ from typing import Any, TypeAlias, TypeVar
 
 from reportdash.errors import Problem
 from reportdash.ledger.owner import HEARTBEAT_SECONDS
-from reportdash.ledger.problems import SQLITE_ERRORS, DamagedLedger, DiskFull, UnreadableRow, disk_full, explain
+from reportdash.ledger.problems import (
+    SQLITE_ERRORS,
+    DamagedLedger,
+    DiskFull,
+    UnreadableRow,
+    disk_full,
+    explain,
+)
 from reportdash.ledger.store import Failed, Store
 
 T = TypeVar("T")

@@ -125,11 +125,11 @@ class Live:
             self.board.configured = True
             self._meet(engine)
             beside = (self._spawn(self._progress(engine)), self._spawn(self._rates(engine)))
-            problem = await self._follow(engine)
+            found = await self._follow(engine)
             for task in beside:
                 task.cancel()
-            moved = isinstance(problem, ReplacedLedger)
-            self.board.say(REPLACED if moved else DAMAGED, role=Role.WARN)
+            words = REPLACED if isinstance(found, ReplacedLedger) else DAMAGED
+            self.board.say(words, role=Role.WARN)
             self.engine, self._anew, self.rev = None, True, 0
             await self._open_engine.aclose()
 
@@ -276,9 +276,7 @@ class Live:
         """Rows on the board that the ledger, opened anew, has no more."""
         there, now = {job.id for job in changes.jobs}, self.clock.now()
         shown = self.board.view.records.jobs
-        return [
-            replace(job, forgotten_at=now) for job in shown if job is not None and job.id not in there
-        ]
+        return [replace(job, forgotten_at=now) for job in shown if job is not None and job.id not in there]
 
     async def take(self, changes: Changes) -> None:
         """One flush of changes."""

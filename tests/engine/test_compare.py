@@ -277,7 +277,10 @@ async def test_after_a_damage_what_only_the_list_knows_comes_back_by_itself_at_o
     assert jobs.keys() == {"86446/1", "calls/1"}
     assert jobs["calls/1"].state is JobState.READY
     (first, *_) = await rig.ledger.history(jobs["86446/1"].id)
-    assert (first.who, first.what) == ("reportdash", "came back from the vendor's list: the ledger was damaged")
+    assert (first.who, first.what) == (
+        "reportdash",
+        "came back from the vendor's list: the ledger was damaged",
+    )
     # Once: what others start there later is theirs.
     asked = lists(rig)
     there(rig, 2)
@@ -313,7 +316,7 @@ async def test_after_a_damage_a_list_that_fails_is_asked_for_again_and_a_read_on
     engine = await rig.start()
     there(rig, 1)
     rig.sim.add("talkdesk", "calls/1", "calls", stage="ready")
-    rig.sim.inject("webadmit", Reply(500, "oops"), path="*/export_files*", times=1)
+    rig.sim.inject("webadmit", Reply(500, b"oops"), path="*/export_files*", times=1)
     await damaged(rig)
     engine.poll()
     await rig.passes(10)

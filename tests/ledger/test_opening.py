@@ -178,7 +178,10 @@ def test_every_older_schema_is_brought_up_to_date_and_its_file_kept(path: Path, 
 
 @pytest.mark.parametrize("words", [("watch",), ("jobs",), ("doctor",), ("track", "main", "x"), ()])
 def test_every_command_refuses_a_newer_ledger_with_a_sentence_and_exit_2(
-    tmp_path: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    words: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = tmp_path / "data" / "ledger.db"
     with Store.open(path) as store:
@@ -217,7 +220,9 @@ def test_a_ledger_on_a_network_file_system_is_run_without_shared_memory_and_says
 ) -> None:
     data = tmp_path / "our data"
     table = tmp_path / "mounts"
-    escaped = {name: str(place).replace(" ", "\\040") for name, place in (("data", data), ("above", tmp_path))}
+    escaped = {
+        name: str(place).replace(" ", "\\040") for name, place in (("data", data), ("above", tmp_path))
+    }
     table.write_text("rootfs / ext4 rw 0 0\n" + mounts.format(**escaped) + "\n")
     monkeypatch.setattr(opening, "MOUNTS", table)
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 60, 0))  # one whose WAL loses nothing

@@ -318,9 +318,7 @@ def test_lines_of_the_log_that_say_nonsense_cost_only_themselves(
     store.close()
     log = path.with_name(opening.LOG)
     line = '{"at": 1, "id": "aaaaaa", "account": "main", "vendor": "7g", "name": "x", %s}\n'
-    log.write_text(
-        line % '"saved": 7' + line % '"spec": "?"' + line % '"reference": []' + log.read_text()
-    )
+    log.write_text(line % '"saved": 7' + line % '"spec": "?"' + line % '"reference": []' + log.read_text())
     garble(path)
     bring_back(path, clock)
     assert "good" in by_name(path)
@@ -369,7 +367,9 @@ def test_a_crash_at_any_step_of_the_rescue_leaves_everything_for_the_next_start(
     assert list(path.parent.glob("*.damaged-*"))
 
 
-async def test_a_ledger_replaced_by_another_process_is_written_no_more(path: Path, clock: ManualClock) -> None:
+async def test_a_ledger_replaced_by_another_process_is_written_no_more(
+    path: Path, clock: ManualClock
+) -> None:
     ledger = await Ledger.open(path, clock=clock)
     try:
         job, _ = await ledger.add(a_job(name="job", reference="r1"))
