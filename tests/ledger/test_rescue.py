@@ -400,3 +400,39 @@ async def test_a_viewer_that_writes_nothing_notices_too(path: Path, clock: Manua
             await ledger.changed_since(0)
     finally:
         await ledger.close()
+
+
+def test_what_stands_in_the_log_is_on_the_disk_when_a_commit_is(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    real = os.fdatasync
+
+    def counted(handle: int) -> None:
+        real(handle)
+        synced.append(path.with_name(opening.LOG).read_text())
+
+    monkeypatch.setattr(os, "fdatasync", counted)
+    job = put(store, name="job", reference="r1")
+    assert len(synced) == 1
+    assert job.id in synced[0]
+    store.commit([lambda: store.verbs.forget(job.id)], durable=False)
+    assert len(synced) == 1
+
+
+async def test_damage_that_no_read_meets_is_found_at_the_start(path: Path, clock: ManualClock) -> None:
+    with Store.open(path, clock=clock) as store:
+        ids = {put(store, name=f"job {n}", reference=f"r{n}").id for n in range(30)}
+        (page,) = store.db.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'jobs_tombstones'"
+        ).fetchone()
+        (size,) = store.db.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xa5" * size)
+    ledger = await Ledger.open(path, clock=clock, rescue=True)
+    try:
+        assert ledger.rescued is not None
+        assert {job.id for job in await ledger.jobs()} == ids
+    finally:
+        await ledger.close()
