@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -73,8 +72,13 @@ class Watch:
 
 
 @asynccontextmanager
-async def watching(shell: Shell) -> AsyncIterator[Watch]:
-    watch = Watch(await shell.start("watch", "--until", "never", "--download", "--json"))
+async def watching(shell: Shell, *, nohup: bool = False) -> AsyncIterator[Watch]:
+    """A watch; `nohup`: started to outlive a hang-up."""
+    old = signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
+    try:
+        watch = Watch(await shell.start("watch", "--until", "never", "--download", "--json"))
+    finally:
+        signal.signal(signal.SIGHUP, old)
     readers = [asyncio.ensure_future(watch.read()), asyncio.ensure_future(watch.errors())]
     try:
         yield watch
@@ -193,19 +197,12 @@ async def test_a_dashboard_takes_over_from_a_killed_watch_and_shows_it(shell: Sh
 
 
 async def test_a_watch_told_to_outlive_a_hang_up_does(shell: Shell, sim: Simulator) -> None:
-    """As `nohup` starts it."""
     job_id = await submitted(shell, sim, "incomplete")
-    old = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        context = watching(shell)
-        watch = await context.__aenter__()
-    finally:
-        signal.signal(signal.SIGHUP, old)
-    await until(lambda: owner(shell) == watch.process.pid)
-    os.kill(watch.process.pid, signal.SIGHUP)
-    finish(sim, shell, job_id)
-    await until(lambda: watch.saved(job_id))
-    await context.__aexit__(None, None, None)
+    async with watching(shell, nohup=True) as watch:
+        await until(lambda: owner(shell) == watch.process.pid)
+        watch.process.send_signal(signal.SIGHUP)
+        finish(sim, shell, job_id)
+        await until(lambda: watch.saved(job_id) or watch.process.returncode is not None)
 
 
 async def test_without_that_a_hang_up_ends_it_in_order(shell: Shell, sim: Simulator) -> None:

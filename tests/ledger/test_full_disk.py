@@ -141,6 +141,7 @@ async def test_a_full_disk_and_its_end_are_noticed_although_nobody_writes(
     mode: str, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(thread, "ROOM_SECONDS", 0.2)
+    monkeypatch.setattr(thread, "HEARTBEAT_SECONDS", 1000.0)
     path = disk / "ledger.db"
     with Store.open(path) as store:
         put(store)
