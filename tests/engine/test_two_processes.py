@@ -9,7 +9,7 @@ import pytest
 from reportdash.errors import Exit, Problem
 from reportdash.ledger import Ledger
 from reportdash.ledger.problems import DiskFull
-from reportdash.model import ArtifactState, Health, Job, JobState, Stage
+from reportdash.model import ArtifactState, Health, Job, JobState, Stage, replace
 from reportdash.simulator import Hang
 from tests.engine.rig import SPEC, Rig
 
@@ -215,3 +215,19 @@ async def test_accounts_a_full_disk_did_not_take_at_the_start_are_polled_when_th
         engine.poll()
         await rig.until(lambda: engine.polled_here() == {"main"}, within=60)
     assert len(tries) == 4
+
+
+async def test_of_two_processes_that_take_up_one_submit_at_once_one_sends_it(rig: Rig) -> None:
+    first = await rig.start(owner="elsewhere:1")
+    second = await rig.another(owner="elsewhere:2")
+    for number in range(1, 11):
+        await rig.follow(number)
+    waits = (await rig.finish(first.submit("main", SPEC))).job
+    taken = [
+        await engine._intents.claim(waits, lambda row, _: replace(row, message="sending"), what="")
+        for engine in (first, second)
+    ]
+    assert [claimed is not None for claimed in taken] == [True, False]
+    intent = (await rig.job(waits)).intent
+    assert intent is not None
+    assert intent.owner == "elsewhere:1"

@@ -35,18 +35,20 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
 
 def dies(engine: Engine, account: str, at: int) -> Callable[[], int]:
     """Let the engine die before (even) or after (odd) its `at // 2`-th step. How many steps it came."""
-    steps = 0
+    steps, dead = 0, False
 
     def mortal(room: Any, name: str) -> None:
         real = getattr(room, name)
 
         async def step(*args: Any, **how: Any) -> Any:
-            nonlocal steps
+            nonlocal steps, dead
             mine, steps = steps, steps + 1
-            if mine * 2 == at:
+            dead = dead or mine * 2 == at
+            if dead:  # and for ever: nothing that tidies up comes to it
                 raise Killed
             result = await real(*args, **how)
-            if mine * 2 + 1 == at:
+            dead = mine * 2 + 1 == at
+            if dead:
                 raise Killed
             return result
 
