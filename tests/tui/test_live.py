@@ -476,7 +476,8 @@ async def test_a_ledger_found_damaged_is_opened_anew_and_the_board_shows_what_is
         assert "Lost" not in text and "Kept" in text
         assert "opened anew" in text
         assert opened[0].asked == [("closed", None)]
-        assert app.engine == opened[1]
+        engine: object = app.engine
+        assert engine is opened[1]
         await fresh.change("cccccc", lambda job: replace(job, state=JobState.FAILED))
         await until(app, "✗ 1 failed")
     await fresh.close()
