@@ -72,6 +72,7 @@ def kinds() -> set[str]:
 
     def below(kind: type) -> Iterator[str]:
         yield kind.__name__
+        lower: type
         for lower in kind.__subclasses__():
             yield from below(lower)
 
