@@ -341,12 +341,15 @@ class Live:
     # Time.
 
     async def _minutes(self) -> None:
+        waits = False
         while True:
             now = self.clock.now()
             await self.clock.sleep(60.0 - now % 60.0 + 0.05)
             self.board.intake.tick()
             self._warn()
-            if not self.board.intake.holds:
+            # Somebody is at the keys: not now, but not for ever either.
+            waits = self.board.intake.holds and not waits
+            if not waits:
                 collector.look_through()
             if self.engine is not None:
                 await self.app.remembering.keep()

@@ -7,6 +7,10 @@ import gc
 import pytest
 from textual.strip import Strip
 
+from reportdash.clock import ManualClock
+from reportdash.tui import collector
+from reportdash.tui.intake import Intake
+from tests.tui import rows
 from tests.tui.boards import board
 
 
@@ -35,3 +39,17 @@ async def test_a_screen_that_was_open_ten_times_keeps_no_line(key: str, size: tu
         before = strips()
         await open_and_close(10)
         assert strips() - before < 10
+
+
+async def test_hands_that_never_rest_put_the_collector_off_for_a_minute_and_no_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[float] = []
+    clock = ManualClock(rows.NOW)
+    monkeypatch.setattr(collector, "look_through", lambda: looked.append(clock.now()))
+    monkeypatch.setattr(Intake, "holds", True)  # a key at every moment
+    async with board(clock=clock) as (_, pilot):
+        for _ in range(4):
+            await clock.advance(60.05)
+            await pilot.pause()
+        assert len(looked) == 2
