@@ -15,8 +15,8 @@ from pathlib import Path
 from tests.faults.soak import LONG, PHASES, Figures, Soak, soak
 from tests.terminal.pty import Terminal
 
-JOBS = int(os.environ.get("REPORTDASH_SOAK_JOBS", "24"))
-SECONDS = float(os.environ.get("REPORTDASH_SOAK_SECONDS", "3"))
+JOBS = int(os.environ.get("REPORTDASH_SOAK_JOBS", "20"))
+SECONDS = float(os.environ.get("REPORTDASH_SOAK_SECONDS", "2"))
 DRIFT, SHORT_DRIFT = 0.05, 0.15
 POOL = 40
 """Sockets of four accounts and four downloads, at most."""
