@@ -34,7 +34,7 @@ _MODES = "25|1000|1002|1003|1004|1006|1015|1016|1049|2004|2026|2031|2048|7"
 OURS = [
     re.compile(rb"\x1b\[\?(%s)[hl]" % _MODES.encode()),
     re.compile(rb"\x1b\[\?(2026|2048)\$p"),
-    re.compile(rb"\x1b\[[0-9]{0,3}[ABCDGXLMJK]"),
+    re.compile(rb"\x1b\[[0-9]{0,3}[ABCDGXLMK]"),
     re.compile(rb"\x1b\[([0-9]{1,3}(;[0-9]{1,3})?)?[Hr]"),
     re.compile(rb"\x1b\[2[23];2t"),
     re.compile(rb"\x1b\[[<>=][0-9]{0,2}u"),
