@@ -70,7 +70,7 @@ def kinds() -> set[str]:
         if not module.name.endswith("__main__") and not module.name.startswith("reportdash.testing"):
             importlib.import_module(module.name)
 
-    def below(kind: type) -> Iterator[str]:
+    def below(kind: type[Problem]) -> Iterator[str]:
         yield kind.__name__
         lower: type
         for lower in kind.__subclasses__():
