@@ -9,7 +9,7 @@ from reportdash.model import Job
 
 def with_next_step(text: str, code: Exit, job: Job, again: str) -> str:
     """The sentence with what to do next, unless it names a command. `again` does the act once more."""
-    if code is Exit.OK or not text or "`" in text:
+    if code is Exit.OK or not text or "`reportdash " in text:
         return text
     if code is Exit.CREDENTIALS:
         step = f"`reportdash login {job.account}` stores another credential"

@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from reportdash.ledger.store import Store
-from reportdash.model import Job, JobState
 from tests.terminal.pty import PATIENCE, Terminal
 
 
@@ -255,27 +253,3 @@ def test_without_a_terminal_the_dashboard_says_what_else_there_is(tmp_path: Path
     )
     assert done.returncode == 2
     assert "reportdash jobs" in done.stderr
-
-
-def test_no_byte_of_a_vendors_text_acts_on_the_terminal(tmp_path: Path) -> None:
-    payload = "\x1b]52;c;Z290Y2hh\x07\x1b[2J\x9b31m[@click=app.quit]here[/]\u202egnp.exe"
-    data = tmp_path / "data"
-    with Store.open(data / "ledger.db") as store:
-        store.write(lambda: store.verbs.ensure_accounts({"main": "7g"}))
-        job = Job(
-            "abcdef", "main", "7g", f"Canary{payload}", "r1", JobState.FAILED, "error", f"Said {payload}"
-        )
-        store.add(job)
-    config = tmp_path / "config.toml"
-    config.write_text('[accounts.main]\nvendor = "7g"\n', encoding="utf-8")
-    words = ["--config", str(config), "--data-dir", str(data)]
-    with Terminal(words, env=environment(tmp_path)) as terminal:
-        terminal.until("Canary")
-        terminal.send("\r")
-        terminal.until(lambda text: "Said" in text and "esc back" in text)
-        terminal.send("\x1b")
-        terminal.until(lambda text: "enter details" in text and "esc back" not in text)
-        terminal.send("q")
-        terminal.finish()
-        for forbidden in (b"\x1b]52;", b"\x1b[2Jx", b"\x9b31m", b"Z290Y2hh\x07", "\u202e".encode()):
-            assert forbidden not in terminal.bytes
