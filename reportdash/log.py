@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from reportdash.clock import rfc3339
+from reportdash.errors import CallFailed, Problem
 
 if TYPE_CHECKING:
     import logging
@@ -147,9 +148,14 @@ def event(what: str, **fields: Any) -> None:
 
 
 def failure(what: str, error: BaseException, **fields: Any) -> None:
-    """An unexpected exception: its kind, text and places in our code, without any local variable."""
+    """An unexpected exception: its kind and places, without its text and any local variable."""
     if _log is not None:
-        _log.event(what, error=type(error).__name__, text=str(error), places=places(error), **fields)
+        _log.event(what, error=type(error).__name__, cause=cause(error), places=places(error), **fields)
+
+
+def cause(error: BaseException) -> str | None:
+    """The words of an error that was foreseen; of any other, which may quote anything, none."""
+    return str(error) if isinstance(error, (OSError, Problem, CallFailed)) else None
 
 
 def places(error: BaseException) -> str:
@@ -180,7 +186,7 @@ def _catch_logging(log: Log) -> None:
                 level=record.levelname,
                 text=_message(record),
                 error=type(error).__name__ if error is not None else None,
-                cause=str(error) if error is not None else None,
+                cause=cause(error) if error is not None else None,
                 places=places(error) if error is not None else None,
             )
 

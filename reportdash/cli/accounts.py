@@ -128,11 +128,8 @@ async def login(args: argparse.Namespace) -> int:
         seat = running.seat(args.account)
         store = await _store(running, seat, args.store)
         sets = seat.settings.secret_fields()
-        if args.stdin:
-            values = _from_stdin(sets, seat)
-        else:
-            with prompting():
-                values = _from_terminal(sets[0], seat)
+        with prompting():
+            values = _from_stdin(sets, seat) if args.stdin else _from_terminal(sets[0], seat)
         untried: str | None = None
         try:
             await running.try_credential(seat.name, values)

@@ -6,12 +6,15 @@ import argparse
 import asyncio
 import os
 import signal
+import termios
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from reportdash.cli.endings import disregard, heeded
 from reportdash.cli.output import note, say
 from reportdash.clock import Clock, SystemClock
 from reportdash.errors import Exit, PlugInBroken, UsageProblem
@@ -21,17 +24,12 @@ from reportdash.settings.bindings import KeyRules
 from reportdash.tui.actions import ACTIONS, normal_key
 from reportdash.tui.columns import NAMES
 from reportdash.tui.keynames import fault as key_fault
+from reportdash.unhandled import unhandled
 from reportdash.vendors import registry
 
 if TYPE_CHECKING:
     from reportdash.engine.runtime import Engine
     from reportdash.model import Job
-
-
-def endings() -> list[signal.Signals]:
-    """Signals that end a command in order; not a hang-up that it was started to outlive (`nohup`)."""
-    found = [signal.SIGINT, signal.SIGTERM]
-    return found if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [*found, signal.SIGHUP]
 
 
 @dataclass(frozen=True)
@@ -173,22 +171,50 @@ async def engine_at(
 def asynchronous(
     command: Callable[[argparse.Namespace], Coroutine[Any, Any, int]],
 ) -> Callable[[argparse.Namespace], int]:
-    """Run an async command; SIGINT, SIGTERM and SIGHUP end it in order, with exit code 130."""
+    """Run an async command; SIGINT, SIGTERM and SIGHUP end it in order, with exit code 130.
+
+    A fault in a task or callback that nobody waits for ends it as well, and is raised.
+    """
 
     def run(args: argparse.Namespace) -> int:
+        faults: list[BaseException] = []
+
         async def supervised() -> int:
             loop = asyncio.get_running_loop()
             task = asyncio.ensure_future(command(args))
-            for number in endings():
-                loop.add_signal_handler(number, task.cancel)
+
+            def unforeseen(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+                error = unhandled(context)
+                if error is not None and not task.done():
+                    faults.append(error)
+                    task.cancel()
+
+            loop.set_exception_handler(unforeseen)
+            _heed(task)
             with suppress(asyncio.CancelledError):
                 return await task
             return int(Exit.INTERRUPTED)
 
-        return asyncio.run(supervised())
+        code = asyncio.run(supervised())
+        if faults:
+            raise faults[0]
+        return code
 
     run.__doc__ = command.__doc__
     return run
+
+
+def _heed(task: asyncio.Task[Any]) -> None:
+    """Let a signal cancel the task, once: the end it brings about is not to be cut short by the next one."""
+    loop, numbers = asyncio.get_running_loop(), heeded()
+
+    def told() -> None:
+        for number in numbers:
+            loop.add_signal_handler(number, lambda: None)
+        task.cancel()
+
+    for number in numbers:
+        loop.add_signal_handler(number, told)
 
 
 @contextmanager
@@ -199,15 +225,25 @@ def prompting() -> Iterator[None]:
     """
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
-    numbers = endings()
+    numbers = heeded()
+
+    def told(number: int, frame: FrameType | None) -> None:
+        for each in numbers:
+            signal.signal(each, disregard)
+        raise KeyboardInterrupt
+
     for number in numbers:
         loop.remove_signal_handler(number)
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, told)
+    interrupted = False
     try:
         yield
     except KeyboardInterrupt:
+        interrupted = True
         note("")  # the prompt's line is over
         raise
+    except (EOFError, OSError, termios.error):
+        raise UsageProblem("the input ended before the answer; nothing was done") from None
     finally:
-        for number in numbers:
-            loop.add_signal_handler(number, task.cancel)
+        if not interrupted:
+            _heed(task)

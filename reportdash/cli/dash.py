@@ -19,6 +19,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reportdash.cli import later
+from reportdash.cli.endings import orderly
 from reportdash.errors import Exit, Problem, UsageProblem
 from reportdash.ledger import FILE_NAME
 from reportdash.settings import FirstLook, config_path, data_dir, first_look, memory
@@ -46,6 +47,11 @@ DUMB = ("dumb", "unknown")
 def dashboard(args: argparse.Namespace) -> int:
     """The board over the config's accounts; from its first page the demo, and back to it."""
     _need_terminal()
+    with orderly():
+        return _boards(args)
+
+
+def _boards(args: argparse.Namespace) -> int:
     looked, said = False, ""
     while True:
         code, wants_demo = _board(args, looked, said)
@@ -204,7 +210,15 @@ def _run(app: Any, mouse: str | bool) -> int:
     # The ledger's thread, and what imports the engine, give way to a key at once.
     sys.setswitchinterval(SWITCH)
     over_ssh = bool(os.environ.get("SSH_CONNECTION") or os.environ.get("SSH_TTY"))
-    code = app.run(mouse=mouse if isinstance(mouse, bool) else not over_ssh)
+    try:
+        code = app.run(mouse=mouse if isinstance(mouse, bool) else not over_ssh)
+    finally:
+        if getattr(app._driver, "stuck", False):
+            from reportdash.cli.output import mute
+
+            mute()
+    if app.fault is not None:
+        raise app.fault
     if code is None:
         code = app.return_code
     return int(Exit.OK) if code is None else int(code)

@@ -8,15 +8,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reportdash.cli.demo_rows import VENDOR, rows
+from reportdash.cli.endings import orderly
 from reportdash.cli.output import note
 from reportdash.clock import SystemClock
 from reportdash.errors import Exit, Problem, UsageProblem
@@ -47,7 +49,8 @@ def simulator(args: argparse.Namespace) -> int:
 
 def demo(args: argparse.Namespace) -> int:
     """The dashboard on a simulator of its own."""
-    return opened(args)[0]
+    with orderly():
+        return opened(args)[0]
 
 
 def opened(args: Any) -> tuple[int, bool]:
@@ -55,8 +58,8 @@ def opened(args: Any) -> tuple[int, bool]:
     from reportdash.cli.dash import show
 
     with (
-        Child(args.seed, args.changes, args.chaos) as child,
         tempfile.TemporaryDirectory(prefix="reportdash-demo-", ignore_cleanup_errors=True) as text,
+        Child(Path(text), args.seed, args.changes, args.chaos) as child,
     ):
         folder = Path(text)
         if args.jobs > MANY:
@@ -105,8 +108,12 @@ async def _engine(
     from reportdash.settings import Settings
     from reportdash.vendors import registry
 
-    hello = await asyncio.to_thread(child.hello)
-    await asyncio.to_thread(child.add, known)
+    try:
+        hello = await asyncio.to_thread(child.hello)
+        await asyncio.to_thread(child.add, known)
+    except asyncio.CancelledError:
+        child.end()  # the thread waits for its answer, and the loop's end for the thread
+        raise
     accounts: dict[str, Any] = {}
     for name, account in hello["accounts"].items():
         if name not in VENDOR:
@@ -140,10 +147,17 @@ async def _engine(
         await ledger.close()
 
 
-class Child:
-    """The simulator's process: told over its standard input, gone when that closes."""
+ENDING = 1.0
+"""Seconds the simulator may take to end by itself."""
 
-    def __init__(self, seed: int, changes: float | None, chaos: bool) -> None:
+
+class Child:
+    """The simulator's process: told over its standard input, gone when that closes.
+
+    What it puts aside lies in the demo's own folder, and goes with it even if it is killed.
+    """
+
+    def __init__(self, folder: Path, seed: int, changes: float | None, chaos: bool) -> None:
         words = [sys.executable, "-m", "reportdash.simulator", "--child", "--seed", str(seed)]
         if changes is not None:
             words += ["--changes", str(changes)]
@@ -155,6 +169,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env={**os.environ, "TMPDIR": str(folder)},
             start_new_session=True,
         )
 
@@ -163,15 +178,20 @@ class Child:
 
     def __exit__(self, *exc: object) -> None:
         process = self._process
-        if process.stdin is not None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with suppress(OSError):
             process.stdin.close()
         try:
-            process.wait(3)
+            process.wait(ENDING)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        process.stdout.close()
+
+    def end(self) -> None:
+        """At once: who waits for an answer of it gets none."""
+        self._process.kill()
 
     def hello(self) -> dict[str, Any]:
         """Its addresses and accounts; waits until it serves. Raises Problem when it did not start."""

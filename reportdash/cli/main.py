@@ -13,12 +13,9 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from reportdash.errors import Exit, Problem
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ALONE = {
     "run": "dash:dashboard",
@@ -49,21 +46,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = int(handler(args))
         sys.stdout.flush()
     except Problem as problem:
-        from reportdash.cli.output import NoOutput, say
+        from reportdash.cli.output import NoOutput, mute, say
 
         say(problem.text)
         code = int(problem.exit_code)
         if isinstance(problem, NoOutput):
-            _drop_output()
+            mute(1)
     except KeyboardInterrupt:
         code = int(Exit.INTERRUPTED)
     except BrokenPipeError:
         # The reader (head, less) has gone.
-        _drop_output()
+        from reportdash.cli.output import mute
+
+        mute(1)
         code = int(Exit.OK)
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(Exit.OK)
-    except Exception as error:
+    except BaseException as error:
         from reportdash.cli.crash import report
 
         code = report(error, _data_dir_of(argv))
@@ -78,21 +77,14 @@ def _parsed(words: list[str]) -> Any:
     return build_parser().parse_args(words)
 
 
-def _drop_output() -> None:
-    """What is left to print has nowhere to go."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _data_dir_of(argv: Sequence[str] | None) -> Path | None:
+def _data_dir_of(argv: Sequence[str] | None) -> str | None:
     """The data folder for a crash note, found without the parser that may be what crashed."""
-    from pathlib import Path
-
     words = list(sys.argv[1:] if argv is None else argv)
     for index, text in enumerate(words):
         if text == "--data-dir" and index + 1 < len(words):
-            return Path(words[index + 1])
+            return words[index + 1]
         if text.startswith("--data-dir="):
-            return Path(text.partition("=")[2])
+            return text.partition("=")[2]
     return None
 
 
@@ -111,8 +103,18 @@ def _streams() -> None:
             sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
 
 
+def _nobody_caught(kind: type[BaseException], error: BaseException, trace: object) -> None:
+    """Python's own words for what leaves even `main`, or a thread, would quote values."""
+    from reportdash.cli.crash import report
+
+    if not isinstance(error, KeyboardInterrupt):
+        report(error, _data_dir_of(None))
+
+
 def run() -> NoReturn:
     """Entry point of the installed command."""
+    sys.excepthook = _nobody_caught
+    sys.unraisablehook = lambda lost: None  # in a destructor, on the way out: nothing depends on it
     # Everything we write is private: ledger, parts, reports, logs.
     os.umask(0o077)
     # Nothing that is imported ever becomes garbage; looking for it would take a tenth of the start.

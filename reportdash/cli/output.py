@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from reportdash.errors import Problem
@@ -31,13 +32,22 @@ def _written() -> Iterator[None]:
 
 
 def say(text: str) -> None:
-    """A sentence for people, on stderr."""
-    print(f"reportdash: {clean_block(text, 4000)}", file=sys.stderr)
+    """A sentence for people, on stderr; a terminal that is gone takes none."""
+    note(f"reportdash: {text}")
 
 
 def note(text: str) -> None:
     """A quieter line for people, on stderr: progress, a hint, a prompt's context."""
-    print(clean_block(text, 4000), file=sys.stderr)
+    with suppress(OSError):
+        print(clean_block(text, 4000), file=sys.stderr)
+
+
+def mute(*streams: int) -> None:
+    """Lead stdout and stderr (or the given ones) nowhere: nobody reads there, and who writes may wait for ever."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in streams or (1, 2):
+        os.dup2(nowhere, stream)
+    os.close(nowhere)
 
 
 def data(text: str) -> None:

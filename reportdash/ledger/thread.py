@@ -75,6 +75,8 @@ class LedgerThread:
         self._ended = False  # the thread's own
         self._path = Path()
         self._rest_until = 0.0
+        self._look_at = 0.0
+        self._beat_at = 0.0
         self._seen_version = 0
         self._seen_rev = 0
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
@@ -139,25 +141,35 @@ class LedgerThread:
     # From here on: in the thread.
 
     def _run(self) -> None:
-        look_at = time.monotonic() + LOOK_SECONDS
-        beat_at = time.monotonic() + HEARTBEAT_SECONDS
+        self._look_at = time.monotonic() + LOOK_SECONDS
+        self._beat_at = time.monotonic() + HEARTBEAT_SECONDS
         while not self._ended:
-            batch_due = self._batch_due
-            if batch_due is not None and len(self._batch) >= BATCH_WRITES:
-                batch_due = 0.0  # full: nothing to wait for but the file's rest
-            until = look_at if batch_due is None else min(look_at, max(batch_due, self._rest_until))
-            with contextlib.suppress(queue.Empty):
-                self._inbox.get(timeout=max(0.0, until - time.monotonic()))()
-            if self._store is None:
-                continue
-            now = time.monotonic()
-            self._flush(now)
-            if now >= look_at:
-                self._look(self._store)
-                look_at = now + LOOK_SECONDS
-            if now >= beat_at or (self._full and now >= beat_at - HEARTBEAT_SECONDS + ROOM_SECONDS):
-                self._beat(self._store)
-                beat_at = now + HEARTBEAT_SECONDS
+            try:
+                self._turn()
+            except Exception as error:
+                # Nobody asked for what failed, so the loop is told; the thread goes on, for an orderly end.
+                told = {"message": "the ledger's thread", "exception": error}
+                with contextlib.suppress(RuntimeError):
+                    self._loop.call_soon_threadsafe(self._loop.call_exception_handler, told)
+
+    def _turn(self) -> None:
+        batch_due = self._batch_due
+        if batch_due is not None and len(self._batch) >= BATCH_WRITES:
+            batch_due = 0.0  # full: nothing to wait for but the file's rest
+        until = self._look_at if batch_due is None else min(self._look_at, max(batch_due, self._rest_until))
+        with contextlib.suppress(queue.Empty):
+            self._inbox.get(timeout=max(0.0, until - time.monotonic()))()
+        if self._store is None:
+            return
+        now = time.monotonic()
+        self._flush(now)
+        if now >= self._look_at:
+            self._look_at = now + LOOK_SECONDS
+            self._look(self._store)
+        early = self._beat_at - HEARTBEAT_SECONDS + ROOM_SECONDS
+        if now >= self._beat_at or (self._full and now >= early):
+            self._beat_at = now + HEARTBEAT_SECONDS
+            self._beat(self._store)
 
     def _open(self, opened: asyncio.Future[Any]) -> None:
         try:
@@ -177,9 +189,11 @@ class LedgerThread:
 
     def _close(self, ended: asyncio.Future[Any]) -> None:
         store, self._store, self._ended = self._store, None, True
-        if store is not None:
-            store.close()
-        self._deliver([(ended, None)])
+        try:
+            if store is not None:
+                store.close()
+        finally:
+            self._deliver([(ended, None)])
 
     def _answer(self, question: Callable[[], Any], future: asyncio.Future[Any]) -> None:
         try:
@@ -223,10 +237,12 @@ class LedgerThread:
             self._commit(batch[start : start + BATCH_WRITES], durable=False)
 
     def _commit_durable(self, before: list[Pending], write: Pending) -> None:
-        self._commit_batch(before)
-        self._commit([write], durable=True)
-        with self._lock:
-            self._durable -= 1
+        try:
+            self._commit_batch(before)
+            self._commit([write], durable=True)
+        finally:
+            with self._lock:
+                self._durable -= 1
 
     def _commit(self, writes: list[Pending], *, durable: bool) -> None:
         store = self._store

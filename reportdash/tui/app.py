@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.screen import Screen
 from textual.theme import Theme
@@ -49,7 +49,8 @@ class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
     `first`: the ledger's rows for the first paint. `open_engine`: see `ports`; None shows the ledger alone.
     `config`: where the config file is, or belongs; `configured`: whether a glance found an account there.
     `read_only`: nothing is changed, whatever the config says; `looked`: the demo was opened from here before.
-    Afterwards `wants_demo` tells that it is wanted, and `told_to_end` that a signal ended the run.
+    Afterwards `wants_demo` tells that it is wanted, `told_to_end` that a signal or the end of the line ended the
+    run, and `fault` is the error that did.
     """
 
     CSS_PATH = "reportdash.tcss"
@@ -94,8 +95,9 @@ class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
         self._read_only = read_only
         self._open_engine = open_engine
         self._first_rev = first.rev
-        self._failed: BaseException | None = None
-        self._stopping = False
+        self.fault: BaseException | None = None
+        self._interrupted = False
+        self._going: asyncio.Task[None] | None = None
 
     # What keys and data need; made after the first paint.
 
@@ -159,60 +161,88 @@ class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
 
     def on_ready(self) -> None:
         """The first paint has been sent."""
-        self._catch_signals()
+        if self._going is not None:
+            return
         unknown = self.look.keymap.unknown
         if unknown:
             self.board.say(f"[keys]: there is no action {unknown[0]}; the help names them", role=Role.WARN)
         self.live.start()
 
-    def _catch_signals(self) -> None:
-        # Left alone, a hang-up would end the process on the alternate screen with its leases kept.
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGHUP, signal.SIGTERM):
-            try:
-                loop.add_signal_handler(number, self.end)
-            except (ValueError, RuntimeError, NotImplementedError):
-                # Not in the main thread, as in some tests: then whoever owns it decides.
-                return
+    async def run_async(self, **options: Any) -> int | None:
+        """As Textual's; a signal at any moment, and a fault in any callback, ends it in order."""
+        asyncio.get_running_loop().set_exception_handler(self._unhandled)
+        with self._signals():
+            return await super().run_async(**options)
 
-    def end(self) -> None:
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        # Left alone, a hang-up would end the process on the alternate screen with its leases kept.
+        loop, held = asyncio.get_running_loop(), {}
+
+        def told(number: int, _: object) -> None:
+            loop.call_soon_threadsafe(self.end, number)
+
+        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                held[number] = signal.signal(number, told)
+        try:
+            yield
+        finally:
+            for number, handler in held.items():
+                # Once told to end we only tidy up: a terminal that closes may send three signals at once.
+                signal.signal(number, (lambda *_: None) if self.told_to_end else handler)
+
+    def end(self, number: int = signal.SIGHUP) -> None:
         """Leave because a signal says so, or because the line is gone: there is nobody to come back to."""
         self.told_to_end = True
+        self._interrupted = number == signal.SIGINT
         self.leave()
 
     def leave(self) -> None:
         """End the dashboard in order: tasks, downloads, leases, terminal."""
-        if not self._stopping:
-            self._stopping = True
+        if self._going is None:
+            if isinstance(self._driver, TerminalDriver):
+                self._driver.stop_keys()  # those that were typed ahead would hold up the end
             self._going = asyncio.ensure_future(self._leave())
 
     async def _leave(self) -> None:
-        await self.operator.stop()
-        if self.engine is not None:
-            await self.remembering.keep()
-        await self.live.stop()
-        self.attention.stop()
-        self.exit(int(Exit.INTERNAL) if self._failed is not None else int(Exit.OK))
+        try:
+            await self.operator.stop()
+            if self.engine is not None:
+                await self.remembering.keep()
+            await self.live.stop()
+            self.attention.stop()
+        except Exception as error:
+            self.fault = self.fault or error
+        code = Exit.INTERRUPTED if self._interrupted else Exit.OK
+        self.exit(int(Exit.INTERNAL if self.fault is not None else code))
+
+    async def _shutdown(self) -> None:
+        # The screen may have ended by a fault of its own: the terminal is back, now the rest.
+        self.leave()
+        if self._going is not None:
+            await asyncio.wait({self._going})
+        await super()._shutdown()
 
     def fail(self, error: BaseException) -> None:
-        """A task of ours ended with a fault: leave, with exit code 70."""
-        if self._failed is None:
-            self._failed = error
-            self.log_fault(error)
-            self.leave()
+        """Something of ours ended with a fault: leave. Whoever runs this app reports it (`fault`)."""
+        self.fault = self.fault or error
+        self.leave()
 
-    def log_fault(self, error: BaseException) -> None:
-        """Say what broke on stderr once the screen is gone: its kind and place, never values."""
-        from rich.text import Text
+    def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        # Logged by asyncio itself, it would quote values.
+        from reportdash.unhandled import unhandled
 
-        self._exit_renderables.append(Text(fault_text(error), overflow="ignore", no_wrap=True))
+        error = unhandled(context)
+        if error is not None and not (self._going is not None and self._going.done()):
+            self.fail(error)
 
-    def _fatal_error(self) -> None:
-        # Textual's own page shows local variables; ours may hold secrets.
-        error = sys.exc_info()[1]
-        self._failed = error or RuntimeError("unknown")
-        self._return_code = int(Exit.INTERNAL)
-        self.log_fault(self._failed)
+    def _handle_exception(self, error: Exception) -> None:
+        # Textual's own page shows local variables, and what stands in the error itself.
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        self.fail(error)
         self._close_messages_no_wait()
 
     # What the board's keys open.
@@ -412,18 +442,6 @@ class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
             return str(problem)
         except SuspendNotSupported:
             return "this terminal cannot be handed over"
-
-
-def fault_text(error: BaseException) -> str:
-    """One line on an internal fault: what kind, and where in our code. No values, no locals."""
-    import traceback
-
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "reportdash" in frame.filename]
-    where = (
-        f" in {Path(frames[-1].filename).stem}.{frames[-1].name}, line {frames[-1].lineno}" if frames else ""
-    )
-    kind = type(error).__name__
-    return f"reportdash: internal error, {kind}{where}. The ledger is intact; --debug keeps a log."
 
 
 def _textual_theme(palette: theme.Palette) -> Theme:

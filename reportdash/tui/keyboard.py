@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable
 
@@ -15,8 +16,8 @@ from textual._xterm_parser import XTermParser
 from textual.constants import ESCAPE_DELAY
 from textual.message import Message
 
-MOST = 4096
-"""Bytes read at once: a paste comes in several reads, rows painted between."""
+MOST = 256
+"""Bytes read at once: some eighty arrow keys, a tenth of a second. Signals and data come between two reads."""
 
 
 class Keyboard:
@@ -31,6 +32,7 @@ class Keyboard:
         self._gone = gone
         self._loop: asyncio.AbstractEventLoop | None = None
         self._alone: asyncio.TimerHandle | None = None
+        self._hang_up: select.epoll | None = None
 
     @property
     def waits(self) -> bool:
@@ -48,8 +50,30 @@ class Keyboard:
         except OSError:
             self._loop = None  # not a terminal: a file is never waited for
 
+    def lend(self) -> None:
+        """Leave what is typed to somebody else, but notice when the terminal is gone."""
+        self.stop()
+        self._hang_up = select.epoll()
+        try:
+            self._hang_up.register(self._fileno, 0)  # no key, only its end
+        except OSError:
+            self._close_hang_up()
+            return
+        asyncio.get_running_loop().add_reader(self._hang_up.fileno(), self._ended)
+
+    def _ended(self) -> None:
+        self._close_hang_up()
+        self._gone()
+
+    def _close_hang_up(self) -> None:
+        if self._hang_up is not None:
+            asyncio.get_running_loop().remove_reader(self._hang_up.fileno())
+            self._hang_up.close()
+            self._hang_up = None
+
     def stop(self) -> None:
-        """Leave what is typed to somebody else."""
+        """Leave the terminal to somebody else."""
+        self._close_hang_up()
         if self._alone is not None:
             self._alone.cancel()
             self._alone = None

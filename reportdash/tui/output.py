@@ -13,7 +13,7 @@ import select
 import time
 from collections.abc import Callable
 
-PATIENCE = 1.0
+PATIENCE = 0.5
 """Seconds the last bytes before the terminal is handed back may take; then it is taken for a dead one."""
 
 
@@ -32,13 +32,15 @@ class Output:
     def open(cls, terminal: int, caught_up: Callable[[], None], gone: Callable[[], None]) -> Output | None:
         """By a handle of its own: whoever shares the terminal's would no longer wait for it either.
 
-        None: the terminal is somebody else's, as after `su`, or none at all.
+        None: it can not be opened once more, or it is no terminal at all.
         """
-        try:
-            handle = os.open(os.ttyname(terminal), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-        except OSError:
-            return None
-        return cls(handle, caught_up, gone)
+        for name in (os.ttyname, _own):
+            try:
+                handle = os.open(name(terminal), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+            except OSError:
+                continue
+            return cls(handle, caught_up, gone)
+        return None
 
     @property
     def behind(self) -> bool:
@@ -86,3 +88,12 @@ class Output:
         except OSError:
             self._rest, self._lost = b"", True
             self._gone()
+
+
+def _own(terminal: int) -> str:
+    """The name everybody may open their own terminal by: after `su` it belongs to somebody else.
+
+    Raises OSError where it is not the terminal of this session.
+    """
+    os.tcgetpgrp(terminal)
+    return "/dev/tty"

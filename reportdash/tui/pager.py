@@ -7,11 +7,16 @@ import os
 import shlex
 import shutil
 import signal
+import sys
+import termios
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 FALLBACKS = ("less", "more")
+LOOKS, BETWEEN = 10, 0.05
+"""How often, and after how many seconds each time, a pager that was told to end is looked for before it is
+killed."""
 
 Find = Callable[[str], str | None]
 
@@ -42,7 +47,7 @@ async def show(words: list[str]) -> str:
 
     The loop goes on, so that polls and downloads do. Cancelling ends the pager.
     """
-    with _keys_for_the_pager():
+    with _modes_kept(), _keys_for_the_pager():
         try:
             process = await asyncio.create_subprocess_exec(*words, env={**os.environ, "LESSSECURE": "1"})
         except OSError as error:
@@ -51,9 +56,47 @@ async def show(words: list[str]) -> str:
             await process.wait()
         finally:
             if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    process.terminate()
+                await _end(process.pid)
     return ""
+
+
+async def _end(pid: int) -> None:
+    """End a pager and all that it has started; it shares our group, so that the group can not be told."""
+    family = list(_family(pid))
+    _tell(family, signal.SIGTERM)
+    for _ in range(LOOKS):
+        await asyncio.sleep(BETWEEN)
+        if not (family := [one for one in family if Path(f"/proc/{one}").exists()]):
+            return
+    _tell(family, signal.SIGKILL)
+
+
+def _tell(family: list[int], number: signal.Signals) -> None:
+    for one in family:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(one, number)
+
+
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    with suppress(OSError):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            yield from _family(int(child))
+
+
+@contextmanager
+def _modes_kept() -> Iterator[None]:
+    """The terminal's modes as they were, however the pager ended."""
+    modes = None
+    with suppress(AttributeError, ValueError, OSError, termios.error):
+        handle = sys.__stdin__.fileno()  # type: ignore[union-attr]
+        modes = termios.tcgetattr(handle)
+    try:
+        yield
+    finally:
+        if modes is not None:
+            with suppress(termios.error):
+                termios.tcsetattr(handle, termios.TCSANOW, modes)
 
 
 @contextmanager

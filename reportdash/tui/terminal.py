@@ -9,8 +9,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import termios
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from queue import Full
 from typing import IO, Any
 
 from textual.drivers.linux_driver import LinuxDriver
@@ -18,7 +21,7 @@ from textual.events import Key
 from textual.message import Message
 
 from reportdash.tui.keyboard import Keyboard
-from reportdash.tui.output import Output
+from reportdash.tui.output import PATIENCE, Output
 
 
 class Line:
@@ -61,6 +64,8 @@ class TerminalDriver(LinuxDriver):
         self._answered: Callable[[Key], bool] = app.answered_now
         self.sent = 0
         """Bytes sent so far."""
+        self.stuck = False
+        """The terminal did not take the last bytes: whoever writes to it would wait for ever."""
         self._file: Any = Line(self._file, self._hung_up)
         self._drawing = False  # between the start and the stop of application mode
         self._resuming = False
@@ -107,6 +112,20 @@ class TerminalDriver(LinuxDriver):
         self._drawing = self._writer_thread is not before
         if self._drawing:
             self._keyboard.start()
+        elif self._is_gone():
+            self._leave()
+
+    def _is_gone(self) -> bool:
+        """Whether the terminal ended while it was not ours, or nobody is left who could give it back."""
+        try:
+            termios.tcgetattr(self.fileno)
+        except termios.error:
+            return True
+        return not shell_waits()
+
+    def stop_keys(self) -> None:
+        """Take no more of what was typed."""
+        self._keyboard.stop()
 
     def stop_application_mode(self) -> None:
         self._drawing = False
@@ -134,6 +153,7 @@ class TerminalDriver(LinuxDriver):
     def suspend_application_mode(self) -> None:
         super().suspend_application_mode()
         self._away = True
+        self._keyboard.lend()
 
     def resume_application_mode(self) -> None:
         self._away = False
@@ -156,10 +176,17 @@ class TerminalDriver(LinuxDriver):
         return self._output is not None and self._output.behind
 
     def close(self) -> None:
+        self._keyboard.stop()
         if self._output is not None:
             self._output.close()
+            self.stuck = self._output.behind
             self._output = None
-        super().close()
+        if (thread := self._writer_thread) is not None:
+            # As Textual does it, but without waiting for a line that takes nothing.
+            with suppress(Full):
+                thread._queue.put(None, timeout=PATIENCE)
+            thread.join(PATIENCE)
+            self.stuck |= thread.is_alive()
 
     def _sigcont_application(self, *_: Any) -> None:
         """Go on after a stop. The kernel sends this with every hang-up as well, and anybody may at any time.
