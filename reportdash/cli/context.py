@@ -8,13 +8,14 @@ import os
 import signal
 import termios
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from reportdash.cli.endings import disregard, heeded
+from reportdash.cli.crash import report
+from reportdash.cli.endings import LastResort, disregard, heeded
 from reportdash.cli.output import note, say
 from reportdash.clock import Clock, SystemClock
 from reportdash.errors import Exit, PlugInBroken, UsageProblem
@@ -191,11 +192,22 @@ def asynchronous(
 
             loop.set_exception_handler(unforeseen)
             _heed(task)
-            with suppress(asyncio.CancelledError):
+            try:
                 return await task
-            return int(Exit.INTERRUPTED)
+            except asyncio.CancelledError:
+                return int(Exit.INTERRUPTED)
+            finally:
+                if task.cancelling():
+                    last.arm()
 
-        code = asyncio.run(supervised())
+        def last_words() -> int:
+            return report(faults[0], args.data_dir) if faults else int(Exit.INTERRUPTED)
+
+        last = LastResort(last_words)
+        try:
+            code = asyncio.run(supervised())
+        finally:
+            last.disarm()
         if faults:
             raise faults[0]
         return code

@@ -19,7 +19,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reportdash.cli import later
-from reportdash.cli.endings import orderly
+from reportdash.cli.endings import LastResort, orderly
 from reportdash.errors import Exit, Problem, UsageProblem
 from reportdash.ledger import FILE_NAME
 from reportdash.settings import FirstLook, config_path, data_dir, first_look, memory
@@ -115,7 +115,7 @@ def _board(args: argparse.Namespace, looked: bool, said: str) -> tuple[int, bool
             looked=looked,
             said=said,
         )
-        code = _run(app, first.mouse)
+        code = _run(app, first.mouse, args.data_dir)
     if stopped:
         raise stopped[0]
     return code, bool(app.wants_demo and not app.told_to_end and not code)
@@ -141,7 +141,7 @@ def show(ledger: Path, open_engine: OpenEngine, *, changes: bool, debug: bool) -
     look.show_bytes = debug
     with _same_terminal():
         app = _app(look, ledger, open_engine)
-        return _run(app, first.mouse), bool(app.told_to_end)
+        return _run(app, first.mouse, None), bool(app.told_to_end)
 
 
 def load_engine() -> None:
@@ -206,13 +206,25 @@ def _same_terminal() -> Iterator[None]:
             os.environ["TERM"] = term
 
 
-def _run(app: Any, mouse: str | bool) -> int:
+def _run(app: Any, mouse: str | bool, folder: str | None) -> int:
+    """Run it; its exit code. Raises the fault that ended it. `folder`: where a note of one goes."""
     # The ledger's thread, and what imports the engine, give way to a key at once.
     sys.setswitchinterval(SWITCH)
     over_ssh = bool(os.environ.get("SSH_CONNECTION") or os.environ.get("SSH_TTY"))
+
+    def last_words() -> int:
+        if app.fault is None:
+            return int(app.return_code or Exit.OK)
+        from reportdash.cli.crash import report
+
+        return report(app.fault, folder)
+
+    last = LastResort(last_words)
+    app.on_left = last.arm
     try:
         code = app.run(mouse=mouse if isinstance(mouse, bool) else not over_ssh)
     finally:
+        last.disarm()
         if getattr(app._driver, "stuck", False):
             from reportdash.cli.output import mute
 

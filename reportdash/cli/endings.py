@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from reportdash.errors import Exit
 
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that end a command in order."""
+LEFT_OVER = 1.0
+"""Seconds for what is left to do when nothing that matters is."""
 
 
 def heeded() -> list[signal.Signals]:
@@ -38,3 +42,31 @@ def orderly() -> Iterator[None]:
     finally:
         for number, handler in held.items():
             signal.signal(number, handler)
+
+
+class LastResort:
+    """Ends the process when what is left to do hangs: a thread in a dead file system, a task that never ends.
+
+    Armed when everything that matters is done: the ledger is closed, the leases are free, the terminal is back.
+    """
+
+    def __init__(self, last_words: Callable[[], int]) -> None:
+        self._last_words = last_words
+        self._timer: threading.Timer | None = None
+
+    def arm(self) -> None:
+        if self._timer is None:
+            self._timer = threading.Timer(LEFT_OVER, self._end)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _end(self) -> None:
+        code = 70
+        try:
+            code = self._last_words()
+        finally:
+            os._exit(code)

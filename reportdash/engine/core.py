@@ -119,6 +119,7 @@ class Core:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(tell_if_broken)
 
     async def drain(self, seconds: float) -> None:
         """Wait at most `seconds` (real time) for spawned work, then end it."""
@@ -140,6 +141,12 @@ class Core:
         finally:
             for waiter in waiters:
                 waiter.cancel()
+
+
+def tell_if_broken(task: asyncio.Task[Any]) -> None:
+    """Done-callback of a task that nobody awaits while it runs: its fault is the loop's to report, at once."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        task.get_loop().call_exception_handler({"message": "a task ended", "exception": error})
 
 
 @contextmanager

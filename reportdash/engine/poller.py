@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any
 
 from reportdash import lifecycle
-from reportdash.engine.core import Core
+from reportdash.engine.core import Core, tell_if_broken
 from reportdash.engine.download import Downloads
 from reportdash.engine.seat import Seat
 from reportdash.engine.worker import STUMBLE, Worker
@@ -65,9 +66,14 @@ class Poller:
         for name in self._seats if accounts is None else accounts:
             if name not in self._tasks:
                 worker = self._workers[name] = self._make_worker(self._seats[name])
-                self._tasks[name] = asyncio.ensure_future(worker.run())
+                self._tasks[name] = self._run(worker.run())
         if not self._watch:
-            self._watch = [asyncio.ensure_future(self._follow()), asyncio.ensure_future(self._housekeep())]
+            self._watch = [self._run(self._follow()), self._run(self._housekeep())]
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.ensure_future(work)
+        task.add_done_callback(tell_if_broken)
+        return task
 
     @property
     def running(self) -> bool:

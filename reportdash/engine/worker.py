@@ -92,18 +92,26 @@ class Worker:
 
     async def run(self) -> None:
         """Follow, lead, follow …, until cancelled."""
+        task = asyncio.current_task()
+        assert task is not None
         while True:
+            pause = STUMBLE
             try:
                 fence = await self._take()
                 await self._lead(fence)
             except LeaseLost:
                 log.info("%s: another process polls it now", self.seat.name)
+                pause = 0.0
             except (Problem, OSError, CallFailed) as error:
                 log.warning("%s: polling stumbled: %s", self.seat.name, error)
-                await self._core.clock.sleep(STUMBLE)
             except Exception:
                 log.exception("%s: polling stumbled", self.seat.name)
-                await self._core.clock.sleep(STUMBLE)
+            else:
+                pause = 0.0
+            if task.cancelling():
+                return  # what failed while it was given up must not keep it alive
+            if pause:
+                await self._core.clock.sleep(pause)
 
     # following
 

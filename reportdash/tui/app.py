@@ -43,12 +43,17 @@ if TYPE_CHECKING:
     from reportdash.tui.widgets.filter import SavedView
 
 
+LONGEST = 3.0
+"""Seconds the orderly end may take; then it is cut short. The engine's own part of it is two."""
+
+
 class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
     """The dashboard. `run()` gives the exit code.
 
     `first`: the ledger's rows for the first paint. `open_engine`: see `ports`; None shows the ledger alone.
     `config`: where the config file is, or belongs; `configured`: whether a glance found an account there.
     `read_only`: nothing is changed, whatever the config says; `looked`: the demo was opened from here before.
+    `on_left` is called when the terminal is back and only the loop's end is left.
     Afterwards `wants_demo` tells that it is wanted, `told_to_end` that a signal or the end of the line ended the
     run, and `fault` is the error that did.
     """
@@ -96,6 +101,7 @@ class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
         self._open_engine = open_engine
         self._first_rev = first.rev
         self.fault: BaseException | None = None
+        self.on_left: Callable[[], None] = lambda: None
         self._interrupted = False
         self._going: asyncio.Task[None] | None = None
 
@@ -207,11 +213,14 @@ class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
 
     async def _leave(self) -> None:
         try:
-            await self.operator.stop()
-            if self.engine is not None:
-                await self.remembering.keep()
-            await self.live.stop()
-            self.attention.stop()
+            async with asyncio.timeout(LONGEST):
+                await self.operator.stop()
+                if self.engine is not None:
+                    await self.remembering.keep()
+                await self.live.stop()
+                self.attention.stop()
+        except TimeoutError:
+            pass  # a dead file system under the ledger, for one; leases run out by themselves
         except Exception as error:
             self.fault = self.fault or error
         code = Exit.INTERRUPTED if self._interrupted else Exit.OK
@@ -223,6 +232,7 @@ class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
         if self._going is not None:
             await asyncio.wait({self._going})
         await super()._shutdown()
+        self.on_left()
 
     def fail(self, error: BaseException) -> None:
         """Something of ours ended with a fault: leave. Whoever runs this app reports it (`fault`)."""
