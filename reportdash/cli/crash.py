@@ -1,8 +1,8 @@
 """The last net: an error nobody foresaw becomes a short sentence and a private note, exit code 70.
 
-It catches the faults of commands, of the screen and of what runs behind it alike. The note holds the error's type
-and its places (file, line, function): no locals, no values, no message text, because any of these may carry a
-credential or a signed address. Everything here must work when nearly nothing else does.
+It takes the faults of commands, of the screen and of what runs behind it alike. The note holds the error's
+type and its places (file, line, function): no locals, no values, no message text, because any of these may
+carry a credential or a signed address. Everything here must work when nearly nothing else does.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _places(error: BaseException) -> list[str]:
     trace = error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
-        places.append(f"  {os.path.basename(code.co_filename)}:{trace.tb_lineno} {code.co_name}")
+        places.append(f"  {Path(code.co_filename).name}:{trace.tb_lineno} {code.co_name}")
         trace = trace.tb_next
     if len(places) > MOST_PLACES:
         half = MOST_PLACES // 2

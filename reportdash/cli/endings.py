@@ -1,4 +1,4 @@
-"""Signals that end a run in order: what is ignored from the start (`nohup`) stays ignored, and one is enough."""
+"""Signals that end a run in order: one is enough, and what `nohup` ignored stays ignored."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def orderly() -> Iterator[None]:
 
 
 class LastResort:
-    """Ends the process when what is left to do hangs: a thread in a dead file system, a task that never ends.
+    """Ends the process when what is left to do hangs: a thread in a dead file system, a task without end.
 
-    Armed when everything that matters is done: the ledger is closed, the leases are free, the terminal is back.
+    Armed when all that matters is done: the ledger is closed, the leases are free, the terminal is back.
     """
 
     def __init__(self, last_words: Callable[[], int]) -> None:

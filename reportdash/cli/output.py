@@ -43,7 +43,7 @@ def note(text: str) -> None:
 
 
 def mute(*streams: int) -> None:
-    """Lead stdout and stderr (or the given ones) nowhere: nobody reads there, and who writes may wait for ever."""
+    """Lead stdout and stderr (or these) nowhere: nobody reads there, and who writes may wait for ever."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in streams or (1, 2):
         os.dup2(nowhere, stream)

@@ -144,7 +144,7 @@ class Core:
 
 
 def tell_if_broken(task: asyncio.Task[Any]) -> None:
-    """Done-callback of a task that nobody awaits while it runs: its fault is the loop's to report, at once."""
+    """Done-callback of a task that nobody awaits while it runs: the loop reports its fault, at once."""
     if not task.cancelled() and (error := task.exception()) is not None:
         task.get_loop().call_exception_handler({"message": "a task ended", "exception": error})
 

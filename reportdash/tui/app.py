@@ -54,8 +54,8 @@ class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
     `config`: where the config file is, or belongs; `configured`: whether a glance found an account there.
     `read_only`: nothing is changed, whatever the config says; `looked`: the demo was opened from here before.
     `on_left` is called when the terminal is back and only the loop's end is left.
-    Afterwards `wants_demo` tells that it is wanted, `told_to_end` that a signal or the end of the line ended the
-    run, and `fault` is the error that did.
+    Afterwards `wants_demo` tells that it is wanted, `told_to_end` that a signal or the end of the line ended
+    the run, and `fault` is the error that did.
     """
 
     CSS_PATH = "reportdash.tcss"
@@ -224,7 +224,8 @@ class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
         except Exception as error:
             self.fault = self.fault or error
         code = Exit.INTERRUPTED if self._interrupted else Exit.OK
-        self.exit(int(Exit.INTERNAL if self.fault is not None else code))
+        code = Exit.INTERNAL if self.fault is not None else code
+        self.exit(int(code), int(code))
 
     async def _shutdown(self) -> None:
         # The screen may have ended by a fault of its own: the terminal is back, now the rest.

@@ -17,7 +17,7 @@ from textual.constants import ESCAPE_DELAY
 from textual.message import Message
 
 MOST = 256
-"""Bytes read at once: some eighty arrow keys, a tenth of a second. Signals and data come between two reads."""
+"""Bytes read at once: some eighty arrow keys, a tenth of a second. Signals and data come in between."""
 
 
 class Keyboard:

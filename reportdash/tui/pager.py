@@ -66,9 +66,17 @@ async def _end(pid: int) -> None:
     _tell(family, signal.SIGTERM)
     for _ in range(LOOKS):
         await asyncio.sleep(BETWEEN)
-        if not (family := [one for one in family if Path(f"/proc/{one}").exists()]):
+        if not (family := list(filter(_lives, family))):
             return
     _tell(family, signal.SIGKILL)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
 
 
 def _tell(family: list[int], number: signal.Signals) -> None:

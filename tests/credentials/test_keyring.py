@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,8 @@ import pytest
 
 from reportdash.credentials import Chain, KeyringProcess, KeyringTrouble, StoreChoice
 from tests.credentials.conftest import Environ, Prompts
+from tests.terminal.pty import Terminal
+from tests.terminal.test_dead_terminals import ended, family, ignoring, wait_for
 
 FIELDS = (("api_key",),)
 HERE = ["https://api.example:443"]
@@ -282,6 +285,24 @@ def test_a_process_with_a_hanging_keyring_can_end(mute: Environ) -> None:
         [sys.executable, "-c", code], env=mute, timeout=20, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["term", "closed"])
+def test_a_dashboard_with_a_hanging_keyring_ends_with_its_terminal(
+    mute: Environ, tmp_path: Path, closed: bool
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[accounts.main]\nvendor = "7g"\nbase_url = "http://127.0.0.1:9"\n', encoding="utf-8")
+    words = ["--config", str(config), "--data-dir", str(tmp_path / "data")]
+    with Terminal(words, env=mute, program=ignoring("HUP")) as terminal:
+        terminal.until("No jobs yet")
+        wait_for(lambda: len(family(terminal.process.pid)) > 1, "the keyring is never asked")
+        pids = family(terminal.process.pid)
+        if closed:
+            terminal.hang_up()
+        else:
+            terminal.signal(signal.SIGTERM)
+        assert ended(terminal, pids) == 0
 
 
 async def test_accounts_that_ask_together_share_one_child(unlock: Callable[..., Environ]) -> None:

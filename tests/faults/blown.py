@@ -69,7 +69,7 @@ async def blow_later(*_: Any, **__: Any) -> Any:
 
 def break_at(place: str) -> None:
     if place == "an import":
-        sys.meta_path.insert(0, BrokenImport())  # type: ignore[arg-type]
+        sys.meta_path.insert(0, BrokenImport())
         return
     module, _, name = PLACES[place].partition(":")
     owner: Any = import_module(module)
@@ -97,7 +97,7 @@ if __name__ == "__main__":
         put_off()
         break_at(place)
 
-    if len(sys.argv) > 1 and not sys.argv[1].startswith("-") or place == "the parser":
+    if (len(sys.argv) > 1 and not sys.argv[1].startswith("-")) or place == "the parser":
         break_at(place)
     else:
         later.put_off = put_off_and_break

@@ -32,7 +32,9 @@ def prepare(folder: Path) -> dict[str, str]:
     with Store.open(folder / "data" / "ledger.db") as store:
         store.write(lambda: store.verbs.ensure_accounts({"main": "7g"}))
         for number in (1, 2):
-            store.add(Job(f"abcde{number + 1}", "main", "7g", f"Report{number}", f"r{number}", JobState.RUNNING))
+            store.add(
+                Job(f"abcde{number + 1}", "main", "7g", f"Report{number}", f"r{number}", JobState.RUNNING)
+            )
     return {
         **environment(folder),
         "CANARY": CANARY,

@@ -1,7 +1,7 @@
 """A terminal that dies, and signals at any moment: what runs ends in order, with all it started.
 
-The ledger opens, the lease is free, the part is kept, no helper is left, and where there is still a terminal it is
-as it was. Nothing here asserts how fast: what would be slow here would hang.
+The ledger opens, the lease is free, no helper is left, and where there is still a terminal it is as it was.
+Nothing here asserts how fast: what would be slow here would hang.
 """
 
 from __future__ import annotations
