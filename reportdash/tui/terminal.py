@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import termios
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -112,16 +111,6 @@ class TerminalDriver(LinuxDriver):
         self._drawing = self._writer_thread is not before
         if self._drawing:
             self._keyboard.start()
-        elif self._is_gone():
-            self._leave()
-
-    def _is_gone(self) -> bool:
-        """Whether the terminal ended while it was not ours, or nobody is left who could give it back."""
-        try:
-            termios.tcgetattr(self.fileno)
-        except termios.error:
-            return True
-        return not shell_waits()
 
     def stop_keys(self) -> None:
         """Take no more of what was typed."""

@@ -95,3 +95,14 @@ async def test_stopping_does_not_wait_for_a_vendor_that_hangs(rig: Rig) -> None:
     await engine.stop()
     assert engine.polled_here() == set()
     assert (await rig.row()).owner is None
+
+
+async def test_a_worker_whose_ledger_fails_while_it_is_given_up_does_not_live_on(rig: Rig) -> None:
+    engine = await rig.start()
+    await rig.follow(1)
+    engine.poll()
+    await rig.until(lambda: bool(engine.polled_here()))
+    tasks = list(engine._poller._tasks.values())
+    await rig.ledger.close()
+    await engine.stop()
+    assert [task for task in tasks if not task.done()] == []

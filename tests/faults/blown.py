@@ -56,7 +56,7 @@ def blow(*_: Any, **__: Any) -> Any:
     try:
         raise KeyError(password)
     except KeyError as error:
-        raise ValueError(f"https://files.example/x.csv?X-Amz-Signature={password}") from error
+        raise ValueError(f"{password} in https://files.example/x.csv?X-Amz-Signature={password}") from error
 
 
 # As if it stood in a module of the program.
