@@ -10,7 +10,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from functools import partial
 from importlib import import_module
@@ -129,10 +129,12 @@ def visit(args: argparse.Namespace) -> tuple[int, bool]:
     return opened(SimpleNamespace(**{**vars(args), **words}))
 
 
-def show(ledger: Path, open_engine: OpenEngine, *, changes: bool, debug: bool) -> tuple[int, bool]:
+def show(
+    ledger: Path, open_engine: OpenEngine, *, changes: bool, debug: bool, tidy: Callable[[], None]
+) -> tuple[int, bool]:
     """The board on a ledger and an engine of the caller's, without any config: the demo.
 
-    Gives the exit code, and whether a signal ended it.
+    Gives the exit code, and whether a signal ended it. `tidy` is called only if the end hangs.
     """
     _need_terminal()
     first = FirstLook()
@@ -141,7 +143,7 @@ def show(ledger: Path, open_engine: OpenEngine, *, changes: bool, debug: bool) -
     look.show_bytes = debug
     with _same_terminal():
         app = _app(look, ledger, open_engine)
-        return _run(app, first.mouse, None), bool(app.told_to_end)
+        return _run(app, first.mouse, None, tidy), bool(app.told_to_end)
 
 
 def load_engine() -> None:
@@ -206,13 +208,14 @@ def _same_terminal() -> Iterator[None]:
             os.environ["TERM"] = term
 
 
-def _run(app: Any, mouse: str | bool, folder: str | None) -> int:
+def _run(app: Any, mouse: str | bool, folder: str | None, tidy: Callable[[], None] = lambda: None) -> int:
     """Run it; its exit code. Raises the fault that ended it. `folder`: where a note of one goes."""
     # The ledger's thread, and what imports the engine, give way to a key at once.
     sys.setswitchinterval(SWITCH)
     over_ssh = bool(os.environ.get("SSH_CONNECTION") or os.environ.get("SSH_TTY"))
 
     def last_words() -> int:
+        tidy()
         if app.fault is None:
             return int(app.return_code or Exit.OK)
         from reportdash.cli.crash import report

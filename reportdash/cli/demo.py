@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING, Any
 
 from reportdash.cli.demo_rows import VENDOR, rows
@@ -71,7 +72,12 @@ def opened(args: Any) -> tuple[int, bool]:
             async with _engine(folder, child, known, args) as running:
                 yield running
 
-        return show(folder / FILE_NAME, engine, changes=args.changes is not None, debug=args.debug)
+        def tidy() -> None:
+            child.end()
+            rmtree(folder, ignore_errors=True)
+
+        changes = args.changes is not None
+        return show(folder / FILE_NAME, engine, changes=changes, debug=args.debug, tidy=tidy)
 
 
 def _fill(folder: Path, count: int, seed: int, *, only_working: bool) -> list[dict[str, Any]]:

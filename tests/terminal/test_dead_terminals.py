@@ -27,7 +27,7 @@ from tests.terminal.test_saved_file import script
 
 PROGRAM = [sys.executable, "-m", "reportdash"]
 SPINNING = 2.0
-"""Seconds of CPU that no orderly end takes, and a loop on a dead terminal has used before anybody looks."""
+"""Seconds of CPU that no orderly end takes; a loop on a dead terminal uses them up at once."""
 BETWEEN = 0.15
 """Seconds between two keys, so that each is painted; and that an escape is not taken for the start of more."""
 WINDOW = 0.6
@@ -200,8 +200,24 @@ def test_a_simulator_that_hangs_is_ended_with_the_demo_and_its_folder(tmp_path: 
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+def test_a_thread_that_hangs_keeps_nobody_from_leaving(tmp_path: Path) -> None:
+    code = (
+        "import time\n"
+        "from reportdash.cli import dash, main\n"
+        "dash.load_engine = lambda: time.sleep(1000)\n"
+        "main.run()\n"
+    )
+    with Terminal(["-c", code, "demo"], env=environment(tmp_path), program=[sys.executable]) as terminal:
+        terminal.until("AccountTransaction")
+        pids = family(terminal.process.pid)
+        terminal.signal(signal.SIGTERM)
+        assert ended(terminal, pids) == 0
+        assert terminal.tty_is_as_before()
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
 def fill(terminal: Terminal) -> None:
-    """Let more be painted than a terminal holds for who does not read, some 20 kB; until nothing more goes."""
+    """Let more be painted than a terminal holds for who does not read, some 20 kB."""
     for key in ("?", "\x1b") * 6:
         terminal.send(key)
         time.sleep(BETWEEN)
