@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from reportdash.cli.asking import query
 from reportdash.cli.context import asynchronous, engine
-from reportdash.cli.output import data, line_json, say
+from reportdash.cli.output import NoOutput, data, line_json, say
 from reportdash.clock import Clock, SystemClock
 from reportdash.engine.runtime import Engine
 from reportdash.errors import Exit, Problem, UsageProblem
@@ -42,7 +42,7 @@ async def run(args: argparse.Namespace, clock: Clock) -> int:
         try:
             return await _watch(args, clock, followed, left)
         except Problem as problem:
-            lasts = args.until == "never" and not isinstance(problem, UsageProblem)
+            lasts = args.until == "never" and not isinstance(problem, UsageProblem | NoOutput)
             if not lasts and not isinstance(problem, DamagedLedger):
                 raise
             if not lasts and problem.text == said:

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from reportdash.ledger.store import Store
-from reportdash.model import Artifact, ArtifactState, Job, JobState
+from reportdash.model import Artifact, ArtifactState, Job, JobState, replace
 from tests.terminal.pty import PATIENCE, Terminal
 from tests.terminal.test_dashboard import environment, left_over
 from tests.terminal.test_saved_file import script
@@ -29,7 +29,7 @@ PROGRAM = [sys.executable, "-m", "reportdash"]
 SPINNING = 2.0
 """Seconds of CPU that no orderly end takes; a loop on a dead terminal uses them up at once."""
 BETWEEN = 0.15
-"""Seconds between two keys, so that each is painted; and that an escape is not taken for the start of more."""
+"""Seconds between two keys, so that each is painted, and an escape not taken for the start of more."""
 WINDOW = 0.6
 """Seconds for which the CPU of a process at rest is counted."""
 
@@ -384,6 +384,19 @@ def test_a_command_whose_terminal_is_gone_ends_without_a_crash(
         terminal.hang_up()
         assert ended(terminal, [terminal.process.pid]) == 4
     assert list((tmp_path / "data" / "reportdash").glob("crash-*")) == []
+    check_ledger(tmp_path)
+
+
+def test_a_watch_without_end_ends_with_the_first_line_that_nobody_can_read(
+    tmp_path: Path, polled: dict[str, str]
+) -> None:
+    words = ["watch", "--until", "never"]
+    with Terminal(words, env=polled, program=ignoring("HUP")) as terminal:
+        wait_for(lambda: held(tmp_path), "it never polls")
+        terminal.hang_up()
+        with Store.open(tmp_path / "data" / "reportdash" / "ledger.db", owner="elsewhere:1:0:one") as store:
+            store.write(lambda: store.verbs.change("abcdeg", lambda row: replace(row, message="changed")))
+        assert ended(terminal, [terminal.process.pid]) == 1
     check_ledger(tmp_path)
 
 
