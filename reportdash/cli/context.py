@@ -255,7 +255,9 @@ def prompting() -> Iterator[None]:
         note("")  # the prompt's line is over
         raise
     except (EOFError, OSError, termios.error):
-        raise UsageProblem("the input ended before the answer, so nothing was done: run it again on a terminal") from None
+        raise UsageProblem(
+            "the input ended before the answer, so nothing was done: run it again on a terminal"
+        ) from None
     finally:
         if not interrupted:
             _heed(task)

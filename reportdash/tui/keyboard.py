@@ -66,10 +66,11 @@ class Keyboard:
         self._gone()
 
     def _close_hang_up(self) -> None:
-        if self._hang_up is not None:
-            asyncio.get_running_loop().remove_reader(self._hang_up.fileno())
-            self._hang_up.close()
-            self._hang_up = None
+        # Taken first: the signal that brings us back may come in the middle of this.
+        hang_up, self._hang_up = self._hang_up, None
+        if hang_up is not None:
+            asyncio.get_running_loop().remove_reader(hang_up.fileno())
+            hang_up.close()
 
     def stop(self) -> None:
         """Leave the terminal to somebody else."""
