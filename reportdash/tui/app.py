@@ -225,7 +225,8 @@ class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
             self.fault = self.fault or error
         code = Exit.INTERRUPTED if self._interrupted else Exit.OK
         code = Exit.INTERNAL if self.fault is not None else code
-        self.exit(int(code), int(code))
+        if not self._exit or self.fault is not None:
+            self.exit(int(code), int(code))
 
     async def _shutdown(self) -> None:
         # The screen may have ended by a fault of its own: the terminal is back, now the rest.
