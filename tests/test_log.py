@@ -42,8 +42,16 @@ def test_off_until_started_and_after_the_stop(tmp_path: Path) -> None:
     assert path.read_text() == ""
 
 
+@pytest.fixture
+def loose() -> Iterator[None]:
+    """Whatever is made may be read by all, if nobody says otherwise."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("loose")
 def test_a_line_is_json_private_and_redacted(tmp_path: Path) -> None:
-    os.umask(0)
     path = log.start(tmp_path / "new", hide)
     log.event("call", url="http://x/?t=geheim\x1b[2J", status=200, error=None, ok=True)
     [line] = lines(path)

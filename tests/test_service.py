@@ -79,6 +79,7 @@ def test_systemd_understands_every_line(tmp_path: Path) -> None:
     program.chmod(0o755)
     copy = tmp_path / UNIT.name
     copy.write_text(UNIT.read_text("utf-8").replace("%h/.local/bin/reportdash", str(program)), "utf-8")
+    copy.chmod(0o644)  # one that all may write is no unit for systemd
     told = subprocess.run(
         ["systemd-analyze", "verify", "--user", "--man=no", str(copy)],
         capture_output=True,

@@ -58,7 +58,9 @@ class Shell:
         return self.folder / "reports"
 
     def environment(self) -> dict[str, str]:
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("REPORTDASH_")}
+        # A size in the environment would hold for a terminal of another one.
+        out = ("REPORTDASH_", "COLUMNS", "LINES")
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(out)}
         return {
             **clean,
             "HOME": str(self.folder),

@@ -29,9 +29,7 @@ _NO_UMASK = (
     "import os, sys; os.umask = lambda mask: 0; sys.argv[0] = 'x'; from reportdash.cli.main import run; run()"
 )
 UNMASKED = [sys.executable, "-c", _NO_UMASK]
-CRASH = (
-    "from pathlib import Path; from reportdash.cli.crash import report; report(ValueError('x'), Path({!r}))"
-)
+CRASH = "from reportdash.cli.crash import report; report(ValueError('x'), {!r})"
 
 
 @contextmanager
@@ -53,6 +51,14 @@ def modes(folder: Path) -> dict[str, str]:
         if stat.S_IMODE(mode) != (0o700 if stat.S_ISDIR(mode) else 0o600):
             found[str(path.relative_to(folder))] = oct(stat.S_IMODE(mode))
     return found
+
+
+DOWNLOAD = """
+import asyncio, sys
+from pathlib import Path
+from tests.faults.downloader import main
+sys.exit(asyncio.run(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:])))
+"""
 
 
 class Journey:
@@ -132,7 +138,7 @@ async def test_whatever_a_journey_leaves_is_private(tmp_path: Path, program: lis
             # A download that is killed: its part and sidecar stay.
             (home / "killed").mkdir(mode=0o700)
             part = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "tests.faults.downloader", str(home / "killed"), storage.base, "aaaaaa",
+                sys.executable, "-c", DOWNLOAD, str(home / "killed"), storage.base, "aaaaaa",
                 cwd=ROOT, stdout=subprocess.DEVNULL,
             )  # fmt: skip
             while not list(home.rglob("*.part.json")):
