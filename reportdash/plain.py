@@ -52,6 +52,8 @@ def harmless(text: str) -> str:
 
 def escaped(text: str) -> str:
     """JSON text with such characters written as JSON writes them: the same data, harmless to a terminal."""
+    if text.isascii() and text.isprintable():
+        return text  # as nearly every line is, and there are many
     return _TOWER.sub(_escape, _UNSAFE.sub(_escape, text))
 
 
