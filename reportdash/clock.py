@@ -125,3 +125,17 @@ def rfc3339(at: float | None) -> str | None:
     if at is None:
         return None
     return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+async def pause(clock: Clock, event: asyncio.Event, seconds: float | None) -> None:
+    """Until the event is set or `seconds` of the clock have passed, whichever is first; None: the event."""
+    import asyncio
+
+    waits: set[asyncio.Future[object]] = {asyncio.ensure_future(event.wait())}
+    if seconds is not None:
+        waits.add(asyncio.ensure_future(clock.sleep(seconds)))
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from reportdash.clock import Clock
+from reportdash.clock import Clock, pause
 from reportdash.engine.habits import Habits
 from reportdash.engine.schedule import Chance
 from reportdash.errors import (
@@ -133,14 +133,7 @@ class Core:
         if event.is_set() or (seconds is not None and seconds <= 0):
             await asyncio.sleep(0)
             return
-        waiters: set[asyncio.Future[Any]] = {asyncio.ensure_future(event.wait())}
-        if seconds is not None:
-            waiters.add(asyncio.ensure_future(self.clock.sleep(seconds)))
-        try:
-            await asyncio.wait(waiters, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for waiter in waiters:
-                waiter.cancel()
+        await pause(self.clock, event, seconds)
 
 
 def tell_if_broken(task: asyncio.Task[Any]) -> None:

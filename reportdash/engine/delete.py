@@ -222,19 +222,22 @@ class Deletes:
         if open_at > now and account.health is Health.THROTTLED:
             return Tried(Outcome(job, Exit.UNREACHABLE, _waits(job, open_at)), open_at - now)
         may_have_left = job.intent.tries > 0
-        seen: Seen | CallFailed | None = None
+        seen: Seen | None = None
         if may_have_left or self._has_waited(seat, job):
-            seen = await self._look(seat, job)
-            if isinstance(seen, NotFound) or (isinstance(seen, Seen) and seen.state is JobState.DELETED):
+            looked = await self._look(seat, job)
+            if isinstance(looked, NotFound):
                 return Tried(await self._done(job))
-            if isinstance(seen, CallFailed):
-                return await self._later(job, seen)
+            if isinstance(looked, CallFailed):
+                return await self._later(job, looked)
+            if looked.state is JobState.DELETED:
+                return Tried(await self._done(job))
+            seen = looked
         # One that left may race with the job's end, and that is what was asked for.
         state = job.prior or JobState.UNKNOWN
-        if isinstance(seen, Seen) and not may_have_left:
+        if seen is not None and not may_have_left:
             state = seen.state
         if not job.intent.unsaved and lifecycle.may_hold_report(state) and not await self._intact(job):
-            return Tried(await self._kept(seat, job, state, seen if isinstance(seen, Seen) else None))
+            return Tried(await self._kept(seat, job, state, seen))
         claimed = await self._intents.claim(
             job,
             lambda row, _: replace(row, message="deleting", updated_at=now),

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reportdash.clock import Clock
+from reportdash.clock import Clock, pause
 from reportdash.engine.folders import is_there, size_text
 from reportdash.engine.outcome import Outcome
 from reportdash.engine.refusals import refused
@@ -285,13 +285,10 @@ class Downloads:
         flight.trouble = Trouble(outcome.text, flight.given_up, self._clock.now() + RETRY)
         flight.wake = asyncio.Event()
         self._moved()
-        ends = {asyncio.ensure_future(self._clock.sleep(RETRY)), asyncio.ensure_future(flight.wake.wait())}
         try:
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            await pause(self._clock, flight.wake, RETRY)
         finally:
             flight.wake = None
-            for end in ends:
-                end.cancel()
         return True
 
     def _report(self, job_id: str, count: int, total: int | None) -> None:

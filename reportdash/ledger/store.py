@@ -50,8 +50,8 @@ class Store(Reads):
         """There was no room to open the file for writing: it is shown as the disk has it."""
         self.verbs = Verbs(self, clock)
         self.leases = Leases(self.verbs, clock, owner)
-        self.networked = opening.networked(path)
-        """The kind of the network file system it lies on; empty: none."""
+        self.networked = ""
+        """The kind of the network file system it lies on; empty: none, or open for reading only."""
         self._file = self._identity()
         self._clock = clock
         self._synced: bool | None = None
@@ -81,6 +81,8 @@ class Store(Reads):
             db, as_it_lies = opening.connect(path, clock.now(), fresh=fresh)
         store = cls(db, path, clock=clock, owner=owner or this_process(), breathe=breathe)
         store.readonly, store.as_it_lies = readonly, as_it_lies
+        if not readonly:
+            store.networked = opening.networked(path)
         return store
 
     def close(self) -> None:

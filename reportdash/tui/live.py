@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from reportdash.board.facts import Fetch
 from reportdash.board.states import Kind, Role
 from reportdash.board.units import byte_rate
+from reportdash.clock import pause
 from reportdash.errors import Problem, UsageProblem
 from reportdash.ledger.problems import DamagedLedger, ReplacedLedger
 from reportdash.model import Job, replace
@@ -161,12 +162,7 @@ class Live:
 
     async def _look_later(self) -> None:
         """Until it is time to look for a config again, or somebody says that there is one."""
-        waits = {asyncio.ensure_future(self.clock.sleep(CONFIG)), asyncio.ensure_future(self._again.wait())}
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+        await pause(self.clock, self._again, CONFIG)
         self._again.clear()
 
     async def add_account(self, name: str, settings: Any) -> None:

@@ -17,10 +17,7 @@ def paint_now(screen: Screen[Any], widgets: Iterable[Widget]) -> None:
     """Send what these widgets have to show anew to the terminal, now."""
     if not screen.is_current or screen._layout_required:
         return
-    for widget in widgets:
-        if widget._repaint_required:
-            widget._repaint_required = False
-            screen._dirty_widgets.add(widget)
+    _collect(screen, widgets)
     if screen._dirty_widgets:
         screen._on_timer_update()
 
@@ -43,10 +40,7 @@ def lay_out_now(screen: Screen[Any]) -> None:
 def fill_again(screen: Screen[Any], widgets: Iterable[Widget], fill: Callable[[], None]) -> None:
     """Between a later layout and its painting: what `fill` shows is painted with it."""
     fill()
-    for widget in widgets:
-        if widget._repaint_required:
-            widget._repaint_required = False
-            screen._dirty_widgets.add(widget)
+    _collect(screen, widgets)
     screen._compositor.update_widgets(screen._dirty_widgets)
 
 
@@ -57,3 +51,11 @@ def let_go(screen: Screen[Any]) -> None:
     each dialog that was ever open.
     """
     screen._styles_cache.clear()
+
+
+def _collect(screen: Screen[Any], widgets: Iterable[Widget]) -> None:
+    """Those of the widgets that have something to show anew are dirty now, not with the next frame."""
+    for widget in widgets:
+        if widget._repaint_required:
+            widget._repaint_required = False
+            screen._dirty_widgets.add(widget)

@@ -11,6 +11,6 @@ STRETCH = 0.001
 
 
 async def give_way() -> None:
-    """Let a key that has come go all its way. The queues it passes through take a turn of the loop each."""
+    """Let a key that has come be answered."""
     for _ in range(TURNS):
         await asyncio.sleep(0)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from reportdash.engine.runtime import Engine
 from reportdash.errors import CredentialProblem, Problem, SafetyProblem, UsageProblem
-from reportdash.model import Artifact, ArtifactState, Intent, IntentKind, JobState, Stage, replace
+from reportdash.model import Artifact, ArtifactState, Intent, IntentKind, Job, JobState, Stage, replace
 from reportdash.simulator import Hang, Lost, Reply
 from tests.engine.rig import SPEC, Rig, guid
 
@@ -222,7 +223,8 @@ async def test_a_submit_whose_process_is_gone_can_be_forgotten(rig: Rig) -> None
     assert (await engine.forget(job.id)).forgotten_at is not None
 
 
-async def test_a_group_takes_its_children_along(rig: Rig) -> None:
+async def group_at_work(rig: Rig) -> tuple[Engine, Job]:
+    """A group that runs and is polled: of its two children one is ready."""
     rig.account("billing")
     engine = await rig.start()
     rig.sim.add(
@@ -231,6 +233,11 @@ async def test_a_group_takes_its_children_along(rig: Rig) -> None:
     )  # fmt: skip
     job = await engine.track("billing", "group:77")
     engine.poll()
+    return engine, job
+
+
+async def test_a_group_takes_its_children_along(rig: Rig) -> None:
+    engine, job = await group_at_work(rig)
 
     async def both() -> bool:
         return len(await rig.ledger.children(job.id)) == 2
@@ -241,14 +248,7 @@ async def test_a_group_takes_its_children_along(rig: Rig) -> None:
 
 
 async def test_a_group_that_runs_is_not_forgotten_with_a_report_that_is_ready(rig: Rig) -> None:
-    rig.account("billing")
-    engine = await rig.start()
-    rig.sim.add(
-        "sigma", "group:77", "billing", name="All", stage="running",
-        children=[{"name": "A", "stage": "ready"}, {"name": "B", "stage": "running"}],
-    )  # fmt: skip
-    job = await engine.track("billing", "group:77")
-    engine.poll()
+    engine, job = await group_at_work(rig)
 
     async def one_ready() -> bool:
         return any(child.state is JobState.READY for child in await rig.ledger.children(job.id))
