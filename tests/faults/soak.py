@@ -296,7 +296,8 @@ class Soak:
             rows = {str(row.reference): row for row in await ledger.jobs()}
         finally:
             await ledger.close()
-        assert set(rows) == self.everyone, "a job was lost"
+        lost, more = self.everyone - set(rows), set(rows) - self.everyone
+        assert not lost and not more, f"lost: {sorted(lost)}; nobody's: {sorted(more)}"
         wrong, files = [], {}
         for reference, row in rows.items():
             state = self.expected.get(reference)
