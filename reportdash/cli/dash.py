@@ -118,7 +118,7 @@ def _board(args: argparse.Namespace, looked: bool, said: str) -> tuple[int, bool
         code = _run(app, first.mouse, args.data_dir)
     if stopped:
         raise stopped[0]
-    return code, bool(app.wants_demo and not app.told_to_end and not code)
+    return code, bool(app.wants_demo and not app.life.told_to_end and not code)
 
 
 def visit(args: argparse.Namespace) -> tuple[int, bool]:
@@ -143,7 +143,7 @@ def show(
     look.show_bytes = debug
     with _same_terminal():
         app = _app(look, ledger, open_engine)
-        return _run(app, first.mouse, None, tidy), bool(app.told_to_end)
+        return _run(app, first.mouse, None, tidy), bool(app.life.told_to_end)
 
 
 def load_engine() -> None:
@@ -216,14 +216,14 @@ def _run(app: Any, mouse: str | bool, folder: str | None, tidy: Callable[[], Non
 
     def last_words() -> int:
         tidy()
-        if app.fault is None:
+        if app.life.fault is None:
             return int(app.return_code or Exit.OK)
         from reportdash.cli.crash import report
 
-        return report(app.fault, folder)
+        return report(app.life.fault, folder)
 
     last = LastResort(last_words)
-    app.on_left = last.arm
+    app.life.on_left = last.arm
     try:
         code = app.run(mouse=mouse if isinstance(mouse, bool) else not over_ssh)
     finally:
@@ -232,8 +232,8 @@ def _run(app: Any, mouse: str | bool, folder: str | None, tidy: Callable[[], Non
             from reportdash.cli.output import mute
 
             mute()
-    if app.fault is not None:
-        raise app.fault
+    if app.life.fault is not None:
+        raise app.life.fault
     if code is None:
         code = app.return_code
     return int(Exit.OK) if code is None else int(code)

@@ -12,8 +12,8 @@ from reportdash.errors import Exit
 
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that end a command in order."""
-LEFT_OVER = 1.0
-"""Seconds for what is left to do when nothing that matters is."""
+LEFT_OVER = 0.3
+"""Seconds for what is left to do when nothing that matters is: a thread that still imports, for one."""
 
 
 def heeded() -> list[signal.Signals]:

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from reportdash.errors import Problem
@@ -38,8 +38,10 @@ def say(text: str) -> None:
 
 def note(text: str) -> None:
     """A quieter line for people, on stderr: progress, a hint, a prompt's context."""
-    with suppress(OSError):
+    try:
         print(clean_block(text, 4000), file=sys.stderr)
+    except OSError:
+        mute(2)  # what is left in its buffer would fail once more at the very end, and change the exit code
 
 
 def mute(*streams: int) -> None:

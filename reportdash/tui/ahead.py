@@ -10,7 +10,12 @@ from textual.screen import Screen
 
 
 def belongs_elsewhere(screen: Screen[Any], event: events.Key) -> bool:
-    """Whether a key sent to `screen` is for the one that stands over it by now; then it goes there."""
+    """Whether a key sent to `screen` is for the one that stands over it by now; then it goes there.
+
+    Once the run is over it is for nobody.
+    """
+    if getattr(screen.app, "over", False):
+        return True
     there = screen.app.screen
     if there is screen:
         return False

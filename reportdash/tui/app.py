@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import events
 from textual.screen import Screen
 from textual.theme import Theme
 
 from reportdash.board.states import Role
 from reportdash.board.view import View
 from reportdash.clock import Clock, SystemClock
-from reportdash.errors import Exit
 from reportdash.plain import clean_block
 from reportdash.tui import theme
 from reportdash.tui.ahead import answered_now
+from reportdash.tui.life import Life
 from reportdash.tui.ports import Look, NoRows, OpenEngine
 from reportdash.tui.remembering import Remembering, restore
 from reportdash.tui.screens.board import BoardScreen
@@ -29,8 +28,6 @@ from reportdash.tui.text import Pen
 from reportdash.tui.wire.painting import Painting
 
 if TYPE_CHECKING:
-    from textual import events
-
     from reportdash.model import Job
     from reportdash.tui.actions import Action, Setting
     from reportdash.tui.attention import Attention
@@ -43,19 +40,13 @@ if TYPE_CHECKING:
     from reportdash.tui.widgets.filter import SavedView
 
 
-LONGEST = 3.0
-"""Seconds the orderly end may take; then it is cut short. The engine's own part of it is two."""
-
-
 class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
     """The dashboard. `run()` gives the exit code.
 
     `first`: the ledger's rows for the first paint. `open_engine`: see `ports`; None shows the ledger alone.
     `config`: where the config file is, or belongs; `configured`: whether a glance found an account there.
     `read_only`: nothing is changed, whatever the config says; `looked`: the demo was opened from here before.
-    `on_left` is called when the terminal is back and only the loop's end is left.
-    Afterwards `wants_demo` tells that it is wanted, `told_to_end` that a signal or the end of the line ended
-    the run, and `fault` is the error that did.
+    Afterwards `wants_demo` tells that it is wanted, and `life` how the run ended.
     """
 
     CSS_PATH = "reportdash.tcss"
@@ -95,15 +86,11 @@ class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
         self.board.configured = configured
         self.board.looked = looked
         self.wants_demo = False
-        self.told_to_end = False
         self.holds_keys = False  # of accounts, in memory: gone when this run ends
         self._read_only = read_only
         self._open_engine = open_engine
         self._first_rev = first.rev
-        self.fault: BaseException | None = None
-        self.on_left: Callable[[], None] = lambda: None
-        self._interrupted = False
-        self._going: asyncio.Task[None] | None = None
+        self.life = Life(self)
 
     # What keys and data need; made after the first paint.
 
@@ -167,7 +154,7 @@ class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
 
     def on_ready(self) -> None:
         """The first paint has been sent."""
-        if self._going is not None:
+        if self.over:
             return
         unknown = self.look.keymap.unknown
         if unknown:
@@ -176,78 +163,30 @@ class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
 
     async def run_async(self, **options: Any) -> int | None:
         """As Textual's; a signal at any moment, and a fault in any callback, ends it in order."""
-        asyncio.get_running_loop().set_exception_handler(self._unhandled)
-        with self._signals():
+        with self.life.guarded():
             return await super().run_async(**options)
 
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        # Left alone, a hang-up would end the process on the alternate screen with its leases kept.
-        loop, held = asyncio.get_running_loop(), {}
+    async def on_event(self, event: events.Event) -> None:
+        """Nothing that is typed counts any more once leaving was asked for."""
+        if not (self.over and isinstance(event, events.InputEvent)):
+            await super().on_event(event)
 
-        def told(number: int, _: object) -> None:
-            loop.call_soon_threadsafe(self.end, number)
-
-        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                held[number] = signal.signal(number, told)
-        try:
-            yield
-        finally:
-            for number, handler in held.items():
-                # Once told to end we only tidy up: a terminal that closes may send three signals at once.
-                signal.signal(number, (lambda *_: None) if self.told_to_end else handler)
-
-    def end(self, number: int = signal.SIGHUP) -> None:
-        """Leave because a signal says so, or because the line is gone: there is nobody to come back to."""
-        self.told_to_end = True
-        self._interrupted = number == signal.SIGINT
-        self.leave()
+    def end(self) -> None:
+        """Leave because the line is gone."""
+        self.life.end()
 
     def leave(self) -> None:
-        """End the dashboard in order: tasks, downloads, leases, terminal."""
-        if self._going is None:
-            if isinstance(self._driver, TerminalDriver):
-                self._driver.stop_keys()  # those that were typed ahead would hold up the end
-            self._going = asyncio.ensure_future(self._leave())
-
-    async def _leave(self) -> None:
-        try:
-            async with asyncio.timeout(LONGEST):
-                await self.operator.stop()
-                if self.engine is not None:
-                    await self.remembering.keep()
-                await self.live.stop()
-                self.attention.stop()
-        except TimeoutError:
-            pass  # a dead file system under the ledger, for one; leases run out by themselves
-        except Exception as error:
-            self.fault = self.fault or error
-        code = Exit.INTERRUPTED if self._interrupted else Exit.OK
-        code = Exit.INTERNAL if self.fault is not None else code
-        if not self._exit or self.fault is not None:
-            self.exit(int(code), int(code))
-
-    async def _shutdown(self) -> None:
-        # The screen may have ended by a fault of its own: the terminal is back, now the rest.
-        self.leave()
-        if self._going is not None:
-            await asyncio.wait({self._going})
-        await super()._shutdown()
-        self.on_left()
+        """End the dashboard in order."""
+        self.life.leave()
 
     def fail(self, error: BaseException) -> None:
-        """Something of ours ended with a fault: leave. Whoever runs this app reports it (`fault`)."""
-        self.fault = self.fault or error
-        self.leave()
+        """Something of ours ended with a fault: leave with it."""
+        self.life.fail(error)
 
-    def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        # Logged by asyncio itself, it would quote values.
-        from reportdash.unhandled import unhandled
-
-        error = unhandled(context)
-        if error is not None and not (self._going is not None and self._going.done()):
-            self.fail(error)
+    async def _shutdown(self) -> None:
+        await self.life.left()
+        await super()._shutdown()
+        self.life.on_left()
 
     def _handle_exception(self, error: Exception) -> None:
         # Textual's own page shows local variables, and what stands in the error itself.
@@ -398,24 +337,21 @@ class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
         if action is None or action.id not in ("suspend", "redraw"):
             return False
         if action.id == "suspend":
-            self.suspend_here()
+            self.life.suspend()
         else:
             self.redraw_terminal()
         return True
 
-    def suspend_here(self) -> None:
-        """To the shell, until it says `fg`; where no shell waits for that, say so."""
-        from reportdash.tui.terminal import TerminalDriver, shell_waits
-
-        if isinstance(self._driver, TerminalDriver) and shell_waits():
-            self._suspend_signal()
-            self._driver.stop_job()
-        else:
-            self.board.say("there is no shell here to come back from", role=Role.WARN)
-
     def on_driver_signal_resume(self) -> None:
         """Back from the shell: nothing of what was painted is there any more."""
         self.refresh(layout=True)
+
+    def caught_up(self) -> None:
+        """The line takes something again: the rows as they are by then."""
+        if self._owes and self.board.is_running:
+            with self._context():
+                self.board.show_all()
+        super().caught_up()
 
     def _write(self, sequence: str) -> None:
         """An escape sequence of ours to the terminal."""

@@ -67,7 +67,7 @@ class Commands:
             "theme": app.show_themes,
             "help": app.show_help,
             "palette": app.show_palette,
-            "suspend": app.suspend_here,
+            "suspend": app.life.suspend,
             "redraw": app.redraw_terminal,
             "quit": app.ask_quit,
         }
@@ -144,7 +144,7 @@ class Commands:
             by, pages = _SCROLL[name]
             screen.detail.scroll_by(by + pages * screen.detail.page)
         elif name == "suspend":
-            self.app.suspend_here()
+            self.app.life.suspend()
         elif name in ("first", "last"):
             screen.detail.scroll_to_end(name == "last")
         elif name == "copy":

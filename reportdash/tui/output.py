@@ -15,6 +15,8 @@ from collections.abc import Callable
 
 PATIENCE = 0.5
 """Seconds the last bytes before the terminal is handed back may take; then it is taken for a dead one."""
+AT_LEAST = 0.1
+"""Seconds of it that are left to a line that has taken nothing for all that time before."""
 
 
 class Output:
@@ -25,7 +27,10 @@ class Output:
         self._caught_up = caught_up
         self._gone = gone
         self._rest = b""
-        self._lost = False
+        self.lost = False
+        """Whether it is gone."""
+        self._since = 0.0
+        """When it last took something, or was first offered what it did not take."""
         self._loop = asyncio.get_running_loop()
 
     @classmethod
@@ -49,17 +54,18 @@ class Output:
 
     def write(self, data: bytes) -> None:
         """Send, in order, now or as soon as the line takes it."""
-        if self._lost:
+        if self.lost:
             return
         if self._rest:
             self._rest += data
             return
         self._rest = data
+        self._since = time.monotonic()
         self._send()
         if self._rest:
             self._loop.add_writer(self._handle, self._ready)
 
-    def drain(self, seconds: float = PATIENCE) -> None:
+    def drain(self, seconds: float) -> None:
         """Wait until the line has taken everything, but no longer than this."""
         until, poll = time.monotonic() + seconds, select.poll()
         poll.register(self._handle, select.POLLOUT)
@@ -69,7 +75,7 @@ class Output:
 
     def close(self) -> None:
         """The last of it, then hand the terminal back."""
-        self.drain()
+        self.drain(max(AT_LEAST, self._since + PATIENCE - time.monotonic()))
         self._loop.remove_writer(self._handle)
         os.close(self._handle)
 
@@ -77,16 +83,17 @@ class Output:
         self._send()
         if not self._rest:
             self._loop.remove_writer(self._handle)
-            if not self._lost:
+            if not self.lost:
                 self._caught_up()
 
     def _send(self) -> None:
         try:
             self._rest = self._rest[os.write(self._handle, self._rest) :]
+            self._since = time.monotonic()
         except BlockingIOError:
             return
         except OSError:
-            self._rest, self._lost = b"", True
+            self._rest, self.lost = b"", True
             self._gone()
 
 

@@ -12,10 +12,13 @@ from typing import Any
 from textual.screen import Screen
 from textual.widget import Widget
 
+from reportdash.tui.wire.painting import Painting
+
 
 def paint_now(screen: Screen[Any], widgets: Iterable[Widget]) -> None:
     """Send what these widgets have to show anew to the terminal, now."""
-    if not screen.is_current or screen._layout_required:
+    app = screen.app
+    if not screen.is_current or screen._layout_required or (isinstance(app, Painting) and app.puts_off()):
         return
     _collect(screen, widgets)
     if screen._dirty_widgets:

@@ -29,21 +29,21 @@ class Line:
     def __init__(self, file: IO[str], gone: Callable[[], None]) -> None:
         self._file = file
         self._gone = gone
-        self._lost = False
+        self.lost = False
 
     def write(self, text: str) -> None:
-        if not self._lost:
+        if not self.lost:
             self._try(lambda: self._file.write(text))
 
     def flush(self) -> None:
-        if not self._lost:
+        if not self.lost:
             self._try(self._file.flush)
 
     def _try(self, work: Callable[[], Any]) -> None:
         try:
             work()
         except (OSError, ValueError):
-            self._lost = True
+            self.lost = True
             self._gone()
 
     def __getattr__(self, name: str) -> Any:
@@ -64,7 +64,7 @@ class TerminalDriver(LinuxDriver):
         self.sent = 0
         """Bytes sent so far."""
         self.stuck = False
-        """The terminal did not take the last bytes: whoever writes to it would wait for ever."""
+        """The terminal is gone, or did not take the last bytes: writing to it fails, or waits for ever."""
         self._file: Any = Line(self._file, self._hung_up)
         self._drawing = False  # between the start and the stop of application mode
         self._resuming = False
@@ -168,7 +168,7 @@ class TerminalDriver(LinuxDriver):
         self._keyboard.stop()
         if self._output is not None:
             self._output.close()
-            self.stuck = self._output.behind
+            self.stuck = self._output.behind or self._output.lost
             self._output = None
         if (thread := self._writer_thread) is not None:
             # As Textual does it, but without waiting for a line that takes nothing.
@@ -176,6 +176,7 @@ class TerminalDriver(LinuxDriver):
                 thread._queue.put(None, timeout=PATIENCE)
             thread.join(PATIENCE)
             self.stuck |= thread.is_alive()
+        self.stuck |= self._file.lost
 
     def _sigcont_application(self, *_: Any) -> None:
         """Go on after a stop. The kernel sends this with every hang-up as well, and anybody may at any time.

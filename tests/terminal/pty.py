@@ -20,6 +20,9 @@ import pyte
 PATIENCE = 60.0
 """Seconds until a screen that never comes fails the test; a passing test never waits for it."""
 
+NOT_OURS = ("COLUMNS", "LINES", "PYTHONUNBUFFERED")
+"""Variables of whoever runs the tests that people do not have: without a buffer nothing is left in one."""
+
 
 class Terminal:
     """`with Terminal(["demo"]) as terminal: terminal.until("reportdash"); terminal.send("q")`."""
@@ -48,7 +51,7 @@ class Terminal:
             stderr=slave,
             cwd=cwd,
             env={
-                **{name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")},
+                **{name: value for name, value in os.environ.items() if name not in NOT_OURS},
                 "TERM": "xterm-256color",
                 "COLORTERM": "truecolor",
                 "TZ": "UTC",

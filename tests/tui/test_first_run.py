@@ -174,7 +174,7 @@ async def test_enter_and_1_leave_for_the_demo() -> None:
             await pilot.press(key)
             await pilot.pause()
             assert app.wants_demo
-            assert not app.told_to_end
+            assert not app.life.told_to_end
 
 
 async def test_the_demo_is_not_opened_over_jobs_or_a_key_that_lives_in_memory() -> None:

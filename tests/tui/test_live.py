@@ -341,7 +341,7 @@ async def test_a_fault_in_a_task_ends_with_code_70(capsys: pytest.CaptureFixture
         app.live._spawn(broken())
         await pilot.pause(0.1)
     assert app.return_value == 70
-    assert isinstance(app.fault, RuntimeError)
+    assert isinstance(app.life.fault, RuntimeError)
     assert capsys.readouterr().err == "", "whoever runs it tells of it"
 
 
@@ -357,7 +357,7 @@ async def test_a_fault_in_a_key_ends_with_code_70(
             monkeypatch.setattr(app.commands, "key", broken)
             await pilot.press("j")
     assert app.return_code == 70
-    assert isinstance(app.fault, ValueError)
+    assert isinstance(app.life.fault, ValueError)
     assert capsys.readouterr().err == ""
 
 

@@ -30,7 +30,7 @@ def titles(app: Dashboard) -> list[str]:
 
 
 async def quit_(app: Dashboard) -> None:
-    await app._leave()
+    await app.life._leave()
 
 
 async def test_the_last_view_returns_with_its_filter_and_order(path: Path) -> None:

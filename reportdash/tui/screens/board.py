@@ -197,9 +197,14 @@ class BoardScreen(Screen[None], inherit_bindings=False, inherit_css=False):
             self.page.show(firstrun.too_small(size.width, size.height, self.pen))
             return
         self.table.follow_cursor()
-        self.table.sync()
+        self._sync()
         self.show_frame()
         self.show_cursor()
+
+    def _sync(self, touched: Collection[int] | None = None) -> None:
+        # A key that nobody sees the answer to yet costs no rows: `caught_up` shows them all.
+        if not self.dashboard.puts_off():
+            self.table.sync(touched)
 
     def show_frame(self) -> None:
         """Lines 1 to 3, the footer, and the page where there is no table."""
@@ -315,7 +320,7 @@ class BoardScreen(Screen[None], inherit_bindings=False, inherit_css=False):
         paged = self.first_run or not self.view.rows
         if (paged is not self.page.display or self.first_run is self.filter.display) and not self.too_small:
             self.rearrange()
-        self.table.sync(touched)
+        self._sync(touched)
         self.show_frame()
         cursor = self.view.cursor
         stays = touched is not None and cursor == self._shown_slot and cursor not in touched
@@ -389,7 +394,7 @@ class BoardScreen(Screen[None], inherit_bindings=False, inherit_css=False):
         before = self.view.cursor
         self.view.move_to(row)
         self.table.follow_cursor()
-        self.table.sync(())
+        self._sync(())
         if self.view.cursor != before:
             self.resting.moved()
 

@@ -228,6 +228,8 @@ class Painting(App[int], inherit_bindings=False):
     """An app that paints frugally, on a driver that says it may (`frugal`)."""
 
     frugal = True
+    over = False
+    """Whether the run is over: nothing more is painted, and nothing that was typed counts."""
     _inked = False
     _owes = False
 
@@ -256,6 +258,18 @@ class Painting(App[int], inherit_bindings=False):
         inked, self._inked = self._inked, False
         return "\x1b[m" if inked else ""
 
+    def puts_off(self) -> bool:
+        """Whether nothing is to be painted now: the line takes nothing; what it misses is made up for."""
+        if getattr(self._driver, "behind", False):
+            self._owes = True
+            return True
+        return self.over
+
+    def stop_painting(self) -> None:
+        """Lay out and paint nothing more until the end."""
+        self.over = True
+        self._begin_batch()
+
     def redraw_terminal(self) -> None:
         """Send the whole screen anew."""
         self.forget_terminal()
@@ -281,8 +295,7 @@ class Painting(App[int], inherit_bindings=False):
         ):
             super()._display(screen, renderable)
             return
-        if getattr(driver, "behind", False):
-            self._owes = True
+        if self.puts_off():
             return
         if not self.frugal or driver.is_inline or not getattr(driver, "frugal", False):
             text = None
