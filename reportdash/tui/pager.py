@@ -57,7 +57,16 @@ async def show(words: list[str]) -> str:
         finally:
             if process.returncode is None:
                 await _end(process.pid)
-    return ""
+    return _how(words[0], process.returncode or 0)
+
+
+def _how(name: str, code: int) -> str:
+    """A pager's end in words, where it was not as anybody wanted it."""
+    if code in (0, -signal.SIGINT, 128 + signal.SIGINT):
+        return ""  # ctrl+c ends some of them, and is pressed for that
+    if code < 0:
+        return f"{name} was ended by signal {-code}"
+    return f"{name} ended with code {code}"
 
 
 async def _end(pid: int) -> None:

@@ -12,6 +12,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -151,3 +152,16 @@ class Terminal:
 
     def tty_is_as_before(self) -> bool:
         return termios.tcgetattr(self._slave) == self.before
+
+
+def wait_for(true: Callable[[], bool], what: str) -> None:
+    """Until it is so; `what` went wrong when it never is."""
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+def stopped(pid: int) -> bool:
+    """Whether a process was put to a stop, as by ctrl+z."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,7 +21,7 @@ import pytest
 
 from reportdash.ledger.store import Store
 from reportdash.model import Artifact, ArtifactState, Job, JobState, replace
-from tests.terminal.pty import PATIENCE, Terminal
+from tests.terminal.pty import PATIENCE, Terminal, stopped, wait_for
 from tests.terminal.test_dashboard import environment, left_over
 from tests.terminal.test_saved_file import script
 
@@ -97,13 +97,6 @@ def family(pid: int) -> list[int]:
     for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         found += family(int(child))
     return found
-
-
-def wait_for(true: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
 
 
 def ended(terminal: Terminal, pids: list[int]) -> int:
@@ -318,10 +311,6 @@ def test_a_dashboard_that_was_stopped_ends_with_its_terminal(tmp_path: Path, pol
         terminal.signal(signal.SIGCONT)
         assert ended(terminal, [terminal.process.pid]) == 0
     check_ledger(tmp_path)
-
-
-def stopped(pid: int) -> bool:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def watching(env: dict[str, str], program: list[str]) -> subprocess.Popen[bytes]:

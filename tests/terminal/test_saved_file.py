@@ -12,7 +12,7 @@ import pytest
 
 from reportdash.ledger.store import Store
 from reportdash.model import Artifact, ArtifactState, Job, JobState
-from tests.terminal.pty import PATIENCE, Terminal
+from tests.terminal.pty import PATIENCE, Terminal, stopped, wait_for
 from tests.terminal.test_dashboard import environment
 
 EVIL = "\x1b]52;c;Z290Y2hh\x07\x1b[2J\x9b31m\u202egnp"
@@ -83,6 +83,57 @@ def test_the_details_on_the_whole_screen_are_whole_again_as_well(tmp_path: Path)
         terminal.until(lambda text: text == before)
         terminal.send("\x1b")
         terminal.until(lambda text: "enter details" in text)
+
+
+def test_a_board_whose_terminal_changed_its_size_under_the_pager_is_whole(tmp_path: Path) -> None:
+    pager = script(tmp_path, "echo PAGER; read answer")
+    with dashboard(tmp_path, pager) as terminal:
+        terminal.send("o")
+        terminal.until("PAGER")
+        terminal.resize(80, 24)
+        terminal.send("\r")
+        whole_at_80(terminal)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTSTP, signal.SIGSTOP], ids=["stopped", "stopped for good"])
+def test_a_board_whose_terminal_changed_its_size_while_it_was_stopped_is_whole(
+    tmp_path: Path, how: signal.Signals
+) -> None:
+    with dashboard(tmp_path, "less") as terminal:
+        terminal.signal(how)
+        wait_for(lambda: stopped(terminal.process.pid), "it never stops")
+        terminal.resize(80, 24)
+        terminal.signal(signal.SIGCONT)
+        whole_at_80(terminal)
+
+
+def whole_at_80(terminal: Terminal) -> None:
+    """The board stands at 80 columns as it would if all of it were sent again, and answers a key."""
+    shown = terminal.until(lambda text: "Age Next" in text and "enter details  space" in text)
+    sent = len(terminal.bytes)
+    terminal.send("\x0c")
+    terminal.until(lambda text: b"Age Next" in terminal.bytes[sent:] or "Balances" not in text)
+    assert terminal.until("Balances") == shown
+    terminal.send("?")
+    terminal.until("one row up")
+    terminal.send("\x1b")
+    terminal.until(lambda text: text == shown)
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [("kill -KILL $$", "was ended by signal 9"), ("exit 3", "ended with code 3")],
+    ids=["killed", "failed"],
+)
+def test_a_pager_that_ends_badly_is_named_on_a_whole_board(tmp_path: Path, last: str, said: str) -> None:
+    pager = script(tmp_path, f"stty raw -echo; printf '\\033[2JPAGER\\033[5;5H'; {last}")
+    with dashboard(tmp_path, pager) as terminal:
+        terminal.send("o")
+        terminal.until(lambda text: f"{pager} {said}" in text and "Balances" in text)
+        terminal.send("?")
+        terminal.until("one row up")
+        terminal.send("\x1b")
+        terminal.until(lambda text: "one row up" not in text)
 
 
 def test_a_terminate_signal_while_the_pager_runs_ends_both(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from reportdash.tui.output import Output
+import pytest
+
+from reportdash.tui.output import AT_LEAST, PATIENCE, Output
 
 MUCH = bytes(range(32, 127)) * 2_000
 """More than any terminal holds."""
@@ -79,6 +81,17 @@ async def test_the_last_bytes_are_not_waited_for_for_ever() -> None:
         terminal.output.write(MUCH)
         terminal.output.drain(0.05)
         assert terminal.output.behind
+
+
+async def test_a_line_that_has_taken_nothing_for_long_is_hardly_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[float] = []
+    async with painted() as terminal:
+        terminal.output.write(MUCH)
+        terminal.output._since -= PATIENCE
+        monkeypatch.setattr(terminal.output, "drain", waits.append)
+    assert waits[-1] == AT_LEAST
 
 
 async def test_the_last_bytes_are_sent_before_the_terminal_is_handed_back() -> None:

@@ -139,6 +139,14 @@ async def test_below_the_least_size_q_and_ctrl_c_leave(key: str, over: str) -> N
     assert app.return_value == 0
 
 
+async def test_below_the_least_size_the_sentence_stays_whatever_changes() -> None:
+    async with board((59, 24)) as (app, pilot):
+        app.board.rate = "7 req/min"
+        app.board.show_frame()
+        await pilot.pause()
+        assert screen_text(app).strip() == "reportdash needs 60×12, this window is 59×24"
+
+
 async def test_below_the_least_size_downloads_are_asked_about_in_a_sentence() -> None:
     engine = Engine()
     async with board((40, 5), open_engine=engine.opener()) as (app, pilot):

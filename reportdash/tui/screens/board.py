@@ -208,6 +208,8 @@ class BoardScreen(Screen[None], inherit_bindings=False, inherit_css=False):
 
     def show_frame(self) -> None:
         """Lines 1 to 3, the footer, and the page where there is no table."""
+        if self.too_small:
+            return
         view, now = self.view, self.view.now
         counts = view.counts()
         keymap = self.look.keymap
