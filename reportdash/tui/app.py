@@ -9,7 +9,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import events
 from textual.screen import Screen
 from textual.theme import Theme
 
@@ -28,6 +27,8 @@ from reportdash.tui.text import Pen
 from reportdash.tui.wire.painting import Painting
 
 if TYPE_CHECKING:
+    from textual import events
+
     from reportdash.model import Job
     from reportdash.tui.actions import Action, Setting
     from reportdash.tui.attention import Attention
@@ -165,11 +166,6 @@ class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
         """As Textual's; a signal at any moment, and a fault in any callback, ends it in order."""
         with self.life.guarded():
             return await super().run_async(**options)
-
-    async def on_event(self, event: events.Event) -> None:
-        """Nothing that is typed counts any more once leaving was asked for."""
-        if not (self.over and isinstance(event, events.InputEvent)):
-            await super().on_event(event)
 
     def end(self) -> None:
         """Leave because the line is gone."""

@@ -16,6 +16,7 @@ import pytest
 from reportdash.credentials import Chain, KeyringProcess, KeyringTrouble, StoreChoice
 from tests.credentials.conftest import Environ, Prompts
 from tests.terminal.pty import Terminal, wait_for
+from tests.terminal.test_dead_terminals import ended, family, ignoring
 
 FIELDS = (("api_key",),)
 HERE = ["https://api.example:443"]
