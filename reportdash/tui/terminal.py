@@ -29,21 +29,21 @@ class Line:
     def __init__(self, file: IO[str], gone: Callable[[], None]) -> None:
         self._file = file
         self._gone = gone
-        self._lost = False
+        self.lost = False
 
     def write(self, text: str) -> None:
-        if not self._lost:
+        if not self.lost:
             self._try(lambda: self._file.write(text))
 
     def flush(self) -> None:
-        if not self._lost:
+        if not self.lost:
             self._try(self._file.flush)
 
     def _try(self, work: Callable[[], Any]) -> None:
         try:
             work()
         except (OSError, ValueError):
-            self._lost = True
+            self.lost = True
             self._gone()
 
     def __getattr__(self, name: str) -> Any:
@@ -176,6 +176,7 @@ class TerminalDriver(LinuxDriver):
                 thread._queue.put(None, timeout=PATIENCE)
             thread.join(PATIENCE)
             self.stuck |= thread.is_alive()
+        self.stuck |= self._file.lost
 
     def _sigcont_application(self, *_: Any) -> None:
         """Go on after a stop. The kernel sends this with every hang-up as well, and anybody may at any time.
