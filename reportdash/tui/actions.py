@@ -170,6 +170,10 @@ class Keymap:
         name = name or self._action.get(key)
         return BY_ID[name] if name else None
 
+    def chord(self, character: str) -> bool:
+        """Whether alt with this character means something."""
+        return f"alt+{character}" in self._action
+
     def shown(self, name: str) -> str:
         """The first key of an action as the footer writes it; empty when it has none."""
         keys = self.keys[name]

@@ -322,6 +322,10 @@ class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
 
     # The terminal.
 
+    def chord(self, character: str) -> bool:
+        """Whether alt with this character means something."""
+        return self.look.keymap.chord(character)
+
     def answered_now(self, event: events.Key) -> bool:
         """Whether a key was for the board, and is done."""
         return answered_now(self.board, event, self.board.on_key)

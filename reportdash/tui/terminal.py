@@ -72,7 +72,7 @@ class TerminalDriver(LinuxDriver):
         self._told_again = False
         self._alone = False
         self._back_at_once = False  # the terminal was never anybody else's
-        self._keyboard = Keyboard(self.fileno, self._typed, self._leave)
+        self._keyboard = Keyboard(self.fileno, self._typed, self._leave, app.chord)
         self._output: Output | None = None
         self._caught_up: Callable[[], None] = app.caught_up
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from textual.events import Key, Paste
 from textual.message import Message
 
@@ -74,6 +75,47 @@ async def test_a_key_whose_bytes_come_apart_is_one_key() -> None:
             terminal.type(part)
             await asyncio.sleep(0)
         assert await terminal.key() == "down"
+
+
+@pytest.mark.parametrize(
+    "parts", [(b"\x1bj",), (b"\x1b", b"j"), (b"n\x1bjj\r",), (b"\x1b\rx",), (b"\x1b1\x1b/",)]
+)
+async def test_escape_and_the_next_key_at_once_are_two_keys(parts: tuple[bytes, ...]) -> None:
+    async with typed() as terminal:
+        for part in parts:
+            terminal.type(part)
+            await asyncio.sleep(0)
+        names = {"\x1b": "escape", "\r": "enter", "/": "slash"}
+        wanted = [names.get(sign, sign) for sign in b"".join(parts).decode()]
+        assert [await terminal.key() for _ in wanted] == wanted
+
+
+async def test_alt_with_a_key_stays_one_key_where_something_is_bound_to_it() -> None:
+    async with typed() as terminal:
+        terminal.keyboard._chord = lambda character: character == "j"
+        terminal.type(b"\x1bj\x1bk")
+        assert [await terminal.key() for _ in range(3)] == ["alt+j", "escape", "k"]
+
+
+async def test_an_escape_alone_is_one_after_a_moment_and_twice_is_twice() -> None:
+    async with typed() as terminal:
+        terminal.type(b"\x1b")
+        assert await terminal.key() == "escape"
+        terminal.type(b"\x1b\x1bx")
+        assert [await terminal.key() for _ in range(3)] == ["escape", "escape", "x"]
+
+
+@pytest.mark.parametrize("step", [1, 3, 7, 200])
+async def test_nothing_of_what_is_pasted_is_a_key(step: int) -> None:
+    data = b"\x1b[200~one\x1bd two\x1b[Ax\x1b\x1b[201~\x1bj"
+    async with typed() as terminal:
+        for at in range(0, len(data), step):
+            terminal.type(data[at : at + step])
+            await asyncio.sleep(0)
+        pasted = await asyncio.wait_for(terminal.came.get(), 20)
+        assert isinstance(pasted, Paste)
+        assert pasted.text == "oned two[Ax"
+        assert [await terminal.key() for _ in range(2)] == ["escape", "j"]
 
 
 async def test_a_letter_whose_bytes_come_apart_is_one_letter() -> None:
