@@ -9,11 +9,13 @@ from reportdash.board.facts import Run
 from reportdash.board.records import Records
 from reportdash.board.states import Role
 from reportdash.board.units import digits, left
-from reportdash.model import HAS_FILE, Job
+from reportdash.model import HAS_FILE, Job, JobState
 from reportdash.tui.text import key_run, text_run
 
 PUSH_TITLE = "\x1b[22;2t"
 POP_TITLE = "\x1b[23;2t"
+_NO_NEWS = (*HAS_FILE, JobState.DELETING)
+"""States of a job that was ready before; a delete that the vendor refused brings none anew."""
 
 
 class Attention:
@@ -48,7 +50,7 @@ class Attention:
             ):
                 continue
             slot = records.slot_of.get(job.id)
-            if slot is not None and records.job(slot).state not in HAS_FILE:
+            if slot is not None and records.job(slot).state not in _NO_NEWS:
                 return True
         return False
 

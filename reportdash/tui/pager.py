@@ -13,7 +13,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-FALLBACKS = ("less", "more")
+FALLBACK = "less"
+"""Of the pagers that are everywhere the one that shows a report's escapes and does not send them."""
+SHOW_CONTROLS = "$ -+r -+R"
+"""Behind what stands in $LESS: whoever wants colours from other programs gets no escapes from a report. The `$`
+ends an option that takes a text."""
+_WITHHELD = "REPORTDASH_SECRET__"
 LOOKS, BETWEEN = 10, 0.05
 """How often, and after how many seconds each time, a pager that was told to end is looked for before it is
 killed."""
@@ -26,7 +31,7 @@ class NoPager(Exception):
 
 
 def command(path: Path, environ: Mapping[str, str], find: Find = shutil.which) -> list[str]:
-    """$PAGER, else less, else more, with the file as its only further word. Raises NoPager."""
+    """$PAGER, else less, with the file as its only further word. Raises NoPager."""
     given = environ.get("PAGER", "").strip()
     try:
         words = shlex.split(given)
@@ -34,12 +39,16 @@ def command(path: Path, environ: Mapping[str, str], find: Find = shutil.which) -
         raise NoPager(f"$PAGER cannot be read, a quote is not closed: {given}") from None
     if words and find(words[0]) is None:
         raise NoPager(f"$PAGER names {words[0]}, which is not on this server")
-    if not words:
-        words = [name for name in FALLBACKS if find(name) is not None][:1]
-    if not words:
-        raise NoPager(f"there is no {' and no '.join(FALLBACKS)} on this server; set $PAGER")
+    if not words and find(FALLBACK) is None:
+        raise NoPager(f"there is no {FALLBACK} on this server; set $PAGER")
     # An absolute path never looks like an option.
-    return [*words, str(path.absolute())]
+    return [*(words or [FALLBACK]), str(path.absolute())]
+
+
+def environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a pager: no secret, no way to a shell, and what a report holds is only shown."""
+    kept = {name: value for name, value in environ.items() if not name.startswith(_WITHHELD)}
+    return {**kept, "LESSSECURE": "1", "LESS": kept.get("LESS", "") + SHOW_CONTROLS}
 
 
 async def show(words: list[str]) -> str:
@@ -49,7 +58,7 @@ async def show(words: list[str]) -> str:
     """
     with _modes_kept(), _keys_for_the_pager():
         try:
-            process = await asyncio.create_subprocess_exec(*words, env={**os.environ, "LESSSECURE": "1"})
+            process = await asyncio.create_subprocess_exec(*words, env=environment(os.environ))
         except OSError as error:
             return f"{words[0]}: {error.strerror or 'does not start'}"
         try:

@@ -91,15 +91,43 @@ def fill(path: Path, account: str = "main", vendor: str = "7g", texts: Sequence[
     return ids
 
 
+def make_ready(path: Path) -> None:
+    """Every job of the ledger is ready and not saved, with a reference that a vendor is asked for; its
+    account is well."""
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(
+            "UPDATE jobs SET state = 'ready', artifact_state = 'none', artifact_error = NULL, reference = id"
+        )
+        db.execute("UPDATE accounts SET health = 'ok', message = NULL")
+
+
+def name_accounts(path: Path, names: Sequence[str]) -> None:
+    """A ledger without a job, whose accounts have these names and say payloads."""
+    with Store.open(path) as store:
+        store.write(lambda: store.verbs.ensure_accounts({f"a{n}": "7g" for n in range(len(names))}))
+    with closing(sqlite3.connect(path)) as db, db:
+        for n, name in enumerate(names):
+            db.execute(
+                "UPDATE accounts SET name = ?, message = ?, health = 'auth_failed' WHERE name = ?",
+                (name, TOLD[n % len(TOLD)], f"a{n}"),
+            )
+
+
 @contextmanager
-def vendor(texts: Sequence[str]) -> Iterator[str]:
-    """The address of a vendor that refuses whatever is asked, each time in the next of these words."""
+def vendor(texts: Sequence[str], *, reports: bool = False) -> Iterator[str]:
+    """The address of a vendor that refuses whatever is asked, each time in the next of these words.
+
+    `reports`: but a report it hands out, with these words in its rows.
+    """
     said = itertools.cycle(texts)
     header = "\x9b31m\x85x".encode("latin-1").decode("latin-1")
 
     async def script(asked: Asked, peer: Peer) -> None:
         if "Login" in asked.path:
             await peer.answer(200, {"accessToken": "access-1234", "refreshToken": "refresh-1234"})
+            return
+        if reports and asked.method == "GET" and asked.path.endswith("/Report"):
+            await peer.answer(200, {"result": True, "data": {"results": [{"Note": text} for text in texts]}})
             return
         text = next(said)
         words = {

@@ -26,11 +26,10 @@ def test_the_pager_gets_its_own_words_and_an_absolute_path() -> None:
 
 
 @pytest.mark.parametrize("given", [{}, {"PAGER": ""}, {"PAGER": "  "}])
-def test_without_a_pager_it_is_less_and_without_less_more(given: dict[str, str]) -> None:
-    assert command(FILE, given, having("less", "more"))[0] == "less"
-    assert command(FILE, given, having("more"))[0] == "more"
-    with pytest.raises(NoPager, match="no less and no more on this server; set \\$PAGER"):
-        command(FILE, given, having())
+def test_without_a_pager_it_is_less_and_never_one_that_sends_a_reports_escapes(given: dict[str, str]) -> None:
+    assert command(FILE, given, having("less", "more")) == ["less", str(FILE)]
+    with pytest.raises(NoPager, match="no less on this server; set \\$PAGER"):
+        command(FILE, given, having("more"))
 
 
 def test_a_pager_that_is_not_there_or_not_readable_is_named() -> None:
