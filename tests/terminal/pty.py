@@ -41,6 +41,7 @@ class Terminal:
         self.screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self.screen)
         self.bytes = bytearray()
+        self._text, self._text_at = "", (-1, 0, 0)
         self._master, slave = os.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.before = termios.tcgetattr(slave)
@@ -79,7 +80,17 @@ class Terminal:
     @property
     def text(self) -> str:
         """What stands on the screen now."""
-        return "\n".join(line.rstrip() for line in self.screen.display)
+        at = (len(self.bytes), self.screen.columns, self.screen.lines)
+        if at != self._text_at:  # taking a screen apart costs more than most bytes that came since
+            self._text_at = at
+            self._text = "\n".join(line.rstrip() for line in self.screen.display)
+        return self._text
+
+    @property
+    def untaken(self) -> int:
+        """Bytes that were sent and that the program has not read yet."""
+        count = fcntl.ioctl(self._slave, termios.FIONREAD, b"\0\0\0\0")
+        return int(struct.unpack("i", count)[0])
 
     def send(self, keys: str) -> None:
         os.write(self._master, keys.encode())

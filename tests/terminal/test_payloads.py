@@ -29,19 +29,26 @@ from tests.terminal.test_dashboard import environment
 
 MANY = int(os.environ.get("REPORTDASH_FAULTS", "1")) > 1
 PAGE_DOWN, END, HOME, TAB, ESC = "\x1b[6~", "\x1b[F", "\x1b[H", "\t", "\x1b"
+QUIET = 0.04
+"""Seconds without a byte in which a screen counts as painted."""
+ALONE = 0.5
+"""Seconds after which an escape that was read and changed nothing has been taken for a key: five times as many as
+the board waits for more."""
 
 
 def drained(terminal: Terminal) -> str:
-    """The screen once nothing more comes for a moment."""
-    while terminal._read(0.07, once=True):
+    """The screen once all keys were read and nothing more comes for a moment."""
+    while terminal._read(QUIET, once=True) or terminal.untaken:
         pass
     return terminal.text
 
 
 def back(terminal: Terminal) -> None:
     """Escape alone: what comes at its heels would make another key of it."""
-    before, until = drained(terminal), time.monotonic() + 2.0
+    before = drained(terminal)
     terminal.send(ESC)
+    drained(terminal)
+    until = time.monotonic() + ALONE
     while terminal.text == before and time.monotonic() < until:
         terminal._read(0.05)
     drained(terminal)
@@ -229,8 +236,11 @@ def test_no_byte_of_a_payload_leaves_where_it_is_told_how_each_of_many_ended(
         terminal.until(lambda text: f"\n {len(TOLD)} " in text and "shows each" in text)
         terminal.send("e")
         terminal.until(f"{verb}: {len(TOLD)} reports")
-        terminal.send(PAGE_DOWN * 40)
-        terminal.until(lambda text: job_id(len(TOLD) - 1) in text and "↑" in text)
+        terminal.until("more lines")
+        while "more line" in terminal.text:  # page by page: what comes at once is painted once
+            terminal.send(PAGE_DOWN)
+            terminal._read(0.2)
+        terminal.until(lambda text: job_id(len(TOLD) - 1) in text)
 
 
 def test_a_pager_gets_a_harmless_name_the_report_as_it_is_and_nothing_else(tmp_path: Path) -> None:
