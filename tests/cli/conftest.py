@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import pytest_asyncio
 
 from reportdash.simulator import Simulator
+from tests.cli.warm import Run
 
 
 @dataclass
@@ -40,7 +43,8 @@ class Ran:
 
 @dataclass
 class Shell:
-    """`await shell("jobs", "--json")` runs the real command in a process of its own."""
+    """`await shell("jobs", "--json")` runs the real command in a process of its own; `start` does so from its
+    first import on."""
 
     folder: Path
     env: dict[str, str] = field(default_factory=dict)
@@ -88,18 +92,19 @@ class Shell:
         )
 
     async def __call__(self, *words: str, stdin: str | None = None, timeout: float = 120) -> Ran:
-        feed = asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE
-        process = await self.start(*words, stdin=feed)
-        try:
-            out, err = await asyncio.wait_for(
-                process.communicate(None if stdin is None else stdin.encode()), timeout
-            )
-        except BaseException:
-            process.kill()
-            await process.wait()
-            raise
-        assert process.returncode is not None
-        return Ran(process.returncode, out.decode(), err.decode())
+        with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
+            given.write((stdin or "").encode())
+            given.seek(0)
+            streams = [stream.fileno() for stream in (given, out, err)]
+            run = await asyncio.to_thread(Run, words, self.environment(), self.folder, streams)
+            try:
+                code = await asyncio.wait_for(asyncio.to_thread(run.wait), timeout)
+            except BaseException:
+                os.kill(run.pid, signal.SIGKILL)
+                raise
+            out.seek(0)
+            err.seek(0)
+            return Ran(code, out.read().decode(), err.read().decode())
 
     def write(self, text: str) -> None:
         self.config.write_text(f'download_dir = "{self.reports}"\n{text}', encoding="utf-8")
