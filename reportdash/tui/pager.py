@@ -16,8 +16,8 @@ from pathlib import Path
 FALLBACK = "less"
 """Of the pagers that are everywhere the one that shows a report's escapes and does not send them."""
 SHOW_CONTROLS = "$ -+r -+R"
-"""Behind what stands in $LESS: whoever wants colours from other programs gets no escapes from a report. The `$`
-ends an option that takes a text."""
+"""Behind what stands in $LESS: whoever wants colours from other programs gets no escapes from a report. The
+`$` ends an option that takes a text."""
 _WITHHELD = "REPORTDASH_SECRET__"
 LOOKS, BETWEEN = 10, 0.05
 """How often, and after how many seconds each time, a pager that was told to end is looked for before it is

@@ -1,8 +1,8 @@
-"""The command in a process of its own that has its imports behind it: one process imports, and forks for each run.
+"""A command in a process of its own that has its imports behind it: one process imports and forks for each.
 
-What a command does is under test where this is used; how it starts is under test elsewhere (`Shell.start`, the
-terminal, the benchmarks), and importing anew for hundreds of commands was most of what their tests took.
-Arguments, environment, folder and the three streams are the caller's; the run ends as any process does.
+What a command does is under test where this is used, and its imports were most of the time it took; how it
+starts is under test elsewhere (`Shell.start`, the terminal, the benchmarks). Arguments, environment, folder
+and the three streams are the caller's; it ends as any process does.
 """
 
 from __future__ import annotations
@@ -19,11 +19,15 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TextIO
 
 _LENGTH = 8
 _MODULES = (
-    *(f"cli.{name}" for name in "accounts after config context doctor jobs main output submit watch".split()),
+    *("cli.accounts", "cli.after", "cli.config", "cli.context", "cli.doctor", "cli.jobs", "cli.main"),
+    *("cli.output", "cli.submit", "cli.watch"),
     "engine.runtime",
     "net.client",
     "net.storage",
@@ -54,12 +58,21 @@ class Run:
             return int.from_bytes(_exactly(self._line, _LENGTH), signed=True)
 
 
+def ran(words: Sequence[str], env: Mapping[str, str], folder: Path) -> subprocess.CompletedProcess[bytes]:
+    """A command that has ended: as `subprocess.run` with its output captured and nothing to read."""
+    with Path(os.devnull).open("rb") as none, TemporaryFile() as out, TemporaryFile() as err:
+        code = Run(words, env, folder, [none.fileno(), out.fileno(), err.fileno()]).wait()
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(words, code, out.read(), err.read())
+
+
 def _address() -> str:
     """Where the importing process listens; it is started when it is first needed and ends with this one."""
     global _server
     with _starting:
         if _server is None:
-            path = os.path.join(tempfile.mkdtemp(prefix="rd"), "s")
+            path = str(Path(tempfile.mkdtemp(prefix="rd")) / "s")
             process = subprocess.Popen(
                 [sys.executable, "-m", __name__, path],
                 stdin=subprocess.PIPE,
@@ -97,8 +110,8 @@ def _serve(path: str) -> None:
                 _attend(line)
                 return
             line.close()
-    os.unlink(path)
-    os.rmdir(os.path.dirname(path))
+    Path(path).unlink()
+    Path(path).parent.rmdir()
 
 
 def _attend(line: socket.socket) -> None:
@@ -120,11 +133,20 @@ def _attend(line: socket.socket) -> None:
     os.environ.update(asked["env"])
     time.tzset()
     said = sys.stdout
-    sys.stdin = open(0, encoding=said.encoding, closefd=False)
-    sys.stdout = open(1, "w", encoding=said.encoding, errors=said.errors, closefd=False)
-    sys.stderr = open(2, "w", buffering=1, encoding=said.encoding, errors="backslashreplace", closefd=False)
+    sys.stdin = _opened(0, "r", said.encoding)
+    sys.stdout = _opened(1, "w", said.encoding, said.errors)
+    sys.stderr = _opened(2, "w", said.encoding, "backslashreplace", buffering=1)
     sys.argv = ["reportdash", *asked["words"]]
     import_module("reportdash.cli.main").run()
+
+
+def _opened(
+    number: int, mode: str, encoding: str, errors: str | None = None, *, buffering: int = -1
+) -> TextIO:
+    """A standard stream on what stands behind its number by now."""
+    stream = os.fdopen(number, mode, buffering, encoding, errors, closefd=False)
+    assert isinstance(stream, TextIOWrapper)
+    return stream
 
 
 if __name__ == "__main__":

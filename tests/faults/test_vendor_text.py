@@ -10,8 +10,6 @@ import base64
 import json
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +27,7 @@ from reportdash.net.trace import redact_body, redact_url
 from reportdash.plain import clean, clean_block, escaped
 from reportdash.tui import clipboard, glyphs, theme
 from reportdash.tui.text import Pen, safe, width
+from tests.cli.warm import ran
 from tests.faults.payloads import PAYLOADS, SAYABLE, harmful, tower
 from tests.faults.spoken import SHORT, TOLD, fill, vendor
 
@@ -327,14 +326,7 @@ def test_the_sentence_of_a_failed_command_holds_nothing_of_what_the_vendor_sent(
 
 def _command(folder: Path, env: dict[str, str], *words: str) -> Any:
     where = ["--config", str(folder / "config.toml"), "--data-dir", str(folder / "data"), "--debug"]
-    done = subprocess.run(
-        [sys.executable, "-m", "reportdash", *where, *words],
-        env=env,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-        timeout=100,
-    )
+    done = ran([*where, *words], env, folder)
     for stream in (done.stdout, done.stderr):
         well(stream.decode("utf-8"), lines=True)
         assert b"internal error" not in stream

@@ -86,12 +86,6 @@ class Terminal:
             self._text = "\n".join(line.rstrip() for line in self.screen.display)
         return self._text
 
-    @property
-    def untaken(self) -> int:
-        """Bytes that were sent and that the program has not read yet."""
-        count = fcntl.ioctl(self._slave, termios.FIONREAD, b"\0\0\0\0")
-        return int(struct.unpack("i", count)[0])
-
     def send(self, keys: str) -> None:
         os.write(self._master, keys.encode())
 
