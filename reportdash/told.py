@@ -65,6 +65,7 @@ class Body:
     filename: str | None = None
     note: str | None = None  # about the content: "no rows in the file"
     checksum: str | None = None  # as in Signed
+    framed: bool = False  # no total is known before, but the chunks raise where they are cut
 
 
 @dataclass(slots=True, frozen=True)

@@ -200,6 +200,10 @@ class Part:
             self.side = replace(self.side, synced=self.size)
             self._write_side()
 
+    def came_whole(self) -> None:
+        """Nothing was cut off: what is here is all there is."""
+        self.side = replace(self.side, total=self.size)
+
     def head(self, limit: int) -> bytes:
         """The first bytes of what is there."""
         return os.pread(self._fd, limit, 0)

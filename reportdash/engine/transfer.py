@@ -337,8 +337,15 @@ class Transfer:
                 lambda: part.restart(etag=None, total=body.total, extension=extension, checksum=body.checksum)
             )
 
-        async with watched(self.clock, self.limits) as watch:
-            await self._receive(body.chunks, watch, begin)
+        try:
+            async with watched(self.clock, self.limits) as watch:
+                await self._receive(body.chunks, watch, begin)
+        finally:
+            close = getattr(body.chunks, "aclose", None)
+            if close is not None:
+                await close()
+        if body.framed and body.total is None:
+            part.came_whole()
         if body.total is not None and part.size != body.total:
             raise _Again("the report in the answer was cut", refused=True)
         return await self._check(note=body.note, judge=False)

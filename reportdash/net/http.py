@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json as _json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from reportdash.errors import BadPayload
 from reportdash.plain import clean
@@ -13,6 +14,8 @@ from reportdash.plain import clean
 MAX_REPLY = 8 * 1024 * 1024
 """Bytes of one API answer at most; a request for a report's own body raises it with `cap`."""
 MAX_REPORT = 512 * 1024 * 1024
+BEGINNING = 256 * 1024
+"""Bytes of a streamed answer that are read before it is handed back; a shorter one is read whole."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -20,7 +23,8 @@ class Request:
     """One call. `path` is appended to the account's base_url, unless it is an absolute address.
 
     At most one of `json` and `form`. `timeout` is the whole call's deadline in seconds; `cap` the largest
-    answer in bytes. `public` calls go unsigned. `job` names the job the exchange is kept for.
+    answer in bytes. `stream`: of a larger answer with a status 2xx only the beginning is read, the rest comes
+    as `Reply.chunks`, and `timeout` is over when it begins to. `public` calls go unsigned. `job` names the job the exchange is kept for.
     `secret` names fields of query, json or form (beyond the known ones) that are never shown.
     """
 
@@ -32,6 +36,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 30.0
     cap: int = MAX_REPLY
+    stream: bool = False
     public: bool = False
     job: str | None = None
     secret: tuple[str, ...] = ()
@@ -41,9 +46,18 @@ class Request:
         return f"Request({self.method})"  # everything else may hold a token
 
 
+class Rest(Protocol):
+    """What is still to come of an answer."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    async def aclose(self) -> None: ...
+
+
 @dataclass(slots=True, frozen=True)
 class Reply:
-    """One answer, read whole. Header names are lower case. `url` is the address that was asked, unsigned.
+    """One answer, read whole but for its `rest`. Header names are lower case. `url` is the address that was
+    asked, unsigned.
 
     `hide` takes the account's secrets out of a text; what this record says of itself goes through it.
     """
@@ -53,9 +67,34 @@ class Reply:
     body: bytes
     url: str = ""
     hide: Callable[[str], str] = field(default=str, compare=False)
+    rest: Rest | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         return f"Reply({self.status}, {len(self.body)} bytes)"
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of the body; where it still comes, as announced, None if they were not."""
+        if self.rest is None:
+            return len(self.body)
+        announced = self.headers.get("content-length", "")
+        return int(announced) if announced.isascii() and announced.isdigit() else None
+
+    @property
+    def framed(self) -> bool:
+        """Whether the end of the body shows: a cut one raises, from `chunks` too."""
+        return self.rest is None or self.length is not None or "transfer-encoding" in self.headers
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body in pieces, once. Raises Unreachable where it is cut or falls silent, BadPayload where it
+        grows beyond the cap.
+        """
+        for start in range(0, len(self.body), BEGINNING):
+            yield self.body[start : start + BEGINNING]
+        if self.rest is not None:
+            async with aclosing(self.rest):
+                async for chunk in self.rest:
+                    yield chunk
 
     @property
     def text(self) -> str:
@@ -83,8 +122,9 @@ class Reply:
     def unreadable(self) -> str:
         """One line that says what came instead of JSON."""
         kind = self.headers.get("content-type", "").split(";")[0].strip() or "no content type"
+        size = "of unknown length" if self.length is None else f"{self.length} bytes"
         start = clean(self.hide(self.body[:2048].decode("utf-8", "replace")), 60)
-        what = f"HTTP {self.status}, {clean(kind, 40)}, {len(self.body)} bytes"
+        what = f"HTTP {self.status}, {clean(kind, 40)}, {size}"
         return f"{what}: {start}" if start else what
 
 

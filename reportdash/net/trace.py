@@ -211,7 +211,7 @@ def exchange(
         ms=ms,
         request=_sent(request, known, names),
         response=clean_block(response, MAX_BODY),
-        size=len(reply.body) if reply is not None else 0,
+        size=(reply.length or len(reply.body)) if reply is not None else 0,
         error=clean(known.hide(error), 300) if error else None,
     )
 

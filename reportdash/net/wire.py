@@ -9,8 +9,7 @@ import asyncio
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
@@ -26,7 +25,7 @@ from reportdash.errors import BadPayload, CallFailed, Unreachable
 from reportdash.net import tls
 from reportdash.net.failures import Dropped, explain
 from reportdash.net.guard import AddressRefused
-from reportdash.net.http import Reply, Request
+from reportdash.net.http import BEGINNING, MAX_REPLY, Reply, Request
 from reportdash.net.offloop import Resolver
 from reportdash.net.proxy import proxy_for
 
@@ -88,7 +87,8 @@ class Wire:
         return url, where
 
     async def call(self, request: Request, url: str, where: str, told: str) -> Reply:
-        """Send `request` to `url` (its query included) and read the answer whole; `told` is its `url`.
+        """Send `request` to `url` (its query included) and read the answer, whole or, where it is streamed, its
+        beginning; `told` is its `url`.
 
         Raises Unreachable, and BadPayload for an answer that is too large, encoded unasked or no HTTP.
         """
@@ -105,11 +105,16 @@ class Wire:
             end = now() + request.timeout
             async with asyncio.timeout_at(end) as deadline:
                 answer = await transport.handle_async_request(outgoing)
+                incoming = _Incoming(answer, request, where)
                 try:
-                    status, headers, body = await _read(answer, request.cap, deadline, name)
-                    return Reply(status, headers, body, told, self._hide)
-                finally:
-                    await answer.aclose()
+                    body = await incoming.read(deadline)
+                except BaseException:
+                    await incoming.aclose()
+                    raise
+                rest = None if incoming.over else incoming
+                if rest is None:
+                    await incoming.aclose()
+                return Reply(answer.status_code, incoming.headers, body, told, self._hide, rest)
         except TimeoutError:
             if now() < end:
                 failure = Unreachable(f"{name} fell silent for {IDLE:g} s within its answer")
@@ -228,41 +233,81 @@ async def _once(request: ClientRequest, handler: ClientHandlerType) -> ClientRes
         raise Dropped(type(error).__name__) from None
 
 
-async def _read(
-    answer: httpx.Response, cap: int, deadline: asyncio.Timeout, name: str
-) -> tuple[int, dict[str, str], bytes]:
-    headers: dict[str, str] = {}
-    for raw_key, raw_value in answer.headers.raw:
-        key, value = raw_key.decode("latin-1").lower(), raw_value.decode("latin-1")
-        headers[key] = f"{headers[key]}, {value}" if key in headers else value
-    status = answer.status_code
-    encoding = headers.get("content-encoding", "").strip().lower()
-    if encoding not in ("", "identity"):
-        raise BadPayload(f"{name} encoded its answer, which was not asked for", status=status)
-    announced = headers.get("content-length", "")
-    if announced.isascii() and announced.isdigit() and int(announced[:20]) > cap:
-        raise _too_large(cap, name, status)
-    end = deadline.when()
-    now = asyncio.get_running_loop().time
-    chunks: list[bytes] = []
-    size = 0
-    stream = answer.stream
-    assert isinstance(stream, httpx.AsyncByteStream)
-    async with aclosing(stream.__aiter__()) as body:  # type: ignore[type-var]
-        if end is not None:
-            deadline.reschedule(min(end, now() + IDLE))
-        async for chunk in body:
-            size += len(chunk)
-            if size > cap:
-                raise _too_large(cap, name, status)
-            chunks.append(chunk)
+class _Incoming:
+    """An answer that comes in: read whole, or its beginning at once and the rest one chunk after the other."""
+
+    def __init__(self, answer: httpx.Response, request: Request, where: str) -> None:
+        self.headers: dict[str, str] = {}
+        for raw_key, raw_value in answer.headers.raw:
+            key, value = raw_key.decode("latin-1").lower(), raw_value.decode("latin-1")
+            self.headers[key] = f"{self.headers[key]}, {value}" if key in self.headers else value
+        self.over = False
+        self._answer = answer
+        self._streams = request.stream and answer.is_success
+        self._cap = request.cap if self._streams or not request.stream else min(request.cap, MAX_REPLY)
+        self._where = where
+        self._name = where.partition("://")[2]
+        self._size = 0
+        stream = answer.stream
+        assert isinstance(stream, httpx.AsyncByteStream)
+        self._body = stream.__aiter__()
+
+    async def read(self, deadline: asyncio.Timeout) -> bytes:
+        """The whole body, or enough of it. Its silence is limited by `deadline`, which moves with each byte."""
+        status = self._answer.status_code
+        encoding = self.headers.get("content-encoding", "").strip().lower()
+        if encoding not in ("", "identity"):
+            raise BadPayload(f"{self._name} encoded its answer, which was not asked for", status=status)
+        announced = self.headers.get("content-length", "")
+        if announced.isascii() and announced.isdigit() and int(announced[:20]) > self._cap:
+            raise self._too_large()
+        end = deadline.when()
+        now = asyncio.get_running_loop().time
+        chunks: list[bytes] = []
+        while not self._streams or self._size < BEGINNING:
             if end is not None:
                 deadline.reschedule(min(end, now() + IDLE))
-    return status, headers, b"".join(chunks)
+            try:
+                chunks.append(await self._chunk())
+            except StopAsyncIteration:
+                self.over = True
+                break
+        return b"".join(chunks)
 
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
 
-def _too_large(cap: int, name: str, status: int) -> BadPayload:
-    return BadPayload(f"the answer of {name} is larger than {cap} bytes", status=status)
+    async def __anext__(self) -> bytes:
+        failure: CallFailed
+        try:
+            async with asyncio.timeout(IDLE):
+                return await self._chunk()
+        except TimeoutError:
+            failure = Unreachable(f"{self._name} fell silent for {IDLE:g} s within its answer")
+        except CallFailed as error:
+            failure = error
+        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+            failure = explain(error, self._where, CONNECT)
+        # Raised outside the handlers: what the library raised holds the request, tokens included.
+        raise failure
+
+    async def aclose(self) -> None:
+        """Give the connection back, or close it where something was still to come."""
+        close = getattr(self._body, "aclose", None)
+        if close is not None:
+            await close()
+        await self._answer.aclose()
+
+    async def _chunk(self) -> bytes:
+        chunk = await anext(self._body)
+        self._size += len(chunk)
+        if self._size > self._cap:
+            raise self._too_large()
+        return chunk
+
+    def _too_large(self) -> BadPayload:
+        text = f"the answer of {self._name} is larger than {self._cap} bytes"
+        return BadPayload(text, status=self._answer.status_code)
 
 
 def with_query(url: str, request: Request) -> str:

@@ -18,8 +18,8 @@ from reportdash.errors import (
     UsageProblem,
     VendorRefused,
 )
-from reportdash.model import Credential, Job, JobState, Seen, Spec, Submitted
-from reportdash.net.http import Reply, Request, Session
+from reportdash.model import Body, Credential, Job, JobState, Seen, Spec, Submitted
+from reportdash.net.http import MAX_REPORT, Reply, Request, Session
 from reportdash.vendors import answers
 from reportdash.vendors.contract import (
     AccountSettings,
@@ -41,13 +41,13 @@ from reportdash.vendors.seveng_answers import (
     parse_report,
     parse_status,
     parse_submit,
+    unwrapped,
 )
 
 DAY = 86_400.0  # results are purged after it (A1 A2 A3); a key replays for as long (A9)
 TOKEN_LIFE = 20 * 60.0  # of an access token that does not say so itself (A4)
 VERSION = {"Version": "2.0"}  # on every call [S0][S3], sign-in and refresh included (A5 A6)
 RETRIEVE_TIMEOUT = 180.0  # the page asks for 60 s at least (A2)
-REPORT_CAP = 128 * 1024 * 1024  # it is read in memory, because its JSON has to be written anew
 
 DELETE_NOTES = {  # what a delete does to a report at each stage [S3]
     JobState.QUEUED: "7G takes the report out of its queue before it starts, and the slot is free at once.",
@@ -265,11 +265,15 @@ class SevenG(Vendor):
         )
 
     async def artifact(self, job: Job) -> File:
-        """GET /Report?reference=GUID, only when complete; it may take a minute and more (A2)."""
-        request = replace(_about("GET", "/Report", job), timeout=RETRIEVE_TIMEOUT, cap=REPORT_CAP)
+        """GET /Report?reference=GUID, only when complete; it may take a minute and more (A2). A large report is
+        written anew while it comes.
+        """
+        request = replace(_about("GET", "/Report", job), timeout=RETRIEVE_TIMEOUT, cap=MAX_REPORT, stream=True)
         reply = await self._send(request)
         if not answers.good(reply):
             raise answers.failure(reply)
+        if reply.rest is not None:
+            return Body(unwrapped(reply), "json", framed=True)
         try:
             return await asyncio.to_thread(parse_report, reply)
         except VendorRefused as refused:

@@ -6,13 +6,14 @@ Pure functions from a `Reply` to `Seen`, `Submitted` and `Body`, or the failure 
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
 import secrets
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from decimal import Decimal, InvalidOperation
-from json.scanner import py_make_scanner  # type: ignore[attr-defined]
 from typing import Any
 
 from reportdash.errors import BadPayload, CallFailed, NotFound, SlotsFull, VendorRefused
@@ -20,10 +21,9 @@ from reportdash.model import NO_ROWS, Body, JobState, Seen, Signed, Submitted
 from reportdash.net.http import Reply
 from reportdash.vendors import answers
 from reportdash.vendors.contract import pick, word
+from reportdash.vendors.unwrapping import Unwrapping
 
 CHUNK = 256 * 1024
-LARGE = 2 * 1024 * 1024
-"""Bytes of a report from which on it is read and written in steps, so that the screen keeps answering."""
 GUID = re.compile(r"\{?([0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12})\}?", re.IGNORECASE)
 _TOKEN = re.compile(r"(?=.*[0-9])[A-Za-z0-9._:-]{1,128}")  # a digit at least: "null" and "Accepted" are none
 _FULL = re.compile(r"maximum|limit|concurrent", re.IGNORECASE)  # how the eleventh is refused is not stated
@@ -112,28 +112,63 @@ def _refusal(message: str, status: int) -> CallFailed:
 
 
 def parse_report(reply: Reply) -> Body | Signed:
-    """An answer of GET /Report (A2): the report itself, or a link to it in an older style.
-
-    Runs in a thread: a report can be large. Raises VendorRefused where it holds no report, and for
+    """A whole answer of GET /Report (A2): the report itself, or a link to it in an older style. Raises VendorRefused where it holds no report, and for
     `result: false` whatever stands beside it: so errors come under HTTP 200 (A8).
     """
-    large = len(reply.body) > LARGE
     restore = _Restore()
-    envelope = _loads(reply, restore, large)
+    try:
+        envelope = restore.read(reply.body.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise BadPayload(reply.unreadable(), status=reply.status) from error
+    if not isinstance(envelope, dict):
+        raise BadPayload(reply.unreadable(), status=reply.status)
     data = pick(envelope, "data")
+    _judge(envelope, data, reply)
+    if link := _link(data):
+        return Signed(link)
+    try:
+        encoded = restore.write(data).encode("utf-8")
+    except (ValueError, RecursionError) as error:  # a lone surrogate has no UTF-8
+        raise BadPayload(reply.unreadable(), status=reply.status) from error
+    return Body(_chunks(encoded), "json", total=len(encoded), note=NO_ROWS if _no_rows(data) else None)
+
+
+async def unwrapped(reply: Reply) -> AsyncIterator[bytes]:
+    """The report in a large answer of GET /Report, in pieces while it comes; the same bytes as of a whole one.
+
+    What speaks against it may stand behind it, so it is a report only when this ends without raising
+    BadPayload, VendorRefused as `parse_report`, or what the rest of the answer raises.
+    """
+    restore = _Restore()
+    unwrapping = Unwrapping("data", lambda text: restore.write(restore.read(text)))
+    try:
+        held, size = list[bytes](), 0
+        async with aclosing(reply.chunks()) as chunks:
+            async for chunk in chunks:
+                held.append(chunk)
+                size += len(chunk)
+                if size >= CHUNK:
+                    # In a thread: a piece takes longer than a key may.
+                    yield await asyncio.to_thread(unwrapping.feed, b"".join(held))
+                    held, size = [], 0
+        yield await asyncio.to_thread(unwrapping.feed, b"".join(held), last=True)
+        words = {name: json.loads(value) for name, value in unwrapping.words.items()}
+    except ValueError as error:  # a lone surrogate has no UTF-8
+        raise BadPayload(reply.unreadable(), status=reply.status) from error
+    data = words.get("data", {} if unwrapping.found else None)
+    _judge(words, data, reply)
+    if _link(data):
+        raise BadPayload("the answer is too large for one that holds a link", status=reply.status)
+
+
+def _judge(envelope: Mapping[str, Any], data: Any, reply: Reply) -> None:
+    """Whether the envelope stands for a report. Raises BadPayload or VendorRefused."""
     result = answers.truth(pick(envelope, "result"))
     if result is None:  # no envelope of 7G's: an error, perhaps, and saved it would pass for the report
         raise BadPayload(reply.unreadable(), status=reply.status)
     if not result or data is None or data == "" or (isinstance(data, str) and word(data) in STATES):
         said = answers.text(pick(envelope, "message")) or answers.text(data)
         raise VendorRefused(said or "the answer holds no report", status=reply.status)
-    if link := _link(data):
-        return Signed(link)
-    try:
-        encoded = restore(_dumps(data, large)).encode("utf-8")
-    except (ValueError, RecursionError) as error:  # a lone surrogate has no UTF-8
-        raise BadPayload(reply.unreadable(), status=reply.status) from error
-    return Body(_chunks(encoded), "json", total=len(encoded), note=NO_ROWS if _no_rows(data) else None)
 
 
 def _link(data: Any) -> str | None:
@@ -154,43 +189,33 @@ def _no_rows(data: Any) -> bool:
 
 
 class _Restore:
-    """Puts numbers that a float cannot hold back as the vendor wrote them (unit prices run to 28 digits)."""
+    """Reads JSON and writes it again; numbers that a float cannot hold stay as the vendor wrote them (unit
+    prices run to 28 digits). Raises ValueError or RecursionError.
+    """
 
     def __init__(self) -> None:
-        self.mark = secrets.token_hex(8)
-        self.used = False
+        self._mark = secrets.token_hex(8)
+        self._marked = re.compile(rf'"{self._mark}:([^"]*)"')
+        self._used = False
+        self._decoder = json.JSONDecoder(parse_float=self._number, parse_constant=_no_constant)
+        self._encoder = json.JSONEncoder(ensure_ascii=False)
 
-    def number(self, raw: str) -> float | str:
+    def read(self, text: str) -> Any:
+        return self._decoder.decode(text)
+
+    def write(self, data: Any) -> str:
+        encoded = self._encoder.encode(data)
+        return self._marked.sub(r"\1", encoded) if self._used else encoded
+
+    def _number(self, raw: str) -> float | str:
         value = float(raw)
         try:
             if Decimal(repr(value)) == Decimal(raw):
                 return value
         except InvalidOperation:
             pass
-        self.used = True
-        return f"{self.mark}:{raw}"
-
-    def __call__(self, encoded: str) -> str:
-        return re.sub(rf'"{self.mark}:([^"]*)"', r"\1", encoded) if self.used else encoded
-
-
-def _loads(reply: Reply, restore: _Restore, large: bool) -> Mapping[str, Any]:
-    decoder = json.JSONDecoder(parse_float=restore.number, parse_constant=_no_constant)
-    if large:
-        # The C scanner keeps the interpreter to itself until it is through; the Python one lets others run.
-        decoder.scan_once = py_make_scanner(decoder)  # type: ignore[attr-defined]
-    try:
-        envelope = decoder.decode(reply.body.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise BadPayload(reply.unreadable(), status=reply.status) from error
-    if not isinstance(envelope, dict):
-        raise BadPayload(reply.unreadable(), status=reply.status)
-    return envelope
-
-
-def _dumps(data: Any, large: bool) -> str:
-    encoder = json.JSONEncoder(ensure_ascii=False)
-    return "".join(encoder.iterencode(data)) if large else encoder.encode(data)
+        self._used = True
+        return f"{self._mark}:{raw}"
 
 
 def _no_constant(name: str) -> Any:

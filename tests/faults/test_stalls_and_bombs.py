@@ -1,4 +1,7 @@
-"""A download that drips ends soon, and what never ends or blows up costs little memory."""
+"""A download that drips ends soon, and what never ends or blows up costs little memory.
+
+REPORTDASH_FAULTS multiplies the size of the reports that come in an answer.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,9 @@ import asyncio
 import dataclasses
 import functools
 import gzip
+import json
+import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +24,7 @@ from reportdash.model import Signed
 from reportdash.net.client import Client
 from reportdash.net.http import Request
 from tests.engine.shelf import AT, QUICK, bench, data
+from tests.faults.hoarder import KINDS
 from tests.faults.swift import SwiftClock, swift
 from tests.net.lying import Asked, Liar, Peer, Script, bytes_then
 
@@ -28,6 +35,10 @@ REAL_PATIENCE = 20.0
 """Seconds of real time after which a connection that is not given up fails the test."""
 ROOM = 32 * 1024
 """kB of memory that no answer may cost."""
+INLINE = 3_000_000 * int(os.environ.get("REPORTDASH_FAULTS", "1"))
+"""Bytes of a report that comes in 7G's answer; as Python's objects they are many times as many."""
+NO_REPORTS = {"one number", "nested", "nested objects", "without an end"}
+ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
@@ -188,3 +199,23 @@ async def test_no_answer_of_a_vendor_costs_more_than_32_mib(kind: str) -> None:
             await client.send(Request("GET", "/status", public=True, timeout=2.0))
         await client.aclose()
     assert peak.grown < ROOM, f"{peak.grown // 1024} MiB"
+
+
+async def test_no_report_in_an_answer_of_7g_costs_more_than_32_mib(tmp_path: Path) -> None:
+    """In a process of its own: memory that an earlier test gave back would hide what this one takes."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "tests.faults.hoarder", str(tmp_path), str(INLINE), *KINDS),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+    )
+    try:
+        out, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    told = [json.loads(line) for line in out.splitlines()]
+    assert [line["kind"] for line in told] == list(KINDS)
+    for line in told:
+        assert line["grown"] < ROOM, f"{line['kind']}: {line['grown'] // 1024} MiB"
+        assert (line["size"] is None) is (line["kind"] in NO_REPORTS), line
