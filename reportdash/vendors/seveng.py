@@ -268,7 +268,9 @@ class SevenG(Vendor):
         """GET /Report?reference=GUID, only when complete; it may take a minute and more (A2). A large report is
         written anew while it comes.
         """
-        request = replace(_about("GET", "/Report", job), timeout=RETRIEVE_TIMEOUT, cap=MAX_REPORT, stream=True)
+        request = replace(
+            _about("GET", "/Report", job), timeout=RETRIEVE_TIMEOUT, cap=MAX_REPORT, stream=True
+        )
         reply = await self._send(request)
         if not answers.good(reply):
             raise answers.failure(reply)

@@ -23,7 +23,9 @@ _BLANKS = re.compile(r"[ \t\r\n]*")
 _RUN = re.compile(r"[-+.0-9A-Za-z]*")
 _SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null")
 _TEXT = re.compile(r'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})){1,2000}+')
-_HALF = re.compile(r"(?<!\\)(?:\\\\)*\\u[dD][89abAB][0-9A-Fa-f]{2}\Z")  # the first of two that are one character
+_HALF = re.compile(
+    r"(?<!\\)(?:\\\\)*\\u[dD][89abAB][0-9A-Fa-f]{2}\Z"
+)  # the first of two that are one character
 
 # Many values at a time, by their looks: whoever reads them for good is `row`. A simple object or array holds at
 # most such ones as hold none.

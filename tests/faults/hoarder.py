@@ -22,7 +22,7 @@ from reportdash.vendors.seveng import SevenG, SevenGAccount
 from tests.engine.shelf import QUICK, Bench, bench
 from tests.net.lying import Asked, Liar, Peer
 
-GUID = "00000000-0000-4000-8000-000000000001"
+GUID = "00000000-0000-4000-8000-{:012d}"
 HEAD = b'{"result": true, "message": "", "data": {"reportName": "R", "results": ['
 TAIL = b'], "summary": {}}}'
 ROW = b'{"id": 1048576, "name": "Z\\u00fcrich", "price": 2.50, "held": true, "note": null, "tags": ["a"]}, '
@@ -53,7 +53,9 @@ KINDS: dict[str, Callable[[int], Iterator[bytes]]] = {
     "blanks": lambda size: filled(HEAD, b" \n", TAIL, size),
     "nested": lambda size: filled(HEAD, b"[", TAIL, size),
     "nested objects": lambda size: filled(HEAD, b'{"a":', TAIL, size),
-    "beside the report": lambda size: filled(b'{"x": [', b'{"":0},', b'{}], "result": true, "data": [1]}', size),
+    "beside the report": lambda size: filled(
+        b'{"x": [', b'{"":0},', b'{}], "result": true, "data": [1]}', size
+    ),
     "without an end": lambda size: filled(HEAD, ROW, b"", size),
 }
 
@@ -91,8 +93,8 @@ async def measure(made: Bench, kind: str, size: int) -> dict[str, Any]:
         vendor = SevenG(SevenGAccount(base_url=liar.base), client)
         client.bind(vendor)
         made.seat.vendor = vendor
-        number = "abcdefghijklmnopqrstuvwxyz"[list(KINDS).index(kind)]
-        job = await made.job(f"aaaaa{number}", vendor="7g", reference=GUID)
+        number = list(KINDS).index(kind)
+        job = await made.job(f"aaaaa{chr(97 + number)}", vendor="7g", reference=GUID.format(number))
         outcome = await made.downloads.fetch(job.id, patience=0.5)
         await client.aclose()
     artifact = outcome.job.artifact

@@ -106,7 +106,9 @@ async def test_a_bent_or_cut_answer_is_no_report_in_pieces_either(
 ) -> None:
     raw = json.dumps(envelope).encode()
     at = data.draw(st.integers(0, len(raw) - 1))
-    bent = data.draw(st.sampled_from([raw[:at], raw[:at] + raw[at + 1 :]]) | st.binary(min_size=1, max_size=2))
+    bent = data.draw(
+        st.sampled_from([raw[:at], raw[:at] + raw[at + 1 :]]) | st.binary(min_size=1, max_size=2)
+    )
     if len(bent) <= 2:
         bent = raw[:at] + bent + raw[at + 1 :]
     came, expected = await piecewise(bent, 7, 11, 13), await whole(bent)
