@@ -164,12 +164,12 @@ class Stripe(Vendor):
         url = pick(result, "url")
         if not isinstance(url, str) or not self._own(url):
             raise BadPayload("the file's address is not one of this account's file host")
-        request = Request("GET", url, timeout=DOWNLOAD_TIMEOUT, cap=MAX_REPORT, job=job.id)
+        request = Request("GET", url, timeout=DOWNLOAD_TIMEOUT, cap=MAX_REPORT, stream=True, job=job.id)
         reply = await self.api.send(request)
         if not answers.good(reply):
             raise answers.failure(reply)
         return Body(
-            _once(reply.body),
+            reply.chunks(),
             extension=word(answers.text(pick(result, "type"), 8) or "csv"),
             total=answers.integer(pick(result, "size")),  # what Stripe says, not what came
             filename=answers.text(pick(result, "filename")),
@@ -261,7 +261,3 @@ def _seconds(option: str, text: str) -> int:
         ) from None
     # Without an offset UTC is meant: Stripe's `timezone` is about the file, not about the interval (R1).
     return int((moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp())
-
-
-async def _once(body: bytes) -> AsyncIterator[bytes]:
-    yield body

@@ -24,8 +24,9 @@ class Request:
 
     At most one of `json` and `form`. `timeout` is the whole call's deadline in seconds; `cap` the largest
     answer in bytes. `stream`: of a larger answer with a status 2xx only the beginning is read, the rest comes
-    as `Reply.chunks`, and `timeout` is over when it begins to. `public` calls go unsigned. `job` names the job the exchange is kept for.
-    `secret` names fields of query, json or form (beyond the known ones) that are never shown.
+    as `Reply.chunks`, and `timeout` is over when it begins to. `public` calls go unsigned. `job` names the
+    job the exchange is kept for. `secret` names fields of query, json or form (beyond the known ones) that
+    are never shown.
     """
 
     method: str

@@ -87,8 +87,8 @@ class Wire:
         return url, where
 
     async def call(self, request: Request, url: str, where: str, told: str) -> Reply:
-        """Send `request` to `url` (its query included) and read the answer, whole or, where it is streamed, its
-        beginning; `told` is its `url`.
+        """Send `request` to `url` (its query included) and read the answer: whole, or where it is streamed
+        its beginning. `told` is its `url`.
 
         Raises Unreachable, and BadPayload for an answer that is too large, encoded unasked or no HTTP.
         """
@@ -234,7 +234,7 @@ async def _once(request: ClientRequest, handler: ClientHandlerType) -> ClientRes
 
 
 class _Incoming:
-    """An answer that comes in: read whole, or its beginning at once and the rest one chunk after the other."""
+    """An answer that comes in: read whole, or its beginning at once and the rest chunk by chunk."""
 
     def __init__(self, answer: httpx.Response, request: Request, where: str) -> None:
         self.headers: dict[str, str] = {}
@@ -253,7 +253,7 @@ class _Incoming:
         self._body = stream.__aiter__()
 
     async def read(self, deadline: asyncio.Timeout) -> bytes:
-        """The whole body, or enough of it. Its silence is limited by `deadline`, which moves with each byte."""
+        """The whole body, or its beginning. `deadline` limits its silence, and moves with each byte."""
         status = self._answer.status_code
         encoding = self.headers.get("content-encoding", "").strip().lower()
         if encoding not in ("", "identity"):

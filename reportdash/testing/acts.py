@@ -74,7 +74,9 @@ class Acts(Play):
         made = stage.know(self.reference, self.ready, content=b"id,amount\n" + b"1,2.50\n" * (MAX_REPLY // 6))
         await at.vendor.status(at.job(self.reference))
         file = await at.vendor.artifact(at.job(self.reference, JobState.READY))
-        assert self.same(await content_of(file), made), "a report's own call has Request(cap=MAX_REPORT)"
+        assert self.same(await content_of(file), made), (
+            "a report's own call has Request(cap=MAX_REPORT, stream=True)"
+        )
 
     @played
     async def test_no_report_is_handed_out_while_the_job_runs(self, at: Desk, stage: Stage) -> None:

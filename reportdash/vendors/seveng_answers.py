@@ -112,8 +112,10 @@ def _refusal(message: str, status: int) -> CallFailed:
 
 
 def parse_report(reply: Reply) -> Body | Signed:
-    """A whole answer of GET /Report (A2): the report itself, or a link to it in an older style. Raises VendorRefused where it holds no report, and for
-    `result: false` whatever stands beside it: so errors come under HTTP 200 (A8).
+    """A whole answer of GET /Report (A2): the report itself, or a link to it in an older style.
+
+    Raises VendorRefused where it holds no report, and for `result: false` whatever stands beside it: so
+    errors come under HTTP 200 (A8).
     """
     restore = _Restore()
     try:
@@ -134,7 +136,7 @@ def parse_report(reply: Reply) -> Body | Signed:
 
 
 async def unwrapped(reply: Reply) -> AsyncIterator[bytes]:
-    """The report in a large answer of GET /Report, in pieces while it comes; the same bytes as of a whole one.
+    """The report in a large answer of GET /Report, in pieces while it comes; the same bytes as of a whole.
 
     What speaks against it may stand behind it, so it is a report only when this ends without raising
     BadPayload, VendorRefused as `parse_report`, or what the rest of the answer raises.

@@ -274,7 +274,7 @@ class Talkdesk(Vendor):
 
     async def artifact(self, job: Job) -> File:
         """GET …/files/{id} (D3): a new short-lived link each time (D9), fetched by another client."""
-        request = replace(_about("GET", "files", job), timeout=DOWNLOAD_TIMEOUT, cap=MAX_REPORT)
+        request = replace(_about("GET", "files", job), timeout=DOWNLOAD_TIMEOUT, cap=MAX_REPORT, stream=True)
         for _ in range(HOPS):
             reply = await self.api.send(request)
             target = location(reply)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -19,7 +20,6 @@ from reportdash.net.http import Reply
 from reportdash.vendors import answers
 from reportdash.vendors.contract import pick, word
 
-CHUNK = 256 * 1024
 LARGE = 1024 * 1024
 PART = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~:-]{1,128}", re.ASCII)
 """One part of a reference: it stands in a path, so neither `.` nor `..`."""
@@ -80,12 +80,11 @@ def parse_status(reply: Reply) -> Seen:
 
 def _large_report(reply: Reply) -> bool:
     """Whether a body too large to be read on the loop is a report by its looks: {…"entries": [ … }."""
-    head, end = reply.body[:65_536], reply.body[-64:]
+    head = reply.body[:65_536]
     return (
-        len(reply.body) > LARGE
+        (reply.rest is not None or (len(reply.body) > LARGE and reply.body[-64:].rstrip().endswith(b"}")))
         and head.lstrip().startswith(b"{")
         and re.search(rb'"entries"\s*:\s*\[', head) is not None
-        and end.rstrip().endswith(b"}")
     )
 
 
@@ -177,13 +176,15 @@ def parse_download(reply: Reply) -> Body:
         raise answers.failure(reply)
     kind = reply.headers.get("content-type", "").partition(";")[0].strip().casefold()
     if kind == "text/csv":
-        return Body(_chunks(reply.body), "csv", total=len(reply.body))
+        return Body(reply.chunks(), "csv", total=reply.length, framed=reply.framed)
     if _large_report(reply):
-        return Body(_chunks(reply.body), "json", total=len(reply.body))
+        return Body(_to_its_end(reply), "json", total=reply.length, framed=reply.framed)
+    if reply.rest is not None:
+        raise BadPayload(reply.unreadable(), status=reply.status)
     answer = reply.object()
     if isinstance(pick(answer, "entries"), list):
         empty = answers.integer(pick(answer, "total")) == 0 or not pick(answer, "entries")
-        return Body(_chunks(reply.body), "json", total=len(reply.body), note=NO_ROWS if empty else None)
+        return Body(reply.chunks(), "json", total=reply.length, note=NO_ROWS if empty else None)
     seen = parse_job(answer, reply)
     said = f"Talkdesk says {json.dumps(seen.vendor_status, ensure_ascii=False)}"
     if seen.state is JobState.DELETED:
@@ -192,6 +193,12 @@ def parse_download(reply: Reply) -> Body:
     raise VendorRefused(f"{'no file' if no_file else 'not ready'}: {said}", status=reply.status)
 
 
-async def _chunks(data: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(data), CHUNK):
-        yield data[start : start + CHUNK]
+async def _to_its_end(reply: Reply) -> AsyncIterator[bytes]:
+    """The report as it comes; BadPayload at the end of one that was halved on its way."""
+    end = b""
+    async with aclosing(reply.chunks()) as chunks:
+        async for chunk in chunks:
+            end = (end + chunk)[-64:]
+            yield chunk
+    if not end.rstrip().endswith(b"}"):
+        raise BadPayload(reply.unreadable(), status=reply.status)

@@ -1,8 +1,8 @@
 """A process that downloads reports which come in an answer of 7G's, and says what memory that cost.
 
-`python -m tests.faults.hoarder FOLDER BYTES KIND...` prints a line of JSON for each: `kind`, `grown` (kB beyond
-what the process held before the first, at the highest), `size` (bytes of the saved file; null: nothing was
-saved) and the outcome's `text`.
+`python -m tests.faults.hoarder FOLDER BYTES KIND...` prints a line of JSON for each: `kind`, `grown` (kB
+beyond what the process held before the first, at the highest), `size` (bytes of the saved file; null: nothing
+was saved) and the outcome's `text`.
 """
 
 from __future__ import annotations
