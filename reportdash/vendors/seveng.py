@@ -265,8 +265,9 @@ class SevenG(Vendor):
         )
 
     async def artifact(self, job: Job) -> File:
-        """GET /Report?reference=GUID, only when complete; it may take a minute and more (A2). A large report is
-        written anew while it comes.
+        """GET /Report?reference=GUID, only when complete; it may take a minute and more (A2).
+
+        A large report is written anew while it comes.
         """
         request = replace(
             _about("GET", "/Report", job), timeout=RETRIEVE_TIMEOUT, cap=MAX_REPORT, stream=True

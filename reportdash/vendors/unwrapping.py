@@ -1,7 +1,7 @@
 """A large JSON report taken out of its envelope while it comes, in little memory however large it is.
 
-`Unwrapping` is fed the answer in pieces and gives the report in pieces, written as `json.dumps` would. What is
-held is never more than a row, and every byte is checked: a fault is noticed where it stands.
+`Unwrapping` is fed the answer in pieces and gives the report in pieces, written as `json.dumps` would. What
+is held is never more than a row, and every byte is checked: a fault is noticed where it stands.
 """
 
 from __future__ import annotations
@@ -23,12 +23,10 @@ _BLANKS = re.compile(r"[ \t\r\n]*")
 _RUN = re.compile(r"[-+.0-9A-Za-z]*")
 _SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null")
 _TEXT = re.compile(r'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})){1,2000}+')
-_HALF = re.compile(
-    r"(?<!\\)(?:\\\\)*\\u[dD][89abAB][0-9A-Fa-f]{2}\Z"
-)  # the first of two that are one character
+_HALF = re.compile(r"(?<!\\)(?:\\\\)*\\u[dD][89abAB][0-9A-Fa-f]{2}\Z")  # of two for one character
 
-# Many values at a time, by their looks: whoever reads them for good is `row`. A simple object or array holds at
-# most such ones as hold none.
+# Many values at a time, by their looks; `row` reads them for good. A simple object or array holds at most
+# such ones as hold none.
 _S = r"[ \t\r\n]*+"
 _STRING = r'"(?:[^"\\]++|\\.)*+"'
 _WITHIN = rf'[^{{}}\[\]"]++|{_STRING}'
@@ -48,7 +46,8 @@ class Unwrapping:
 
     `row` reads one JSON value, of at most a row, and writes it again. `words`: the envelope's simple fields
     as JSON, by their names in lower case; at the end all of them, the wanted one too. `found`: whether it was
-    there. Raises ValueError for what is no JSON object, names a field of the envelope twice, or nests too deep.
+    there. Raises ValueError for what is no JSON object, names a field of the envelope twice, or nests too
+    deep.
     """
 
     def __init__(self, wanted: str, row: Callable[[str], str]) -> None:

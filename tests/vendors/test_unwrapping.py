@@ -1,4 +1,4 @@
-"""A large 7G report is written anew while it comes: the same bytes as of a small one, and the same refusals."""
+"""A large 7G report is written anew while it comes: the bytes of a small one, and the same refusals."""
 
 from __future__ import annotations
 
