@@ -113,6 +113,9 @@ class Sender:
             await self._health.failed(seat, failure, asked=asked)
         else:
             await self._health.answered(seat.name, asked=asked)
+        if doubtful and isinstance(failure, VendorRefused | NotFound):
+            # This sending made no job, but an earlier one may have: it is not refused as a whole.
+            return await self._unsure(seat, claimed, failure, what="refused when sent again")
         sent = await self._failed(seat, claimed, failure)
         return await self._stay_unsure(sent) if doubtful else sent
 
@@ -267,7 +270,9 @@ class Sender:
         sent = await self._wait(job, words, Exit.OK, not_before=now + pause, error=error, note=note)
         return replace(sent, blocked=True, text=f"{words}; {note}" if note else words)
 
-    async def _unsure(self, seat: Seat, job: Job, error: CallFailed) -> Sent:
+    async def _unsure(
+        self, seat: Seat, job: Job, error: CallFailed, *, what: str = "no answer to the submit"
+    ) -> Sent:
         intent = job.intent
         assert intent is not None
         now = self._core.clock.now()
@@ -280,7 +285,7 @@ class Sender:
                 replace(row, intent=after, message=words, updated_at=now) if row.intent == intent else None
             ),
             durable=True,
-            what="no answer to the submit",
+            what=what,
             error=last_error(error, now),
         )
         return Sent(row, Exit.UNREACHABLE, f"{words}: {clean(error.text)}", again=again)
