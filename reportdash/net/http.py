@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as _json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -86,7 +86,7 @@ class Reply:
         """Whether the end of the body shows: a cut one raises, from `chunks` too."""
         return self.rest is None or self.length is not None or "transfer-encoding" in self.headers
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The body in pieces, once. Raises Unreachable where it is cut or falls silent, BadPayload where it
         grows beyond the cap.
         """
