@@ -78,7 +78,8 @@ class ManualClock:
             await asyncio.sleep(0)
             return
         self._count += 1
-        entry = (self._elapsed + seconds, self._count, asyncio.Event())
+        # No clock wakes sooner, and a shorter step would be lost in the seconds since the epoch.
+        entry = (self._elapsed + max(seconds, 1e-6), self._count, asyncio.Event())
         self._sleepers.append(entry)
         try:
             await entry[2].wait()
