@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -118,9 +119,12 @@ class Mute(Stripe):
             raise VendorRefused("the submit failed", status=refused.status) from refused
 
 
+_COUNT = itertools.count()
+
+
 class Keyless(Stripe):
     async def submit(self, spec: Spec, key: str) -> Submitted:
-        return await super().submit(spec, f"{key}-{id(spec)}-{object()}")
+        return await super().submit(spec, f"{key}-{next(_COUNT)}")
 
 
 class EarlyBird(Stripe):
