@@ -6,8 +6,9 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -91,12 +92,22 @@ class Shell:
             stderr=asyncio.subprocess.PIPE,
         )
 
+    def begin(self, words: Sequence[str], streams: Sequence[int]) -> Run | subprocess.Popen[bytes]:
+        """Start a command; one whose Python is told something of its own can not be forked from another."""
+        if not any(name.startswith("PYTHON") for name in self.env):
+            return Run(words, self.environment(), self.folder, streams)
+        command, folder = [sys.executable, "-m", "reportdash", *words], self.folder
+        given, out, err = streams
+        return subprocess.Popen(
+            command, env=self.environment(), cwd=folder, stdin=given, stdout=out, stderr=err
+        )
+
     async def __call__(self, *words: str, stdin: str | None = None, timeout: float = 120) -> Ran:
         with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
             given.write((stdin or "").encode())
             given.seek(0)
             streams = [stream.fileno() for stream in (given, out, err)]
-            run = await asyncio.to_thread(Run, words, self.environment(), self.folder, streams)
+            run = await asyncio.to_thread(self.begin, words, streams)
             try:
                 code = await asyncio.wait_for(asyncio.to_thread(run.wait), timeout)
             except BaseException:
