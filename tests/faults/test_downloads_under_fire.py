@@ -103,7 +103,7 @@ async def downloader(folder: Path, base: str, *ids: str) -> AsyncIterator[asynci
         *ids,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # a pipe that nobody reads is full one day, and a child waits
         cwd=ROOT,
     )
     try:
@@ -116,7 +116,7 @@ async def downloader(folder: Path, base: str, *ids: str) -> AsyncIterator[asynci
 async def told(process: asyncio.subprocess.Process) -> list[str]:
     """The next line of the nursery or its child, in words."""
     assert process.stdout is not None
-    return (await asyncio.wait_for(process.stdout.readline(), 60)).decode().split()
+    return (await asyncio.wait_for(process.stdout.readline(), 240)).decode().split()
 
 
 async def born(process: asyncio.subprocess.Process) -> int:
