@@ -4,18 +4,24 @@ A collection walks what is new since the last one, a full one every object there
 jobs a third of a second. What has stood for long is therefore frozen, that is, left out from then on:
 everything that is loaded when the first jobs are in, very many jobs that came at once, and whatever made a
 collection long. The rest is collected little by little with the changes that brought it, and looked through
-when nobody is at the keys. Records are freed by their reference counts all the same; only a cycle that was
-frozen and let go of later (a dialog that was open then) is never found.
+when nobody is at the keys, and a moment after a dialog has closed, which is all cycles. Records are freed by
+their reference counts all the same; only a cycle that was frozen and let go of later (a dialog that was open
+then) is never found.
 """
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from contextlib import suppress
-from time import thread_time
+from time import monotonic, thread_time
 
 LONG = 0.004
 """Seconds of work of a full collection after which what it kept is frozen; a busy machine does not count."""
+GARBAGE = 2_000
+"""Objects from which on it was what a collection freed that made it long, not what it kept."""
+MOMENT = 0.7
+"""Seconds from the closing of a dialog to its collection: what follows it is painted by then."""
 THRESHOLDS = (50_000, 10, 10)
 """New objects before Python collects by itself: it should not come to that."""
 LARGER = 5
@@ -23,6 +29,7 @@ LARGER = 5
 
 _small = 0
 _begun = 0.0
+_asked = float("-inf")
 
 
 def start() -> None:
@@ -47,6 +54,14 @@ def tidy() -> None:
         gc.collect(0 if _small else 1)
 
 
+def soon() -> None:
+    """Collect all in a moment: a dialog has closed. Left to add up, a hundred of them held every key up."""
+    global _asked
+    if gc.isenabled() and monotonic() - _asked > MOMENT:
+        _asked = monotonic()
+        asyncio.get_running_loop().call_later(MOMENT, look_through)
+
+
 def look_through() -> None:
     """Collect all, while nobody waits."""
     if gc.isenabled():
@@ -67,5 +82,5 @@ def _watch(phase: str, found: dict[str, int]) -> None:
         return
     if phase == "start":
         _begun = thread_time()
-    elif thread_time() - _begun > LONG:
+    elif thread_time() - _begun > LONG and found["collected"] < GARBAGE:
         gc.freeze()

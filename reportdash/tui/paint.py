@@ -12,6 +12,7 @@ from typing import Any
 from textual.screen import Screen
 from textual.widget import Widget
 
+from reportdash.tui import collector
 from reportdash.tui.wire.painting import Painting
 
 
@@ -48,12 +49,13 @@ def fill_again(screen: Screen[Any], widgets: Iterable[Widget], fill: Callable[[]
 
 
 def let_go(screen: Screen[Any]) -> None:
-    """Forget the painted lines of a screen that is closed.
+    """Forget the painted lines of a screen that is closed, and have the rest of it collected.
 
     Textual keeps what paints the last 1,024 screens, and with it every line it has painted: some 300 KB for
     each dialog that was ever open.
     """
     screen._styles_cache.clear()
+    collector.soon()
 
 
 def _collect(screen: Screen[Any], widgets: Iterable[Widget]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -76,3 +77,38 @@ def test_memory_is_given_back_or_the_c_library_does_not_know_how(monkeypatch: py
     assert asked == [0]
     monkeypatch.setattr("ctypes.CDLL", lambda name: SimpleNamespace())
     collector.give_back()
+
+
+async def test_what_a_dialog_leaves_is_collected_a_moment_later_and_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(collector, "MOMENT", 0.01)
+    monkeypatch.setattr(collector, "_asked", float("-inf"))
+    collector.start()
+    looked: list[int] = []
+    done = asyncio.Event()
+
+    def collect(generation: int = 2) -> None:
+        looked.append(generation)
+        done.set()
+
+    monkeypatch.setattr(gc, "collect", collect)
+    collector.soon()
+    collector.soon()
+    assert looked == []
+    await asyncio.wait_for(done.wait(), 20)
+    assert looked == [2]
+
+
+def test_a_collection_that_was_long_by_its_garbage_leaves_nothing_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(collector, "LONG", -1.0)
+    monkeypatch.setattr(collector, "GARBAGE", 1_000)
+    collector.start()
+    kept = [[] for _ in range(1000)]  # type: list[list[int]]
+    for _ in range(2_000):
+        cycle: list[object] = []
+        cycle.append(cycle)
+    gc.collect()
+    assert any(one is kept for one in gc.get_objects()), "a dialog that is open now could never be freed"
