@@ -6,8 +6,9 @@ import argparse
 import asyncio
 import os
 import signal
+import sys
 import termios
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,7 +140,10 @@ async def engine(
 
 @asynccontextmanager
 async def engine_at(
-    here: Place, *, download_ready: bool | Callable[[Job], bool] = False, clock: Clock | None = None
+    here: Place,
+    *,
+    download_ready: bool | Callable[[Job], bool] = False,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Engine]:
     """The engine at a place that is known already. A damaged ledger is set aside and its jobs brought back:
     `ledger.rescued` tells."""
@@ -154,7 +158,7 @@ async def engine_at(
         for name, account in here.settings.accounts.items()
         if account.credential_command
     }
-    chain = Chain(environ=os.environ, commands=commands)
+    chain = Chain(environ=os.environ, folder=here.data, commands=commands)
     try:
         running = WithoutSome(
             here.settings, ledger, chain, clock=clock, read_only=here.read_only, download_ready=download_ready
@@ -227,6 +231,43 @@ def _heed(task: asyncio.Task[Any]) -> None:
 
     for number in numbers:
         loop.add_signal_handler(number, told)
+
+
+async def unlock(running: Engine, accounts: Iterable[str] | None = None) -> None:
+    """Before a command signs in: where a credential of `accounts` (default: all) is in a locked vault, ask
+    whoever sits at the terminal for its passphrase.
+
+    Three tries; without a terminal, or an answer, it stays locked, and each account says so.
+    """
+    from reportdash.credentials import VaultTrouble
+
+    vault = running.chain.vault
+    wanted = running.accounts if accounts is None else accounts
+    if vault is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return
+    if not await running.chain.locked_out(wanted):
+        return
+    for _ in range(3):
+        with prompting():
+            passphrase = ask_secret("Passphrase of the vault (enter: leave it locked): ")
+        if not passphrase:
+            return
+        try:
+            await vault.open(passphrase)
+        except VaultTrouble as trouble:
+            note(f"{trouble.text[:1].upper()}{trouble.text[1:]}.")
+            if trouble.code != "wrong":
+                return
+        else:
+            running.unlocked()
+            return
+
+
+def ask_secret(prompt: str) -> str:
+    """What is typed on the terminal without being shown. Inside `prompting`."""
+    import getpass
+
+    return getpass.getpass(prompt, stream=sys.stderr)
 
 
 @contextmanager

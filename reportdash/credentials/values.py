@@ -1,12 +1,10 @@
-"""Secret values as records: what is kept in the keyring, and what the environment holds. No I/O."""
+"""Secret values as records, as they are kept in a store. No I/O."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-
-from reportdash.errors import CredentialProblem
 
 VERSION = 1
 LONGEST = 64 * 1024
@@ -36,7 +34,7 @@ class Secrets(Mapping[str, str]):
 
 @dataclass(slots=True, frozen=True)
 class Stored:
-    """One credential as the keyring has it. `origins`: every origin it may be sent to."""
+    """One credential as a store has it. `origins`: every origin it may be sent to."""
 
     origins: tuple[str, ...]
     fields: Secrets
@@ -72,28 +70,3 @@ def choose(fields: Sequence[Sequence[str]], present: Mapping[str, str]) -> Secre
         if wanted and all(present.get(field) for field in wanted):
             return Secrets({field: present[field] for field in wanted})
     return None
-
-
-def from_environment(
-    environ: Mapping[str, str], account: str, fields: Sequence[Sequence[str]]
-) -> Secrets | None:
-    """The account's secrets from the environment; None if there are none.
-
-    Raises CredentialProblem when only a part of a set is there: half a credential is a slip, not a wish.
-    """
-    names = dict.fromkeys(field for wanted in fields for field in wanted)
-    present = {
-        field: environ[variable(account, field)] for field in names if environ.get(variable(account, field))
-    }
-    if not present:
-        return None
-    chosen = choose(fields, present)
-    if chosen is not None:
-        return chosen
-    closest = max(fields, key=lambda wanted: sum(field in present for field in wanted))
-    missing = " and ".join(variable(account, field) for field in closest if field not in present)
-    have = " and ".join(variable(account, field) for field in present)
-    raise CredentialProblem(
-        f"{account}: the environment has {have} but not {missing}: set it too, or unset what is there "
-        f"and run `reportdash login {account}`"
-    )

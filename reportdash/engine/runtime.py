@@ -418,6 +418,11 @@ class Engine:
         await self._health.accepted(seat.name)
         self._poller.wake(seat.name)
 
+    def unlocked(self) -> None:
+        """A store that was locked can be read by this process now: whoever waits for its key tries again."""
+        for name in self.accounts:
+            self._poller.wake(name)
+
     async def logged_out(self, account: str) -> None:
         """The credential was taken away: polling in any process ends until there is another."""
         seat = self.seat(account)

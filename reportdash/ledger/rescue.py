@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from reportdash.clock import Clock
+from reportdash.durable import sync_folder
 from reportdash.errors import Problem
 from reportdash.ledger import logbook
 from reportdash.ledger.opening import BACKUP, NO_SPACE
@@ -171,7 +172,7 @@ def rescue(path: Path, clock: Clock) -> Rescue | None:
             backup_at, count = _build(path, clock)
             aside = _put_aside(path, clock.now())
             path.with_name(f"{path.name}.new").replace(path)
-            _sync(path.parent)
+            sync_folder(path.parent)
             path.with_name(_SUSPECT).unlink(missing_ok=True)
             return Rescue(aside, backup_at, count)
     except OSError as error:
@@ -213,14 +214,6 @@ def _put_aside(path: Path, now: float) -> Path | None:
         if found.exists():
             found.rename(aside.with_name(aside.name + side))
     return aside if there else None
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

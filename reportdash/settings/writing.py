@@ -5,16 +5,15 @@ Nothing is ever written over: what stands in a file stays, byte for byte. Privat
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import tempfile
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reportdash.durable import FOLDER_MODE, MODE, beside, sync_folder
 from reportdash.errors import UsageProblem
 from reportdash.settings.text import account_table, starter
 
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from reportdash.settings.records import Settings
-
-MODE = 0o600
-FOLDER_MODE = 0o700
 
 
 @dataclass(slots=True, frozen=True)
@@ -127,7 +123,7 @@ def write_new(path: Path, data: bytes) -> None:
     """Write a file that is not there yet, whole or not at all. Raises UsageProblem; never writes over one."""
     try:
         path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        with _beside(path, data) as made:
+        with beside(path, data) as made:
             try:
                 os.link(made, path)
             except FileExistsError:
@@ -135,7 +131,7 @@ def write_new(path: Path, data: bytes) -> None:
             except OSError:
                 # A file system without hard links: the name is taken first, then filled.
                 _fill(path, data)
-        _sync(path.parent)
+        sync_folder(path.parent)
     except FileExistsError:
         raise UsageProblem(
             f"{path} exists and was left alone; `reportdash config validate` checks it"
@@ -149,30 +145,16 @@ def _put_in_place(path: Path, old: bytes, new: bytes) -> None:
     try:
         target = path.resolve()
         before = target.stat()
-        with _beside(target, new) as made:
+        with beside(target, new) as made:
             made.chmod(before.st_mode & 0o777)
             if before.st_uid != os.geteuid():
                 os.chown(made, before.st_uid, before.st_gid)
             if read(path) != old:
                 raise UsageProblem(f"{path} was changed meanwhile, and nothing was added: try again")
             made.replace(target)
-        _sync(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         raise _not_written(path, error) from error
-
-
-@contextlib.contextmanager
-def _beside(path: Path, data: bytes) -> Iterator[Path]:
-    """A private file with `data`, safely on disk in the folder of `path`; taken away at the end."""
-    descriptor, made = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        yield Path(made)
-    finally:
-        Path(made).unlink(missing_ok=True)
 
 
 def _fill(path: Path, data: bytes) -> None:
@@ -184,16 +166,6 @@ def _fill(path: Path, data: bytes) -> None:
         except OSError:
             path.unlink(missing_ok=True)
             raise
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        pass  # some file systems have no such thing; the name is there all the same
-    finally:
-        os.close(descriptor)
 
 
 def read(path: Path) -> bytes | None:

@@ -129,7 +129,9 @@ async def test_an_empty_or_endless_value_is_not_kept(values: dict[str, str]) -> 
 
 async def test_no_store_stands_in_for_another() -> None:
     chain = chain_of()
-    with pytest.raises(UsageProblem, match="no store is called vault: use keyring or memory"):
+    with pytest.raises(UsageProblem, match="no store is called safe: use keyring, vault or memory"):
+        await chain.keep("main", "webadmit", {"api_key": "abcd"}, HERE, "safe")
+    with pytest.raises(CredentialProblem, match="no vault in this run"):
         await chain.keep("main", "webadmit", {"api_key": "abcd"}, HERE, "vault")
     with pytest.raises(CredentialProblem, match="switched off"):
         await chain.keep("main", "webadmit", {"api_key": "abcd"}, HERE, "keyring")

@@ -1,0 +1,94 @@
+"""The vault for code that must not block: calls go to a thread, a file's passphrase opens it by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from reportdash.credentials import handed
+from reportdash.credentials.vault import Vault, VaultState, VaultTrouble, locked
+
+
+class Unlocking:
+    """Opens `vault` once a session; whoever sits there is asked elsewhere, and `open` is told."""
+
+    def __init__(self, vault: Vault, environ: Mapping[str, str]) -> None:
+        self._vault = vault
+        self._environ = environ
+        self._turn = asyncio.Lock()
+
+    @property
+    def path(self) -> Path:
+        """The vault's file, which need not be there."""
+        return self._vault.path
+
+    async def state(self) -> VaultState:
+        """Raises VaultTrouble: damaged, newer, failed."""
+        return await asyncio.to_thread(self._vault.state)
+
+    async def ready(self) -> bool:
+        """Whether the vault can be read now: it is open, or there is none, or a file's passphrase opens it.
+
+        Raises VaultTrouble, and CredentialProblem for a passphrase file that is no good.
+        """
+        async with self._turn:
+            if await self.state() is not VaultState.LOCKED:
+                return True
+            passphrase = await asyncio.to_thread(handed.vault_passphrase, self._environ)
+            if passphrase is None:
+                return False
+            await asyncio.to_thread(self._vault.unlock, passphrase)
+            return True
+
+    async def open(self, passphrase: str, *, create: bool = False) -> None:
+        """Unlock the vault for this process, or make one; prove it by a dummy value. Raises VaultTrouble."""
+
+        def work() -> None:
+            if create:
+                self._vault.create(passphrase)
+            else:
+                self._vault.unlock(passphrase)
+            self._vault.probe()
+
+        async with self._turn:
+            await asyncio.to_thread(work)
+
+    async def change_passphrase(self, old: str, new: str) -> None:
+        """A new passphrase; other processes need it too. Raises VaultTrouble."""
+        async with self._turn:
+            await asyncio.to_thread(self._vault.change_passphrase, old, new)
+
+    async def probe(self) -> None:
+        """Write, read back and remove a dummy value. Raises VaultTrouble."""
+        await asyncio.to_thread(self._vault.probe)
+
+    async def find(self, service: str, user: str, *, wanted: bool) -> str | None:
+        """The value under (service, user), or None. `wanted`: it is known to be there.
+
+        Raises VaultTrouble: locked or absent, if it is wanted; damaged, newer, failed.
+        """
+        if not await self.ready():
+            if wanted:
+                raise locked(self.path)
+            return None
+        if wanted and await self.state() is VaultState.ABSENT:
+            raise VaultTrouble(
+                "absent",
+                f"the vault {self.path} is gone: put it back, or log in again, which makes a new one",
+            )
+        return await asyncio.to_thread(self._vault.get, service, user)
+
+    async def keep(self, service: str, user: str, value: str) -> None:
+        """Store a value in the open vault and read it back. Raises VaultTrouble."""
+        await asyncio.to_thread(self._vault.set, service, user, value)
+
+    async def remove(self, service: str, user: str) -> bool:
+        """Remove a value; False if there was none. Raises VaultTrouble: locked …"""
+        if not await self.ready():
+            raise locked(self.path)
+        return await asyncio.to_thread(self._vault.remove, service, user)
+
+    def lock(self) -> None:
+        """Forget the key."""
+        self._vault.forget_key()

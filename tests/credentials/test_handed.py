@@ -1,0 +1,103 @@
+"""Secrets from outside: variables, files named by variables, systemd's credentials."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from reportdash.credentials import Chain, handed
+from reportdash.errors import CredentialProblem
+
+BASIC = (("client_id", "client_token"),)
+KEY = (("api_key",),)
+HERE = ["https://api.example:443"]
+CANARY = "canary-9b21"
+
+
+def secret(path: Path, text: str = CANARY + "\n") -> str:
+    path.write_text(text)
+    return str(path)
+
+
+async def test_a_file_named_by_a_variable_holds_the_secret_without_its_lines_end(tmp_path: Path) -> None:
+    environ = {"REPORTDASH_SECRET__MAIN__API_KEY__FILE": secret(tmp_path / "key", f" {CANARY} \r\n")}
+    chain = Chain(environ=environ, use_keyring=False)
+    found = await chain.find("main", "webadmit", KEY, HERE)
+    assert found is not None
+    assert (found.fields["api_key"], found.source) == (f" {CANARY} ", "environment, a file")
+    assert await chain.where("main", "webadmit", KEY) == "environment, a file"
+    assert f" {CANARY} " in chain.live_values()
+
+
+async def test_systemd_hands_in_a_credential_by_account_and_field(tmp_path: Path) -> None:
+    secret(tmp_path / "reportdash.north-campus.client_id", "north")
+    secret(tmp_path / "reportdash.north-campus.client_token")
+    chain = Chain(environ={"CREDENTIALS_DIRECTORY": str(tmp_path)}, use_keyring=False)
+    found = await chain.find("north-campus", "sigma", BASIC, HERE)
+    assert found is not None
+    assert dict(found.fields) == {"client_id": "north", "client_token": CANARY}
+    assert found.source == "systemd credential"
+    assert await chain.find("main", "sigma", BASIC, HERE) is None
+    assert await chain.where("main", "sigma", BASIC) == "none"
+
+
+async def test_variable_goes_before_systemd_and_both_may_share_a_set(tmp_path: Path) -> None:
+    secret(tmp_path / "reportdash.a.client_id", "from systemd")
+    secret(tmp_path / "reportdash.a.client_token")
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path), "REPORTDASH_SECRET__A__CLIENT_ID": "from outside"}
+    found = handed.find(environ, "a", BASIC)
+    assert found is not None
+    assert dict(found.values) == {"client_id": "from outside", "client_token": CANARY}
+    assert found.source == "environment"
+
+
+def test_a_secret_and_a_file_for_it_at_once_is_a_slip(tmp_path: Path) -> None:
+    name = "REPORTDASH_SECRET__A__API_KEY"
+    environ = {name: CANARY, f"{name}__FILE": secret(tmp_path / "key")}
+    with pytest.raises(CredentialProblem, match=f"{name} and {name}__FILE are both set: unset one") as caught:
+        handed.find(environ, "a", KEY)
+    assert CANARY not in caught.value.text
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "pipe", "empty", "binary", "endless", "nul"])
+def test_a_file_that_is_no_secret_is_named_and_not_repeated(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "key"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "empty":
+        path.write_text("\n")
+    elif kind == "binary":
+        path.write_bytes(b"\xff\xfe" + CANARY.encode())
+    elif kind == "endless":
+        path.write_text(CANARY * 100_000)
+    named = str(path) + ("\0" if kind == "nul" else "")
+    with pytest.raises(CredentialProblem, match=r"__FILE names .*, which .*: ") as caught:
+        handed.find({"REPORTDASH_SECRET__A__API_KEY__FILE": named}, "a", KEY)
+    assert CANARY not in caught.value.text
+
+
+async def test_half_a_set_from_files_names_the_other_half(tmp_path: Path) -> None:
+    environ = {"REPORTDASH_SECRET__A__CLIENT_ID__FILE": secret(tmp_path / "id")}
+    said = "REPORTDASH_SECRET__A__CLIENT_ID__FILE but not REPORTDASH_SECRET__A__CLIENT_TOKEN: set it too"
+    with pytest.raises(CredentialProblem, match=re.escape(said)):
+        handed.find(environ, "a", BASIC)
+    chain = Chain(environ=environ, use_keyring=False)
+    assert await chain.where("a", "sigma", BASIC) == "environment, incomplete"
+
+
+def test_the_vaults_passphrase_comes_from_a_file_or_from_systemd(tmp_path: Path) -> None:
+    assert handed.vault_passphrase({}) is None
+    assert handed.vault_passphrase({"CREDENTIALS_DIRECTORY": str(tmp_path)}) is None
+    secret(tmp_path / "reportdash.vault-passphrase", "of systemd\n")
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert handed.vault_passphrase(environ) == "of systemd"
+    environ["REPORTDASH_VAULT_PASSPHRASE_FILE"] = secret(tmp_path / "other", "of a file")
+    assert handed.vault_passphrase(environ) == "of a file"
+    environ["REPORTDASH_VAULT_PASSPHRASE_FILE"] = str(tmp_path / "none")
+    with pytest.raises(CredentialProblem, match=r"REPORTDASH_VAULT_PASSPHRASE_FILE names .*No such file"):
+        handed.vault_passphrase(environ)
