@@ -303,8 +303,12 @@ def test_two_processes_that_write_at_once_lose_nothing(path: Path) -> None:
     for writer in writers:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "ready\n"
+    for writer in writers:  # both are let go before either is waited for
+        assert writer.stdin is not None
+        writer.stdin.write("\n")
+        writer.stdin.flush()
     for writer in writers:
-        writer.communicate("\n")
+        writer.communicate()
         assert writer.returncode == 0
     wanted = {f"{name}-{n}": str(n) for name in "ab" for n in range(20)}
     assert entries_by_the_book(path.read_bytes(), PASSPHRASE)["s"] == wanted
