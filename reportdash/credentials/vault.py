@@ -159,8 +159,6 @@ class Vault:
             return True
 
         self._change(change)
-        if self.get(service, user) != value:
-            raise VaultTrouble("failed", f"the vault {self.path} does not have what was just written to it")
 
     def remove(self, service: str, user: str) -> bool:
         """Remove a value; False if there was none. Raises VaultTrouble as `set` does, but for absent."""
@@ -195,7 +193,7 @@ class Vault:
     # the file
 
     def _change(self, change: Callable[[Entries], bool]) -> bool:
-        """Apply `change` to what is in the file now, and write it if it says so."""
+        """Apply `change` to what is in the file now; write it if it says so, and read it back."""
         with self._mutex, self._locked():
             sealed = self._there()
             entries = self._entries(sealed)
@@ -203,6 +201,10 @@ class Vault:
             if changed:
                 assert self._key is not None
                 self._write(entries, *self._key)
+                if self._entries(self._there()) != entries:
+                    raise VaultTrouble(
+                        "failed", f"the vault {self.path} does not have what was written to it"
+                    )
             return changed
 
     def _there(self) -> _Sealed:
