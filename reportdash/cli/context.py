@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import termios
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +30,11 @@ from reportdash.unhandled import unhandled
 from reportdash.vendors import registry
 
 if TYPE_CHECKING:
+    from reportdash.credentials import Chain
+    from reportdash.credentials.unlocking import Unlocking
     from reportdash.engine.runtime import Engine
     from reportdash.model import Job
+    from reportdash.vendors.contract import AccountSettings
 
 
 @dataclass(frozen=True)
@@ -133,9 +136,26 @@ async def engine(
 ) -> AsyncIterator[Engine]:
     """The engine on this run's ledger, stopped and flushed whatever happens."""
     async with engine_at(place(args), download_ready=download_ready, clock=clock) as running:
-        if running.ledger.rescued is not None:
-            say(running.ledger.rescued.text)
+        say_rescued(running)
         yield running
+
+
+def say_rescued(running: Engine) -> None:
+    """A ledger that was damaged is told on stderr."""
+    if running.ledger.rescued is not None:
+        say(running.ledger.rescued.text)
+
+
+def chain_of(here: Place) -> Chain:
+    """Where this run's credentials come from, and where they are kept."""
+    from reportdash.credentials import Chain
+
+    commands = {
+        name: account.credential_command
+        for name, account in here.settings.accounts.items()
+        if account.credential_command
+    }
+    return Chain(environ=os.environ, folder=here.data, commands=commands)
 
 
 @asynccontextmanager
@@ -144,24 +164,25 @@ async def engine_at(
     *,
     download_ready: bool | Callable[[Job], bool] = False,
     clock: Clock | None = None,
+    chain: Chain | None = None,
 ) -> AsyncIterator[Engine]:
     """The engine at a place that is known already. A damaged ledger is set aside and its jobs brought back:
-    `ledger.rescued` tells."""
+    `ledger.rescued` tells. A `chain` that is handed in stays open, and its vault unlocked.
+    """
     from reportdash.cli.left_out import WithoutSome
-    from reportdash.credentials import Chain
     from reportdash.ledger import Ledger
 
     clock = clock or SystemClock()
     ledger = await Ledger.open(here.ledger, clock=clock, rescue=True)
-    commands = {
-        name: account.credential_command
-        for name, account in here.settings.accounts.items()
-        if account.credential_command
-    }
-    chain = Chain(environ=os.environ, folder=here.data, commands=commands)
+    credentials = chain or chain_of(here)
     try:
         running = WithoutSome(
-            here.settings, ledger, chain, clock=clock, read_only=here.read_only, download_ready=download_ready
+            here.settings,
+            ledger,
+            credentials,
+            clock=clock,
+            read_only=here.read_only,
+            download_ready=download_ready,
         )
         await running.start()
         try:
@@ -169,7 +190,8 @@ async def engine_at(
         finally:
             await running.stop()
     finally:
-        await chain.aclose()
+        if chain is None:
+            await credentials.aclose()
         await ledger.close()
 
 
@@ -239,28 +261,56 @@ async def unlock(running: Engine, accounts: Iterable[str] | None = None) -> None
 
     Three tries; without a terminal, or an answer, it stays locked, and each account says so.
     """
+    names = running.accounts if accounts is None else [n for n in accounts if n in running.accounts]
+    if await unlocked(running.chain, {name: running.accounts[name].settings for name in names}):
+        running.unlocked()
+
+
+async def unlocked(chain: Chain, accounts: Mapping[str, AccountSettings]) -> bool:
+    """The same before there is an engine; whether it was unlocked by what was typed."""
+    from reportdash.credentials import VaultTrouble, handed
+
+    if chain.vault is None or not on_terminal():
+        return False
+    for name in await chain.locked_out(accounts):
+        if not await asyncio.to_thread(handed.anything, os.environ, name, accounts[name].secret_fields()):
+            break
+    else:
+        return False
+    try:
+        return await opened(chain.vault, "Passphrase of the vault (enter: leave it locked): ") is not None
+    except VaultTrouble as trouble:
+        note(f"{trouble.text[:1].upper()}{trouble.text[1:]}.")
+        return False
+
+
+async def opened(vault: Unlocking, prompt: str) -> str | None:
+    """Ask for the vault's passphrase, three times at most, and open it; the passphrase that did.
+
+    None: nothing was typed, or never the right one, which is said. Raises VaultTrouble for anything else.
+    """
     from reportdash.credentials import VaultTrouble
 
-    vault = running.chain.vault
-    wanted = running.accounts if accounts is None else accounts
-    if vault is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return
-    if not await running.chain.locked_out(wanted):
-        return
-    for _ in range(3):
+    for left in (2, 1, 0):
         with prompting():
-            passphrase = ask_secret("Passphrase of the vault (enter: leave it locked): ")
+            passphrase = ask_secret(prompt)
         if not passphrase:
-            return
+            return None
         try:
             await vault.open(passphrase)
         except VaultTrouble as trouble:
-            note(f"{trouble.text[:1].upper()}{trouble.text[1:]}.")
             if trouble.code != "wrong":
-                return
+                raise
+            words = trouble.text if left else trouble.text.replace("try again", "it stays locked")
+            note(f"{words[:1].upper()}{words[1:]}.")
         else:
-            running.unlocked()
-            return
+            return passphrase
+    return None
+
+
+def on_terminal() -> bool:
+    """Whether somebody can be asked, and sees the question."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def ask_secret(prompt: str) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reportdash import __version__
-from reportdash.cli.context import asynchronous, engine
+from reportdash.cli.context import asynchronous, engine, unlock
 from reportdash.cli.output import data, line_json
 from reportdash.engine.runtime import Engine, Seat
 from reportdash.errors import AuthFailed, CallFailed, Exit, NoCredential, Problem, worst
@@ -44,6 +44,7 @@ class Finding:
 async def doctor(args: argparse.Namespace) -> int:
     """Look at config, folders, ledger, keyring and accounts. The exit code is the worst finding's."""
     async with engine(args) as running:
+        await unlock(running)
         findings = await _findings(running)
     if args.json:
         for found in findings:

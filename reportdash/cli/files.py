@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reportdash.cli.after import with_next_step
 from reportdash.cli.asking import query
-from reportdash.cli.context import asynchronous, engine, prompting
+from reportdash.cli.context import asynchronous, engine, prompting, unlock
 from reportdash.cli.output import data, note, say
 from reportdash.engine.outcome import Outcome
 from reportdash.engine.runtime import Engine
@@ -45,6 +45,7 @@ async def download(args: argparse.Namespace) -> int:
             jobs = await _find(running, args.jobs)
         if args.all_ready and not jobs:
             say("no ready report is unsaved")
+        await unlock(running, {job.account for job in jobs if not await running.is_saved(job)})
         outcomes = await asyncio.gather(*(_one(running, job, to) for job in jobs))
         return int(worst([outcome.exit_code for outcome in outcomes]))
 
@@ -104,6 +105,7 @@ async def delete(args: argparse.Namespace) -> int:
                 allowed.append(job)
         if allowed and not args.yes:
             await _ask(running, allowed)
+        await unlock(running, {job.account for job in allowed})
         for job in allowed:
             try:
                 outcome = await running.delete(job.id, unsaved=args.unsaved)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from reportdash.cli.after import with_next_step
-from reportdash.cli.context import asynchronous, engine
+from reportdash.cli.context import asynchronous, engine, unlock
 from reportdash.cli.output import data, say
 from reportdash.errors import Exit, UsageProblem
 from reportdash.model import Spec
@@ -56,6 +56,7 @@ async def submit(args: argparse.Namespace) -> int:
     async with engine(args) as running:
         if again:
             job = await running.ledger.find(args.again)
+            await unlock(running, [job.account])
             outcome = await running.submit_again(job.id, params, name=_name(args.name))
         else:
             spec = Spec(
@@ -65,6 +66,7 @@ async def submit(args: argparse.Namespace) -> int:
                 time_from=args.time_from,
                 time_to=args.time_to,
             )
+            await unlock(running, [args.account])
             outcome = await running.submit(args.account, spec, name=_name(args.name))
         data(outcome.job.id)
         if outcome.text:
@@ -84,6 +86,7 @@ async def track(args: argparse.Namespace) -> int:
         raise UsageProblem("track takes ACCOUNT and either a REFERENCE or --all")
     async with engine(args) as running:
         if args.all:
+            await unlock(running, [args.account])
             adopted = await running.adopt(args.account)
             for job in adopted:
                 data(job.id)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 
+from reportdash.board.terms import Query
 from reportdash.cli.asking import query
-from reportdash.cli.context import asynchronous, engine
+from reportdash.cli.context import asynchronous, chain_of, engine_at, place, say_rescued, unlocked
 from reportdash.cli.output import NoOutput, data, line_json, say
 from reportdash.clock import Clock, SystemClock
 from reportdash.engine.runtime import Engine
@@ -35,34 +38,46 @@ async def run(args: argparse.Namespace, clock: Clock) -> int:
     """The command, by this clock. A ledger that was damaged or replaced meanwhile is opened anew; one that
     can not be used now is tried again, where the watch is for ever.
     """
+    asked, here = query(args.query), place(args)
     followed: dict[str, Job] = {}
     began, said = clock.monotonic(), ""
-    while True:
-        left = None if args.timeout is None else args.timeout - (clock.monotonic() - began)
-        try:
-            return await _watch(args, clock, followed, left)
-        except Problem as problem:
-            lasts = args.until == "never" and not isinstance(problem, UsageProblem | NoOutput)
-            if not lasts and not isinstance(problem, DamagedLedger):
-                raise
-            if not lasts and problem.text == said:
-                raise
-            if problem.text != said:
-                say(problem.text)
-            said = problem.text
-            await clock.sleep(OPEN_AGAIN)
+    chain = chain_of(here)  # one for all of it: what was unlocked stays so
+    opening = partial(engine_at, here, clock=clock, chain=chain)
+    try:
+        await unlocked(chain, here.settings.accounts)
+        while True:
+            left = None if args.timeout is None else args.timeout - (clock.monotonic() - began)
+            try:
+                return await _watch(args, asked, opening, clock, followed, left)
+            except Problem as problem:
+                lasts = args.until == "never" and not isinstance(problem, UsageProblem | NoOutput)
+                if not lasts and not isinstance(problem, DamagedLedger):
+                    raise
+                if not lasts and problem.text == said:
+                    raise
+                if problem.text != said:
+                    say(problem.text)
+                said = problem.text
+                await clock.sleep(OPEN_AGAIN)
+    finally:
+        await chain.aclose()
 
 
 async def _watch(
-    args: argparse.Namespace, clock: Clock, followed: dict[str, Job], timeout: float | None
+    args: argparse.Namespace,
+    asked: Query,
+    opening: Callable[..., AbstractAsyncContextManager[Engine]],
+    clock: Clock,
+    followed: dict[str, Job],
+    timeout: float | None,
 ) -> int:
-    asked = query(args.query)
     health: dict[str, Health] = {}
 
     def wanted(job: Job) -> bool:
         return job.id in followed or asked.matches(job, health.get(job.account, Health.OK), clock.now())
 
-    async with engine(args, download_ready=wanted if args.download else False, clock=clock) as running:
+    async with opening(download_ready=wanted if args.download else False) as running:
+        say_rescued(running)
 
         async def refresh() -> None:
             health.update({account.name: account.shown for account in await running.ledger.accounts()})

@@ -79,13 +79,28 @@ def build_parser() -> argparse.ArgumentParser:
     accounts = command("accounts", "accounts:accounts", "accounts, where each credential lives, health")
     _json(accounts)
 
-    login = command("login", "accounts:login", "store an account's credential, after trying it")
+    login = command("login", "login:login", "store an account's credential, after trying it")
     login.add_argument("account", metavar="ACCOUNT")
     login.add_argument("--stdin", action="store_true", help="read field=value lines from stdin")
-    login.add_argument("--store", metavar="S", help="where to keep it: keyring")
+    login.add_argument(
+        "--store",
+        metavar="S",
+        choices=("keyring", "vault", "plaintext"),
+        help="where to keep it: keyring, vault (a file with a passphrase), or plaintext, on that word typed "
+        "(default: where it was kept, else the keyring, else the vault)",
+    )
 
-    logout = command("logout", "accounts:logout", "remove an account's stored credential")
+    logout = command("logout", "login:logout", "remove an account's stored credential")
     logout.add_argument("account", metavar="ACCOUNT")
+
+    vault = command("vault", "vault:vault", "the encrypted file of credentials; its passphrase anew")
+    vault.add_argument(
+        "what",
+        metavar="passphrase",
+        nargs="?",
+        choices=("passphrase",),
+        help="change it: the old one is asked for, then the new one",
+    )
 
     submit = command("submit", "submit:submit", "start a report at a vendor; prints the job id")
     submit.add_argument("account", metavar="ACCOUNT", nargs="?")

@@ -196,13 +196,26 @@ class Chain:
             await asyncio.to_thread(self._pins.drop, account)
         return removed
 
+    async def pins(self) -> dict[str, str]:
+        """Account -> the store its operator chose at the last login. Raises CredentialProblem."""
+        return await asyncio.to_thread(self._pins.read) if self._pins is not None else {}
+
+    @property
+    def plaintext_path(self) -> Path | None:
+        """The file of the plain-text store, which need not be there; None in a run that has none."""
+        return self._plain.path if self._plain is not None else None
+
     async def locked_out(self, accounts: Iterable[str]) -> list[str]:
         """Those of `accounts` whose credential is in a vault that this process cannot open by itself."""
         if self.vault is None or self._pins is None:
             return []
         with contextlib.suppress(CredentialProblem):
             chosen = await asyncio.to_thread(self._pins.read)
-            wanted = [name for name in accounts if chosen.get(name) == VAULT and name not in self._memory]
+            wanted = [
+                name
+                for name in accounts
+                if chosen.get(name) == VAULT and name not in self._memory and not self._commands.get(name)
+            ]
             if wanted and not await self.vault.ready():
                 return wanted
         return []

@@ -76,6 +76,14 @@ def vault_passphrase(environ: Mapping[str, str]) -> str | None:
     return None if path is None else _content(path, f"the systemd credential {SYSTEMD_PASSPHRASE}")
 
 
+def passphrase_source(environ: Mapping[str, str]) -> str:
+    """Who hands in the vault's passphrase, in words; empty: nobody."""
+    if environ.get(PASSPHRASE_FILE):
+        return f"{PASSPHRASE_FILE} ({environ[PASSPHRASE_FILE]})"
+    path = _credential(environ, SYSTEMD_PASSPHRASE)
+    return "" if path is None else f"the systemd credential {SYSTEMD_PASSPHRASE}"
+
+
 def _field(environ: Mapping[str, str], account: str, field: str) -> tuple[str, str] | None:
     """The value and its kind of source; None if the field is handed in nowhere."""
     name = variable(account, field)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from reportdash.credentials import handed
-from reportdash.credentials.vault import Vault, VaultState, VaultTrouble, locked
+from reportdash.credentials.vault import SHORTEST, Vault, VaultState, VaultTrouble, locked
 
 
 class Unlocking:
@@ -35,11 +35,40 @@ class Unlocking:
         async with self._turn:
             if await self.state() is not VaultState.LOCKED:
                 return True
-            passphrase = await asyncio.to_thread(handed.vault_passphrase, self._environ)
-            if passphrase is None:
-                return False
-            await asyncio.to_thread(self._vault.unlock, passphrase)
-            return True
+            return await self._open_by_file(self._vault.unlock)
+
+    async def made_by_file(self) -> bool:
+        """Make a vault with the passphrase that a file hands in, and prove it; False where none does.
+
+        Raises VaultTrouble, and CredentialProblem for a passphrase file that is no good.
+        """
+
+        def work(passphrase: str) -> None:
+            self._vault.create(passphrase)
+            self._vault.probe()
+
+        async with self._turn:
+            return await self._open_by_file(work)
+
+    async def _open_by_file(self, work: Callable[[str], None]) -> bool:
+        passphrase = await asyncio.to_thread(handed.vault_passphrase, self._environ)
+        if passphrase is None:
+            return False
+        try:
+            await asyncio.to_thread(work, passphrase)
+        except VaultTrouble as trouble:
+            # Whoever reads it typed nothing: what is to be mended is the file.
+            words = {
+                "wrong": f"the passphrase in it does not open the vault {self.path}",
+                "weak": f"the passphrase in it has less than {SHORTEST} characters",
+            }
+            if trouble.code not in words:
+                raise
+            source = handed.passphrase_source(self._environ)
+            raise VaultTrouble(
+                trouble.code, f"{source}: {words[trouble.code]}: write the right one there"
+            ) from None
+        return True
 
     async def open(self, passphrase: str, *, create: bool = False) -> None:
         """Unlock the vault for this process, or make one; prove it by a dummy value. Raises VaultTrouble."""

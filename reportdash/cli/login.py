@@ -1,0 +1,264 @@
+"""`login` and `logout`: a secret is asked for, tried, kept where it was said that it will be, and removed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+from reportdash.cli.context import ask_secret, asynchronous, engine, on_terminal, opened, prompting
+from reportdash.cli.output import note, say
+from reportdash.cli.vault import made
+from reportdash.credentials import Chain, StoreChoice, variable
+from reportdash.credentials.chain import KEYRING, MEMORY, PLAINTEXT, VAULT
+from reportdash.credentials.handed import PASSPHRASE_FILE, passphrase_source
+from reportdash.engine.runtime import Engine, Seat
+from reportdash.errors import (
+    CallFailed,
+    CredentialProblem,
+    Exit,
+    SafetyProblem,
+    Unreachable,
+    UsageProblem,
+)
+from reportdash.plain import clean
+
+NEW = ("new",)
+"""What `StoreChoice.passphrase` says of a vault that is not made yet."""
+_OTHERWISE = {
+    KEYRING: "--store keyring keeps it in the keyring",
+    VAULT: "--store vault keeps it in a file with a passphrase",
+}
+_OUTSIDE = {
+    "environment": "the environment still carries a credential; unset {variable} to end it",
+    "environment, incomplete": "the environment still carries a part of one; unset {variable} to end it",
+    "environment, a file": "a file from the environment still hands one in; unset {variable}__FILE to end it",
+    "systemd credential": "systemd still hands one in; take it out of the unit to end it",
+    "credential_command": "its credential_command still gives one; take it out of the config to end it",
+}
+"""What a stored credential does not matter for, as `Chain.where` calls it, and what ends it."""
+
+
+@asynchronous
+async def login(args: argparse.Namespace) -> int:
+    """Say where an account's secret will live, ask for it, try it at the vendor, keep it, read it back."""
+    if args.store == PLAINTEXT and (args.stdin or not on_terminal()):
+        raise UsageProblem(
+            "--store plaintext takes a word typed on a terminal, so that no script chooses it: leave --stdin "
+            "away and run it on one, or take --store vault"
+        )
+    if not args.stdin and not sys.stdin.isatty():
+        raise UsageProblem("login asks on a terminal, and there is none; give --stdin and field=value lines")
+    async with engine(args) as running:
+        seat = running.seat(args.account)
+        store = await _prepared(running.chain, seat, args.store, asking=not args.stdin and on_terminal())
+        sets = seat.settings.secret_fields()
+        with prompting():
+            values = _from_stdin(sets, seat) if args.stdin else _from_terminal(sets[0], seat)
+        untried: str | None = None
+        try:
+            await running.try_credential(seat.name, values)
+        except Unreachable as error:
+            untried = clean(error.text, 200)
+        except CallFailed as error:
+            raise CredentialProblem(
+                f"{seat.vendor.title} refused the credential of {seat.name}: "
+                f"{clean(error.text, 200).rstrip('.')}; "
+                "nothing was stored, check the fields and log in again"
+            ) from error
+        where = await running.chain.keep(seat.name, seat.vendor.name, values, seat.settings.origins(), store)
+        await running.logged_in(seat.name)
+        first = _outside(seat, await running.chain.where(seat.name, seat.vendor.name, sets))
+        more = f"; it is not used yet: {first}" if first else ""
+        if untried is not None:
+            then = f"`reportdash watch` will tell{more}"
+            say(f"{seat.name}: stored in {where}, but not tried: {untried}; {then}")
+            return int(Exit.UNREACHABLE)
+        say(f"{seat.name}: accepted by {seat.vendor.title}, stored in {where}{more}")
+        return int(Exit.OK)
+
+
+async def _prepared(chain: Chain, seat: Seat, wanted: str | None, *, asking: bool) -> str:
+    """The store to use, said on stderr, opened, and proved before anything secret is asked.
+
+    `asking`: somebody is there to type a passphrase. Raises CredentialProblem, UsageProblem, SafetyProblem.
+    """
+    stores = {choice.name: choice for choice in await chain.stores() if choice.name != MEMORY}
+    before = (await chain.pins()).get(seat.name)
+    if wanted == PLAINTEXT:
+        note(
+            f"The key of {seat.name} will be kept in {chain.plaintext_path} in plain text: anybody who can "
+            f"read this file, or a copy of it, has the key; {_others(PLAINTEXT, stores)}."
+        )
+        _confirm_plaintext()
+        return PLAINTEXT
+    choice = _choice(chain, seat, stores, wanted, before, asking=asking)
+    note(f"The key of {seat.name} will be kept in {_home(chain, choice, stores, before)}.")
+    if choice.passphrase:
+        assert chain.vault is not None
+        if choice.passphrase in NEW:
+            await made(chain.vault)
+        elif await opened(chain.vault, "Passphrase of the vault: ") is None:
+            raise CredentialProblem(
+                "the vault stays locked and nothing was stored: log in again with its passphrase, or put a "
+                f"copy of {chain.vault.path} back"
+            )
+    return choice.name
+
+
+def _choice(
+    chain: Chain,
+    seat: Seat,
+    stores: Mapping[str, StoreChoice],
+    wanted: str | None,
+    before: str | None,
+    *,
+    asking: bool,
+) -> StoreChoice:
+    """The named store, else the last login's, else the first that works. Raises CredentialProblem."""
+    named = wanted or (before if before in stores else None)
+    able = [one for one in stores.values() if one.usable and named in (None, one.name)]
+    for one in able:
+        if asking or not _needs_somebody(one):
+            return one
+    outside = f"name a credential_command in the account, or set {_variables(seat)} in the environment"
+    if able:
+        lacking = [_short(one) for one in stores.values() if not one.usable and named is None]
+        assert chain.vault is not None
+        state = "is not made yet" if stores[VAULT].passphrase in NEW else "is locked"
+        lacking.append(f"the vault {chain.vault.path} {state}")
+        raise CredentialProblem(
+            f"no store works without somebody to ask: {'; '.join(lacking)}; name a file that holds the "
+            f"vault's passphrase in {PASSPHRASE_FILE}, or {outside}"
+        )
+    why = (
+        "; ".join(one.sentence for one in stores.values() if named in (None, one.name)) or "none is built in"
+    )
+    # A store's sentence speaks of any account; here the variables of this one can be named.
+    why = why.replace(variable("<account>", "<field>"), _variables(seat))
+    if named is None:
+        raise CredentialProblem(f"no place to keep a secret on this server: {why}; or {outside}")
+    others = _others(named, stores)
+    if wanted is None:
+        why = f"{seat.name} is kept in the {named} since its last login, and nothing weaker stands in: {why}"
+    raise CredentialProblem(f"{why}; {others}" if others else why)
+
+
+def _needs_somebody(choice: StoreChoice) -> bool:
+    """A vault that is there was opened by the file already, where one is named."""
+    return bool(choice.passphrase) and not (choice.passphrase in NEW and passphrase_source(os.environ))
+
+
+def _home(chain: Chain, choice: StoreChoice, stores: Mapping[str, StoreChoice], before: str | None) -> str:
+    """Where the key will be, why not elsewhere, and what the choices are."""
+    left = ", no longer in plain text" if before == PLAINTEXT else ""
+    others = _others(choice.name, stores)
+    if choice.name == KEYRING:
+        title = choice.sentence.partition(":")[0]
+        return f"the {title}, encrypted on this server{left}" + (f"; {others}" if others else "")
+    assert chain.vault is not None
+    source = passphrase_source(os.environ)
+    whose = f"the passphrase in {source}" if source else "a passphrase"
+    home = f"the vault {chain.vault.path}, a file encrypted with {whose}{left}"
+    keyring = stores.get(KEYRING)
+    if keyring is not None and not keyring.usable:
+        home += f", because {_short(keyring)}"
+    return f"{home}; {others or 'a credential_command or the environment can hand it in instead'}"
+
+
+def _others(but: str, stores: Mapping[str, StoreChoice]) -> str:
+    """The other stores that work, each with the words that choose it."""
+    return ", ".join(_OTHERWISE[one.name] for one in stores.values() if one.usable and one.name != but)
+
+
+def _short(choice: StoreChoice) -> str:
+    """Why a store cannot be used, without what to do about it."""
+    return choice.sentence.partition(":")[0]
+
+
+def _variables(seat: Seat) -> str:
+    return " and ".join(variable(seat.name, field) for field in seat.settings.secret_fields()[0])
+
+
+def _confirm_plaintext() -> None:
+    """Raises SafetyProblem unless the word was typed."""
+    with prompting():
+        sys.stderr.write(f"Type {PLAINTEXT} to go on: ")
+        sys.stderr.flush()
+        if sys.stdin.readline().strip() != PLAINTEXT:
+            raise SafetyProblem(
+                f"nothing was asked or stored: log in again and type {PLAINTEXT}, or leave it away"
+            )
+
+
+def _from_stdin(sets: Sequence[Sequence[str]], seat: Seat) -> dict[str, str]:
+    known = {field for fields in sets for field in fields}
+    values: dict[str, str] = {}
+    try:
+        text = sys.stdin.buffer.read(65_536).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise UsageProblem("stdin is not UTF-8 text; save it as UTF-8, nothing was stored") from None
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+        if not line.strip():
+            continue
+        field, found, value = line.partition("=")
+        field = field.strip()
+        if not found or field not in known:
+            # The line itself may hold the secret: only its number is repeated.
+            raise UsageProblem(
+                f"line {number} of stdin is not field=value with one of {', '.join(sorted(known))} "
+                f"({seat.vendor.title}); nothing was stored"
+            )
+        values[field] = value
+    for fields in sets:
+        if all(values.get(field) for field in fields):
+            return {field: values[field] for field in fields}
+    wanted = " or ".join(" and ".join(fields) for fields in sets)
+    raise UsageProblem(f"{seat.name} needs {wanted} as field=value lines on stdin; nothing was stored")
+
+
+def _from_terminal(fields: Sequence[str], seat: Seat) -> dict[str, str]:
+    note(f"Log in to {seat.name} ({seat.vendor.title}, {seat.settings.base_url})")
+    values: dict[str, str] = {}
+    for field in fields:
+        prompt = f"{field.replace('_', ' ').capitalize()}: "
+        if field in ("username", "client_id"):
+            sys.stderr.write(prompt)
+            sys.stderr.flush()
+            values[field] = sys.stdin.readline().strip()
+        else:
+            values[field] = ask_secret(prompt)
+        if not values[field]:
+            raise UsageProblem(f"{field} is empty and nothing was stored; log in again and give it")
+    return values
+
+
+@asynchronous
+async def logout(args: argparse.Namespace) -> int:
+    """Remove the stored credential from every store; the vendor hears nothing."""
+    async with engine(args) as running:
+        seat = running.seat(args.account)
+        await _open_for_removal(running, seat.name)
+        removed = await running.chain.remove(seat.name, seat.vendor.name)
+        told = "removed" if removed else "nothing was stored"
+        where = await running.chain.where(seat.name, seat.vendor.name, seat.settings.secret_fields())
+        still = _outside(seat, where)
+        if not still:
+            await running.logged_out(seat.name)
+        say(f"{seat.name}: {told}" + (f"; {still}" if still else ""))
+        return int(Exit.OK)
+
+
+async def _open_for_removal(running: Engine, account: str) -> None:
+    """Where its credential is in a locked vault and somebody is there, ask for the passphrase."""
+    vault = running.chain.vault
+    if vault is None or not on_terminal() or (await running.chain.pins()).get(account) != VAULT:
+        return
+    if not await vault.ready():
+        await opened(vault, "Passphrase of the vault: ")
+
+
+def _outside(seat: Seat, where: str) -> str:
+    """What goes before every store, and how it is ended; empty where nothing does."""
+    return _OUTSIDE.get(where, "").format(variable=variable(seat.name, "…"))
