@@ -1,0 +1,287 @@
+"""`login`: where a secret will live is said before it is asked for, and nothing weaker stands in by itself."""
+
+from __future__ import annotations
+
+import signal
+import stat
+
+import pytest
+
+from reportdash.credentials.vault import FILE_NAME
+from reportdash.simulator import Simulator
+from tests.cli.asked import (
+    AGAIN,
+    KNOWN,
+    NEW,
+    PASSPHRASE,
+    home,
+    kept,
+    keyless,
+    lines,
+    passphrase_file,
+    pins,
+    talk,
+    vault,
+    with_keyring,
+)
+from tests.cli.conftest import Shell, secrets
+from tests.cli.test_words import one_sentence
+
+WITHOUT = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
+
+
+async def test_on_a_bare_server_a_vault_is_made_and_said_before_anything_is_asked(
+    shell: Shell, sim: Simulator
+) -> None:
+    keyless(shell, sim)
+    secret = sim.accounts()["main"]["secrets"]
+    done = await talk(
+        shell,
+        ("login", "main"),
+        (NEW, "canary"),
+        (NEW, PASSPHRASE),
+        (AGAIN, "seven blue canaries"),
+        (NEW, PASSPHRASE),
+        (AGAIN, PASSPHRASE),
+        ("Username: ", secret["username"]),
+        ("Password: ", secret["password"]),
+    )
+    assert done.code == 0, done.text
+    first = " ".join(done.at[0].split())
+    assert f"The key of main will be kept in the vault {shell.data / FILE_NAME}, a file encrypted with" in first
+    assert "because PYTHON_KEYRING_BACKEND names keyring.backends.fail.Keyring, which stores nothing;" in first
+    assert "credential_command" in first
+    assert "too short" in done.at[1]
+    assert "not the same" in done.at[3]
+    assert "accepted by 7G, stored in vault" in done.text
+    assert done.restored
+    for canary in ("canary", "canaries", PASSPHRASE, secret["password"]):
+        assert canary.encode() not in done.sent
+        for file in shell.data.rglob("*"):
+            assert canary.encode() not in file.read_bytes(), file
+    assert stat.S_IMODE((shell.data / FILE_NAME).stat().st_mode) == 0o600
+    assert pins(shell) == {"main": "vault"}
+    assert await home(shell, "main") == "vault, locked"
+    opened = vault(shell)
+    opened.unlock(PASSPHRASE)
+    assert secret["password"] in (opened.get("reportdash:7g", "main") or "")
+
+
+async def test_no_passphrase_makes_no_vault(shell: Shell, sim: Simulator) -> None:
+    keyless(shell, sim)
+    done = await talk(shell, ("login", "main"), (NEW, ""))
+    assert done.code == 2
+    assert "nothing was stored" in done.text
+    assert not (shell.data / FILE_NAME).exists()
+
+
+async def test_the_passphrase_of_a_vault_that_is_there_has_three_tries(shell: Shell, sim: Simulator) -> None:
+    await kept(shell, sim, "calls")
+    secret, before = sim.accounts()["main"]["secrets"], len(sim.requests)
+    wrong = [(KNOWN, f"wrong {number}") for number in range(3)]
+    done = await talk(shell, ("login", "main"), *wrong)
+    assert done.code == 3
+    assert done.text.count("does not open the vault") == 3
+    assert "stays locked and nothing was stored" in done.text
+    assert len(sim.requests) == before
+    done = await talk(
+        shell,
+        ("login", "main"),
+        *wrong[:2],
+        (KNOWN, PASSPHRASE),
+        ("Username: ", secret["username"]),
+        ("Password: ", secret["password"]),
+    )
+    assert done.code == 0, done.text
+    assert done.restored
+    assert pins(shell) == {"calls": "vault", "main": "vault"}
+
+
+async def test_a_keyring_that_works_goes_first_and_the_choice_at_a_login_holds(
+    shell: Shell, sim: Simulator
+) -> None:
+    keyless(shell, sim)
+    with_keyring(shell)
+    ran = await shell("login", "main", "--stdin", stdin=lines(sim, "main"))
+    assert ran.code == 0, ran.err
+    assert ran.err.splitlines()[0] == (
+        "The key of main will be kept in the keyring (kwallet), encrypted on this server; "
+        "--store vault keeps it in a file with a passphrase."
+    )
+    assert "stored in keyring (kwallet)" in ran.err
+    assert pins(shell) == {"main": "keyring"}
+
+    working = dict(shell.env)
+    shell.env |= {**WITHOUT, **passphrase_file(shell)}
+    before = len(sim.requests)
+    ran = await shell("login", "main", "--stdin", stdin=lines(sim, "main"))
+    assert ran.code == 3
+    assert "kept in the keyring since its last login" in one_sentence(ran)
+    assert "--store vault" in ran.err
+    assert len(sim.requests) == before
+    assert not (shell.data / FILE_NAME).exists()
+
+    ran = await shell("login", "main", "--stdin", "--store", "vault", stdin=lines(sim, "main"))
+    assert ran.code == 0, ran.err
+    assert pins(shell) == {"main": "vault"}
+
+    shell.env = {**working, **passphrase_file(shell)}
+    ran = await shell("login", "main", "--stdin", stdin=lines(sim, "main"))
+    assert ran.code == 0, ran.err
+    assert "; --store keyring keeps it in the keyring." in ran.err
+    assert pins(shell) == {"main": "vault"}
+
+
+async def test_a_vault_that_cannot_be_used_is_not_replaced_by_the_keyring(
+    shell: Shell, sim: Simulator
+) -> None:
+    await kept(shell, sim, "main")
+    with_keyring(shell)
+    damaged = (shell.data / FILE_NAME).read_bytes()[:-1]
+    (shell.data / FILE_NAME).write_bytes(damaged)
+    ran = await shell("login", "main", "--stdin", stdin=lines(sim, "main"))
+    assert ran.code == 3
+    assert "is damaged and was left as it is" in one_sentence(ran)
+    assert "--store keyring" in ran.err
+    assert (shell.data / FILE_NAME).read_bytes() == damaged
+    assert not (shell.folder / "keyring.json").exists() or "7g" not in (
+        shell.folder / "keyring.json"
+    ).read_text("utf-8")
+
+
+async def test_off_a_terminal_a_locked_vault_takes_nothing_and_the_ways_out_are_named(
+    shell: Shell, sim: Simulator
+) -> None:
+    await kept(shell, sim, "calls")
+    before = len(sim.requests)
+    for words in (("login", "main", "--stdin"), ("login", "calls", "--stdin", "--store", "vault")):
+        ran = await shell(*words, stdin=lines(sim, words[1]))
+        assert ran.code == 3
+        sentence = one_sentence(ran)
+        assert f"the vault {shell.data / FILE_NAME} is locked" in sentence
+        for way in ("REPORTDASH_VAULT_PASSPHRASE_FILE", "credential_command", f"__{words[1].upper()}__"):
+            assert way in sentence
+    assert len(sim.requests) == before
+    assert pins(shell) == {"calls": "vault"}
+
+
+async def test_a_passphrase_file_makes_the_vault_and_a_later_login_uses_it(
+    shell: Shell, sim: Simulator
+) -> None:
+    keyless(shell, sim)
+    shell.env = passphrase_file(shell, "short")
+    ran = await shell("login", "main", "--stdin", stdin=lines(sim, "main"))
+    assert ran.code == 3
+    assert "has less than 8 characters" in ran.err
+    assert not (shell.data / FILE_NAME).exists()
+
+    shell.env = passphrase_file(shell)
+    ran = await shell("login", "main", "--stdin", stdin=lines(sim, "main"))
+    assert ran.code == 0, ran.err
+    assert f"the passphrase in {'REPORTDASH_VAULT_PASSPHRASE_FILE'} ({shell.folder / 'passphrase'})" in ran.err
+    ran = await shell("login", "calls", "--stdin", stdin=lines(sim, "calls"))
+    assert ran.code == 0, ran.err
+    opened = vault(shell)
+    opened.unlock(PASSPHRASE)
+    assert opened.get("reportdash:7g", "main")
+    assert opened.get("reportdash:talkdesk", "calls")
+    assert await home(shell, "calls") == "vault"
+
+    shell.env = passphrase_file(shell, "another one")
+    was = (shell.data / FILE_NAME).read_bytes()
+    ran = await shell("login", "main", "--stdin", stdin=lines(sim, "main"))
+    assert ran.code == 3
+    assert f"({shell.folder / 'passphrase'}): the passphrase in it does not open the vault" in ran.err
+    assert (shell.data / FILE_NAME).read_bytes() == was
+
+
+async def test_plain_text_is_refused_where_nobody_types_the_word(shell: Shell, sim: Simulator) -> None:
+    keyless(shell, sim)
+    words = ("login", "main", "--store", "plaintext")
+    for ran in (await shell(*words, "--stdin", stdin=lines(sim, "main")), await shell(*words)):
+        assert ran.code == 2
+        assert "typed on a terminal" in one_sentence(ran)
+    done = await talk(shell, (*words, "--stdin"))
+    assert done.code == 2
+    done = await talk(shell, words, ("Type plaintext to go on: ", "yes"))
+    assert done.code == 5
+    assert "Username" not in done.text
+    assert not sim.requests
+    assert [path for path in shell.data.rglob("*PLAIN*")] == []
+
+
+async def test_plain_text_is_kept_on_its_word_badged_and_never_the_default_again(
+    shell: Shell, sim: Simulator
+) -> None:
+    keyless(shell, sim)
+    secret = sim.accounts()["main"]["secrets"]
+    file = shell.data / "credentials-PLAIN-TEXT.json"
+    done = await talk(
+        shell,
+        ("login", "main", "--store", "plaintext"),
+        ("Type plaintext to go on: ", "plaintext"),
+        ("Username: ", secret["username"]),
+        ("Password: ", secret["password"]),
+    )
+    assert done.code == 0, done.text
+    assert f"will be kept in {file} in plain text: anybody who can read this file" in done.at[0]
+    assert secret["password"].encode() not in done.sent
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    badge = f"PLAIN TEXT, {file}"
+    assert f"stored in {badge}" in done.text
+    assert await home(shell, "main") == badge
+    assert "PLAIN TEXT" in (await shell("accounts")).out
+
+    shell.env = passphrase_file(shell)
+    ran = await shell("login", "main", "--stdin", stdin=lines(sim, "main"))
+    assert ran.code == 0, ran.err
+    assert "no longer in plain text" in ran.err
+    assert pins(shell) == {"main": "vault"}
+    assert secret["password"] not in file.read_text()
+
+
+@pytest.mark.parametrize("answer", ["\x03", signal.SIGTERM, signal.SIGHUP], ids=["ctrl-c", "term", "hup"])
+@pytest.mark.parametrize("at", [KNOWN, "Password: "])
+async def test_a_signal_at_a_question_ends_the_login_and_brings_the_echo_back(
+    shell: Shell, sim: Simulator, answer: str | signal.Signals, at: str
+) -> None:
+    keyless(shell, sim)
+    vault(shell).create(PASSPHRASE)
+    turns = {KNOWN: PASSPHRASE, "Username: ": "somebody", "Password: ": "nothing"}
+    before = list(turns)[: list(turns).index(at)]
+    done = await talk(shell, ("login", "main"), *((one, turns[one]) for one in before), (at, answer))
+    assert done.code == 130, done.text
+    assert done.restored
+    assert not sim.requests
+    assert pins(shell) == {}
+
+
+async def test_what_the_vendor_refuses_is_not_kept(shell: Shell, sim: Simulator) -> None:
+    await kept(shell, sim)
+    shell.env = passphrase_file(shell)
+    was = (shell.data / FILE_NAME).read_bytes()
+    ran = await shell("login", "main", "--stdin", stdin="username=demo-main\npassword=wrong-canary\n")
+    assert ran.code == 3
+    assert "refused the credential of main" in ran.err
+    assert "wrong-canary" not in ran.err
+    assert pins(shell) == {}
+    opened = vault(shell)
+    opened.unlock(PASSPHRASE)
+    assert opened.get("reportdash:7g", "main") is None
+    assert len((shell.data / FILE_NAME).read_bytes()) == len(was)
+
+
+async def test_a_login_says_when_the_environment_goes_before_what_was_kept(
+    shell: Shell, sim: Simulator
+) -> None:
+    await kept(shell, sim)
+    shell.env = passphrase_file(shell) | secrets(sim.accounts())
+    ran = await shell("login", "main", "--stdin", stdin=lines(sim, "main"))
+    assert ran.code == 0
+    assert "not used yet: the environment still carries a credential; unset REPORTDASH_SECRET__MAIN__…" in ran.err
+
+
+async def test_an_unknown_store_is_a_wrong_word(shell: Shell) -> None:
+    ran = await shell("login", "main", "--stdin", "--store", "memory", stdin="")
+    assert ran.code == 2
+    assert "keyring" in one_sentence(ran)
