@@ -10,8 +10,11 @@ import textwrap
 from dataclasses import dataclass
 from typing import Any
 
+from reportdash.credentials import Chain
 from reportdash.credentials.vault import FILE_NAME, Cost, Vault
+from reportdash.settings import load
 from reportdash.simulator import Simulator
+from reportdash.vendors import registry
 from tests.cli.conftest import Shell, toml
 from tests.terminal.pty import Terminal
 
@@ -111,12 +114,14 @@ def vault(shell: Shell) -> Vault:
 async def kept(shell: Shell, sim: Simulator, *accounts: str) -> None:
     """Let the credentials of these accounts lie in a vault, which is locked for whoever comes next."""
     keyless(shell, sim)
-    vault(shell).create(PASSPHRASE)
-    shell.env = passphrase_file(shell)
-    for account in accounts:
-        ran = await shell("login", account, "--stdin", stdin=lines(sim, account))
-        assert ran.code == 0, ran.err
-    shell.env = {}
+    chain = Chain(environ={}, folder=shell.data, vault=vault(shell), use_keyring=False)
+    assert chain.vault is not None
+    await chain.vault.open(PASSPHRASE, create=True)
+    configured = load(shell.config, account_class=registry.account_class, environ={}, required=True).accounts
+    for name in accounts:
+        one, values = configured[name], sim.accounts()[name]["secrets"]
+        await chain.keep(name, one.vendor, values, one.origins(), "vault")
+    await chain.aclose()
 
 
 def with_keyring(shell: Shell) -> None:

@@ -1,4 +1,4 @@
-"""`login`: where a secret will live is said before it is asked for, and nothing weaker stands in by itself."""
+"""`login`: where a secret will live is said before it is asked for; nothing weaker stands in by itself."""
 
 from __future__ import annotations
 
@@ -48,8 +48,12 @@ async def test_on_a_bare_server_a_vault_is_made_and_said_before_anything_is_aske
     )
     assert done.code == 0, done.text
     first = " ".join(done.at[0].split())
-    assert f"The key of main will be kept in the vault {shell.data / FILE_NAME}, a file encrypted with" in first
-    assert "because PYTHON_KEYRING_BACKEND names keyring.backends.fail.Keyring, which stores nothing;" in first
+    assert (
+        f"The key of main will be kept in the vault {shell.data / FILE_NAME}, a file encrypted with" in first
+    )
+    assert (
+        "because PYTHON_KEYRING_BACKEND names keyring.backends.fail.Keyring, which stores nothing;" in first
+    )
     assert "credential_command" in first
     assert "too short" in done.at[1]
     assert "not the same" in done.at[3]
@@ -178,7 +182,9 @@ async def test_a_passphrase_file_makes_the_vault_and_a_later_login_uses_it(
     shell.env = passphrase_file(shell)
     ran = await shell("login", "main", "--stdin", stdin=lines(sim, "main"))
     assert ran.code == 0, ran.err
-    assert f"the passphrase in {'REPORTDASH_VAULT_PASSPHRASE_FILE'} ({shell.folder / 'passphrase'})" in ran.err
+    assert (
+        f"the passphrase in {'REPORTDASH_VAULT_PASSPHRASE_FILE'} ({shell.folder / 'passphrase'})" in ran.err
+    )
     ran = await shell("login", "calls", "--stdin", stdin=lines(sim, "calls"))
     assert ran.code == 0, ran.err
     opened = vault(shell)
@@ -207,7 +213,7 @@ async def test_plain_text_is_refused_where_nobody_types_the_word(shell: Shell, s
     assert done.code == 5
     assert "Username" not in done.text
     assert not sim.requests
-    assert [path for path in shell.data.rglob("*PLAIN*")] == []
+    assert list(shell.data.rglob("*PLAIN*")) == []
 
 
 async def test_plain_text_is_kept_on_its_word_badged_and_never_the_default_again(
@@ -240,10 +246,13 @@ async def test_plain_text_is_kept_on_its_word_badged_and_never_the_default_again
     assert secret["password"] not in file.read_text()
 
 
-@pytest.mark.parametrize("answer", ["\x03", signal.SIGTERM, signal.SIGHUP], ids=["ctrl-c", "term", "hup"])
-@pytest.mark.parametrize("at", [KNOWN, "Password: "])
+@pytest.mark.parametrize(
+    ("at", "answer"),
+    [(KNOWN, "\x03"), (KNOWN, signal.SIGHUP), ("Password: ", "\x03"), ("Password: ", signal.SIGTERM)],
+    ids=["ctrl-c at the passphrase", "hup at the passphrase", "ctrl-c at the secret", "term at the secret"],
+)
 async def test_a_signal_at_a_question_ends_the_login_and_brings_the_echo_back(
-    shell: Shell, sim: Simulator, answer: str | signal.Signals, at: str
+    shell: Shell, sim: Simulator, at: str, answer: str | signal.Signals
 ) -> None:
     keyless(shell, sim)
     vault(shell).create(PASSPHRASE)
@@ -278,7 +287,10 @@ async def test_a_login_says_when_the_environment_goes_before_what_was_kept(
     shell.env = passphrase_file(shell) | secrets(sim.accounts())
     ran = await shell("login", "main", "--stdin", stdin=lines(sim, "main"))
     assert ran.code == 0
-    assert "not used yet: the environment still carries a credential; unset REPORTDASH_SECRET__MAIN__…" in ran.err
+    assert (
+        "not used yet: the environment still carries a credential; unset REPORTDASH_SECRET__MAIN__…"
+        in ran.err
+    )
 
 
 async def test_an_unknown_store_is_a_wrong_word(shell: Shell) -> None:

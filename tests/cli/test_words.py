@@ -247,7 +247,10 @@ async def test_a_dead_server_changes_no_state_and_is_unreachable(shell: Shell, s
 async def test_login_without_a_store_exits_3_before_asking(shell: Shell, sim: Simulator) -> None:
     ran = await shell("login", "main", "--stdin", stdin="username=demo\npassword=canary-77\n")
     assert ran.code == 3
-    assert "REPORTDASH_SECRET__MAIN__USERNAME and REPORTDASH_SECRET__MAIN__PASSWORD" in one_sentence(ran)
+    sentence = one_sentence(ran)
+    assert "REPORTDASH_SECRET__MAIN__USERNAME and REPORTDASH_SECRET__MAIN__PASSWORD" in sentence
+    for way in ("is not made yet", "REPORTDASH_VAULT_PASSPHRASE_FILE", "credential_command"):
+        assert way in sentence
     assert "canary-77" not in ran.err + ran.out
     assert not sim.requests
 

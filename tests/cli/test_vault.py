@@ -1,0 +1,283 @@
+"""`vault`, `logout`, and what a command does when the credential it needs is in a locked vault."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+
+from reportdash.cli import context, watch
+from reportdash.clock import SystemClock
+from reportdash.credentials.vault import FILE_NAME, VaultTrouble
+from reportdash.simulator import Simulator
+from tests.cli.asked import (
+    AGAIN,
+    KNOWN,
+    LOCKED,
+    NEW,
+    PASSPHRASE,
+    home,
+    kept,
+    keyless,
+    passphrase_file,
+    pins,
+    talk,
+    vault,
+)
+from tests.cli.conftest import Shell, secrets
+from tests.cli.test_words import one_sentence
+
+OLD = "Old passphrase of the vault: "
+GUID = "a1b2c3d4-e5f6-4890-abcd-ef1234567890"
+
+
+async def test_the_passphrase_is_changed_by_whoever_knows_the_old_one(shell: Shell, sim: Simulator) -> None:
+    await kept(shell, sim, "main")
+    shell.env = passphrase_file(shell)
+    done = await talk(
+        shell,
+        ("vault", "passphrase"),
+        (OLD, "canary of old"),
+        (OLD, PASSPHRASE),
+        (NEW, "short"),
+        (NEW, "nine red canaries"),
+        (AGAIN, "nine red canary"),
+        (NEW, "nine red canaries"),
+        (AGAIN, "nine red canaries"),
+    )
+    assert done.code == 0, done.text
+    assert "sessions that are open, and services, need it from now on" in done.text
+    assert f"REPORTDASH_VAULT_PASSPHRASE_FILE ({shell.folder / 'passphrase'}) has to hold it" in done.text
+    assert done.restored
+    assert b"canar" not in done.sent
+    now = vault(shell)
+    with pytest.raises(VaultTrouble, match="does not open"):
+        now.unlock(PASSPHRASE)
+    now.unlock("nine red canaries")
+    assert now.get("reportdash:7g", "main")
+
+
+async def test_who_does_not_know_the_old_passphrase_changes_nothing(shell: Shell, sim: Simulator) -> None:
+    await kept(shell, sim)
+    was = (shell.data / FILE_NAME).read_bytes()
+    done = await talk(shell, ("vault", "passphrase"), (OLD, "wrong 1"), (OLD, "wrong 2"), (OLD, "wrong 3"))
+    assert done.code == 3
+    assert "left as it is" in done.text
+    done = await talk(shell, ("vault", "passphrase"), (OLD, "\x03"))
+    assert (done.code, done.restored) == (130, True)
+    done = await talk(shell, ("vault", "passphrase"), (OLD, PASSPHRASE), (NEW, ""))
+    assert done.code == 2
+    # The proof that it can be written leaves another nonce, and nothing else.
+    assert (shell.data / FILE_NAME).read_bytes()[:40] == was[:40]
+    vault(shell).unlock(PASSPHRASE)
+
+
+async def test_a_passphrase_is_changed_on_a_terminal_only(shell: Shell, sim: Simulator) -> None:
+    await kept(shell, sim)
+    ran = await shell("vault", "passphrase", stdin=f"{PASSPHRASE}\nnine red boats\nnine red boats\n")
+    assert ran.code == 2
+    assert "terminal" in one_sentence(ran)
+    vault(shell).unlock(PASSPHRASE)
+
+
+async def test_the_vault_says_where_it_is_in_which_state_and_whose_keys_it_has(
+    shell: Shell, sim: Simulator
+) -> None:
+    keyless(shell, sim)
+    told = (await shell("vault")).lines
+    assert told[0].split() == ["path", str(shell.data / FILE_NAME)]
+    assert told[1].startswith("state     absent; `reportdash login")
+    assert told[2].split() == ["accounts", "none"]
+    await kept(shell, sim, "main")
+    told = (await shell("vault")).lines
+    assert told[1].startswith("state     locked;")
+    assert told[2].split() == ["accounts", "main"]
+    shell.env = passphrase_file(shell)
+    ran = await shell("vault")
+    assert ran.lines[1].startswith("state     opened by REPORTDASH_VAULT_PASSPHRASE_FILE (")
+    (shell.data / FILE_NAME).write_bytes(b"something else")
+    ran = await shell("vault")
+    assert ran.code == 3
+    assert "damaged and was left as it is" in one_sentence(ran)
+    assert not [request for request in sim.requests if "vault" in request.path]
+
+
+async def job_of(shell: Shell, sim: Simulator) -> str:
+    """A report of main's that is ready and followed here."""
+    reference = sim.add("7g", GUID, "main", stage="ready", size=100).reference
+    return (await shell("track", "main", reference)).lines[0]
+
+
+COMMANDS = {
+    "watch": ("watch", "--timeout", "30"),
+    "download": ("download", "JOB"),
+    "delete": ("delete", "JOB", "--yes", "--unsaved"),
+    "submit": ("submit", "main", "TransactionSummary"),
+    "track all": ("track", "admissions", "--all"),
+    "doctor": ("doctor",),
+}
+
+
+def words_of(command: str, job_id: str) -> tuple[str, ...]:
+    return tuple(job_id if word == "JOB" else word for word in COMMANDS[command])
+
+
+@pytest.mark.parametrize("command", list(COMMANDS))
+async def test_what_signs_in_asks_once_for_the_passphrase_and_goes_on(
+    shell: Shell, sim: Simulator, command: str
+) -> None:
+    await kept(shell, sim, "main", "admissions")
+    shell.env = {name: value for name, value in secrets(sim.accounts()).items() if "__CALLS__" in name}
+    if command == "doctor":
+        shell.env = {name: value for name, value in secrets(sim.accounts()).items() if "__MAIN__" not in name}
+    job_id = await job_of(shell, sim)
+    done = await talk(shell, words_of(command, job_id), (LOCKED, PASSPHRASE))
+    assert done.code == 0, done.text
+    assert done.text.count(LOCKED.rstrip()) == 1
+    assert done.restored
+    assert PASSPHRASE.encode() not in done.sent
+
+
+@pytest.mark.parametrize("command", list(COMMANDS))
+async def test_without_a_terminal_it_stays_locked_and_the_account_says_so(
+    shell: Shell, sim: Simulator, command: str
+) -> None:
+    await kept(shell, sim, "main", "admissions")
+    job_id = await job_of(shell, sim)
+    before = len(sim.requests)
+    ran = await shell(*words_of(command, job_id), stdin=f"{PASSPHRASE}\n")
+    assert ran.code == 3, ran.err
+    told = " ".join((ran.err + ran.out).split())
+    assert "locked in this session" in told
+    assert "REPORTDASH_VAULT_PASSPHRASE_FILE" in told
+    assert "Passphrase of the vault" not in told
+    assert len(sim.requests) == before
+
+
+async def test_what_sends_nothing_never_asks(shell: Shell, sim: Simulator) -> None:
+    await kept(shell, sim, "main")
+    job_id = await job_of(shell, sim)
+    for words in (
+        ("jobs",),
+        ("show", job_id),
+        ("accounts",),
+        ("track", "main", GUID),
+        ("forget", job_id, "--unsaved"),
+    ):
+        done = await talk(shell, words)
+        assert done.code == 0, done.text
+        assert "assphrase of the vault" not in done.text
+
+
+async def test_accounts_whose_key_comes_from_elsewhere_do_not_ask(shell: Shell, sim: Simulator) -> None:
+    await kept(shell, sim, "main", "admissions")
+    shell.env = {name: value for name, value in secrets(sim.accounts()).items() if "__MAIN__" not in name}
+    for words in (("submit", "calls", "calls"), ("track", "admissions", "--all")):
+        done = await talk(shell, words)
+        assert done.code in (0, 1, 2), done.text
+        assert "assphrase of the vault" not in done.text
+
+
+async def test_enter_leaves_it_locked_and_three_wrong_ones_do_as_well(shell: Shell, sim: Simulator) -> None:
+    await kept(shell, sim, "main")
+    job_id = await job_of(shell, sim)
+    done = await talk(shell, ("download", job_id), (LOCKED, ""))
+    assert done.code == 3
+    assert "locked in this session" in done.text
+    wrong = [(LOCKED, f"wrong {number}") for number in range(3)]
+    done = await talk(shell, ("download", job_id), *wrong)
+    assert done.code == 3
+    assert done.text.count("does not open the vault") == 3
+    assert "it stays locked" in done.text
+
+
+@pytest.mark.parametrize("answer", ["\x03", signal.SIGHUP], ids=["ctrl-c", "hup"])
+async def test_a_signal_at_the_passphrase_ends_the_command_in_order(
+    shell: Shell, sim: Simulator, answer: str | signal.Signals
+) -> None:
+    await kept(shell, sim, "main")
+    before = len(sim.requests)
+    done = await talk(shell, ("watch", "--until", "never"), (LOCKED, answer))
+    assert done.code == 130, done.text
+    assert done.restored
+    assert len(sim.requests) == before
+
+
+async def test_a_watch_asks_once_also_when_its_ledger_is_replaced_meanwhile(
+    shell: Shell, sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await kept(shell, sim, "main")
+    reference = sim.add("7g", GUID, "main", stage="running").reference
+    sim.script("7g", reference, ["incomplete"])
+    await shell("track", "main", reference)
+    for name, value in shell.environment().items():
+        monkeypatch.setenv(name, value)
+    asked: list[str] = []
+
+    def answer(prompt: str) -> str:
+        asked.append(prompt)
+        return PASSPHRASE
+
+    monkeypatch.setattr(context, "on_terminal", lambda: True)
+    monkeypatch.setattr(context, "ask_secret", answer)
+    words = {"config": None, "data_dir": None, "debug": False, "read_only": False}
+    args = argparse.Namespace(**words, query=[], until="settled", timeout=None, download=False, json=False)
+    watching = asyncio.create_task(watch.run(args, SystemClock()))
+
+    async def looked() -> None:
+        before = len(sim.calls("7g", "GET"))
+        async with asyncio.timeout(30):
+            while len(sim.calls("7g", "GET")) < before + 3:
+                await asyncio.sleep(0.02)
+
+    await looked()
+    for path in shell.data.glob("ledger.db*"):
+        path.unlink()
+    (shell.data / "ledger.db").write_bytes(b"not a ledger")
+    await looked()
+    await looked()
+    watching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await watching
+    assert asked == [LOCKED]
+
+
+async def test_logging_out_asks_for_the_passphrase_of_a_locked_vault(shell: Shell, sim: Simulator) -> None:
+    await kept(shell, sim, "main")
+    ran = await shell("logout", "main")
+    assert ran.code == 3
+    assert "is locked in this session" in one_sentence(ran)
+    assert await home(shell, "main") == "vault, locked"
+    done = await talk(shell, ("logout", "main"), (KNOWN, PASSPHRASE))
+    assert done.code == 0, done.text
+    assert "main: removed" in done.text
+    assert pins(shell) == {}
+    now = vault(shell)
+    now.unlock(PASSPHRASE)
+    assert now.get("reportdash:7g", "main") is None
+
+
+async def test_logging_out_says_who_still_hands_one_in(shell: Shell, sim: Simulator, tmp_path: Path) -> None:
+    keyless(shell, sim)
+    given = secrets({"main": sim.accounts()["main"]})
+    folder = tmp_path / "handed"
+    folder.mkdir()
+    named, systemd = {}, {"CREDENTIALS_DIRECTORY": str(folder)}
+    for name, value in given.items():
+        file = folder / f"reportdash.main.{name.rpartition('__')[2].lower()}"
+        file.write_text(value)
+        named[f"{name}__FILE"] = str(file)
+    for env, says in (
+        (given, "the environment still carries a credential; unset REPORTDASH_SECRET__MAIN__… to end it"),
+        (named, "unset REPORTDASH_SECRET__MAIN__…__FILE to end it"),
+        (systemd, "systemd still hands one in"),
+    ):
+        shell.env = env
+        ran = await shell("logout", "main")
+        assert ran.code == 0
+        assert one_sentence(ran).startswith("reportdash: main: nothing was stored; ")
+        assert says in ran.err
+        assert not any(value in ran.err for value in given.values())
