@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from reportdash.cli.words import build_parser
+from reportdash.credentials import handed
 from reportdash.errors import Exit
+from reportdash.vendors import registry
 
 UNIT = Path(__file__).parents[1] / "docs" / "reportdash.service"
 MOUNTED = (
@@ -22,11 +24,19 @@ MOUNTED = (
 keyring is on the session bus, and in a user's unit most of these need rights that a user has not."""
 
 
-def unit() -> dict[str, dict[str, list[str]]]:
+EXAMPLE = "#LoadCredentialEncrypted="
+
+
+def whole() -> str:
+    """The unit with its examples in force."""
+    return UNIT.read_text("utf-8").replace(EXAMPLE, EXAMPLE[1:])
+
+
+def unit(text: str = "") -> dict[str, dict[str, list[str]]]:
     """Section → key → values, in order."""
     found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     section = ""
-    for line in UNIT.read_text("utf-8").splitlines():
+    for line in (text or UNIT.read_text("utf-8")).splitlines():
         if line.startswith("["):
             section = line.strip("[]")
         elif line and not line.startswith("#"):
@@ -72,13 +82,31 @@ def test_the_page_says_how_it_is_installed() -> None:
         assert words in page
 
 
+def test_its_examples_hand_in_what_is_looked_for_and_the_page_says_how_they_are_made(tmp_path: Path) -> None:
+    examples = [value.partition(":") for value in unit(whole())["Service"]["LoadCredentialEncrypted"]]
+    for name, _, path in examples:
+        assert Path(path).name == f"{name.removeprefix('reportdash.')}.cred"
+        (tmp_path / name).write_text(f"the content of {name}\n")
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert handed.vault_passphrase(environ) == "the content of reportdash.vault-passphrase"
+    found = handed.find(environ, "main", registry.account_class("7g").SECRETS)
+    assert found is not None
+    assert found.source == handed.SYSTEMD
+    assert dict(found.values)["password"] == "the content of reportdash.main.password"
+    assert len(examples) == 1 + len(found.values)
+    page = (UNIT.parent / "using.md").read_text("utf-8")
+    name, _, path = examples[0]
+    assert f"systemd-creds encrypt --user --name={name} - " in page
+    assert path.replace("%h", "~") in page
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
 def test_systemd_understands_every_line(tmp_path: Path) -> None:
     program = tmp_path / "reportdash"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     copy = tmp_path / UNIT.name
-    copy.write_text(UNIT.read_text("utf-8").replace("%h/.local/bin/reportdash", str(program)), "utf-8")
+    copy.write_text(whole().replace("%h/.local/bin/reportdash", str(program)), "utf-8")
     copy.chmod(0o644)  # one that all may write is no unit for systemd
     told = subprocess.run(
         ["systemd-analyze", "verify", "--user", "--man=no", str(copy)],
