@@ -87,9 +87,10 @@ async def _prepared(chain: Chain, seat: Seat, wanted: str | None, *, asking: boo
     stores = {choice.name: choice for choice in await chain.stores() if choice.name != MEMORY}
     before = (await chain.pins()).get(seat.name)
     if wanted == PLAINTEXT:
+        others = _others(PLAINTEXT, stores)
         note(
             f"The key of {seat.name} will be kept in {chain.plaintext_path} in plain text: anybody who can "
-            f"read this file, or a copy of it, has the key; {_others(PLAINTEXT, stores)}."
+            "read this file, or a copy of it, has the key" + (f"; {others}." if others else ".")
         )
         _confirm_plaintext()
         return PLAINTEXT

@@ -298,6 +298,7 @@ async def test_headless_commands_import_no_screen() -> None:
     code = (
         "import sys; import reportdash.cli.main, reportdash.cli.jobs, reportdash.cli.watch; "
         "import reportdash.cli.submit, reportdash.cli.files, reportdash.cli.accounts, reportdash.cli.config; "
+        "import reportdash.cli.login, reportdash.cli.vault; "
         "print([m for m in sys.modules if m.split('.')[0]  == 'textual'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
