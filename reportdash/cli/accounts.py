@@ -9,6 +9,7 @@ from reportdash.board.health import health_words
 from reportdash.cli.context import asynchronous, engine
 from reportdash.cli.output import line_json, say, table
 from reportdash.clock import rfc3339
+from reportdash.engine.health import NO_KEY
 from reportdash.errors import Exit
 from reportdash.model import Account, Health
 
@@ -21,6 +22,10 @@ _UNKNOWN = (
     "message",
     "failures",
     "accepted_at",
+    "refused_at",
+    "refusal",
+    "token_expires_at",
+    "scope",
     "slots_used",
     "slots",
     "requests_per_minute",
@@ -57,6 +62,10 @@ async def accounts(args: argparse.Namespace) -> int:
                     "message": row.message,
                     "failures": row.failures,
                     "accepted_at": rfc3339(row.accepted_at),
+                    "refused_at": rfc3339(row.since) if (refusal := _refusal(row)) else None,
+                    "refusal": refusal,
+                    "token_expires_at": rfc3339(token.expires_at) if (token := seat.client.token) else None,
+                    "scope": token.scope if token else None,
                     "slots_used": await running.ledger.slots_used(name) if seat.vendor.policy.slots else None,
                     "slots": seat.slots,
                     "requests_per_minute": seat.settings.requests_per_minute,
@@ -101,6 +110,11 @@ async def accounts(args: argparse.Namespace) -> int:
                 else f"no account: there is no {path} yet; `reportdash config init` writes one to start from"
             )
         return int(Exit.OK)
+
+
+def _refusal(row: Account) -> str | None:
+    """Why no call is let in, in the words of who said so; an account without a key was refused by nobody."""
+    return row.message if row.health is Health.AUTH_FAILED and row.message != NO_KEY else None
 
 
 def _health(account: Account | None, row: dict[str, object], now: float) -> str:

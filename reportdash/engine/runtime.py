@@ -6,7 +6,6 @@ Both the command line and the screen call these; a rule that holds in one holds 
 from __future__ import annotations
 
 import asyncio
-import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -25,7 +24,7 @@ from reportdash.engine.look import Looker
 from reportdash.engine.outcome import Outcome
 from reportdash.engine.poller import Poller
 from reportdash.engine.reconcile import Reconcile
-from reportdash.engine.seat import Seat
+from reportdash.engine.seat import Seat, finder, make_client, make_seat
 from reportdash.engine.sending import Sender
 from reportdash.engine.submit import Submits
 from reportdash.engine.worker import Worker
@@ -34,7 +33,6 @@ from reportdash.ledger import Ledger
 from reportdash.ledger.problems import DiskFull
 from reportdash.model import FINAL, HAS_FILE, Account, Credential, Health, Job, JobState, Spec, replace
 from reportdash.net.client import Client
-from reportdash.net.pacing import Pacer
 from reportdash.plain import clean
 from reportdash.settings import Settings
 from reportdash.vendors import registry
@@ -145,38 +143,14 @@ class Engine:
         return seat
 
     def _make_seat(self, name: str, settings: AccountSettings) -> Seat:
-        find = self._finder(name, settings)
-        client = self._client(name, settings, find)
-        vendor = registry.load(settings.vendor)(settings, Tracing(client))
-        client.bind(vendor)
-        return Seat(name, settings, vendor, client, find)
+        find = finder(self.chain, name, settings)
+        return make_seat(self._client(name, settings, find), settings, find, Tracing)
 
     def _client(
         self, name: str, settings: AccountSettings, credential: Callable[[], Awaitable[Credential | None]]
     ) -> Client:
-        return Client(
-            account=name,
-            base_url=settings.base_url,
-            extra_origins=settings.origins()[1:],
-            ca_file=settings.ca_file,
-            allow_insecure=settings.allow_insecure,
-            credential=credential,
-            trace=self.core.exchanges.trace,
-            clock=self.clock,
-            pacer=self._pacer(settings),
-        )
-
-    def _pacer(self, settings: AccountSettings) -> Pacer:
-        if not self._paced:
-            return Pacer(self.clock, rate=math.inf)
-        policy = registry.load(settings.vendor).policy
-        return Pacer.of_account(self.clock, settings.requests_per_minute, policy.limit_window)
-
-    def _finder(self, name: str, settings: AccountSettings) -> Callable[[], Awaitable[Credential | None]]:
-        async def find() -> Credential | None:
-            return await self.chain.find(name, settings.vendor, settings.secret_fields(), settings.origins())
-
-        return find
+        trace = self.core.exchanges.trace
+        return make_client(name, settings, credential, trace=trace, clock=self.clock, paced=self._paced)
 
     def _worker(self, seat: Seat) -> Worker:
         return Worker(

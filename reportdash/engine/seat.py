@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from reportdash.model import Credential
+from reportdash.clock import Clock
+from reportdash.credentials import Chain
+from reportdash.model import Credential, Exchange
 from reportdash.net.client import Client
-from reportdash.vendors.contract import AccountSettings, PollPolicy, Vendor
+from reportdash.net.pacing import Pacer
+from reportdash.vendors import registry
+from reportdash.vendors.contract import AccountSettings, Api, PollPolicy, Vendor
+
+Find = Callable[[], Awaitable[Credential | None]]
 
 
 @dataclass(slots=True)
@@ -18,7 +25,7 @@ class Seat:
     settings: AccountSettings
     vendor: Vendor
     client: Client
-    find_credential: Callable[[], Awaitable[Credential | None]]
+    find_credential: Find
     """The credential as it is now, None if there is none. Raises CredentialProblem with a sentence."""
 
     @property
@@ -30,6 +37,50 @@ class Seat:
     def slots(self) -> int | None:
         """Jobs the vendor runs at once for this account; None where it states no such limit."""
         return self.policy.slots
+
+
+def finder(chain: Chain, name: str, settings: AccountSettings) -> Find:
+    """How the account's credential is found in `chain`, each time anew."""
+
+    async def find() -> Credential | None:
+        return await chain.find(name, settings.vendor, settings.secret_fields(), settings.origins())
+
+    return find
+
+
+def make_client(
+    name: str,
+    settings: AccountSettings,
+    credential: Find,
+    *,
+    trace: Callable[[str, Exchange], None],
+    clock: Clock,
+    paced: bool = True,
+) -> Client:
+    """A client as the account's settings want it; `bind` comes next. `paced` False: no pace at all."""
+    window = registry.load(settings.vendor).policy.limit_window
+    return Client(
+        account=name,
+        base_url=settings.base_url,
+        extra_origins=settings.origins()[1:],
+        ca_file=settings.ca_file,
+        allow_insecure=settings.allow_insecure,
+        credential=credential,
+        trace=trace,
+        clock=clock,
+        pacer=Pacer.of_account(clock, settings.requests_per_minute, window)
+        if paced
+        else Pacer(clock, rate=math.inf),
+    )
+
+
+def make_seat(
+    client: Client, settings: AccountSettings, find: Find, door: Callable[[Client], Api] = lambda client: client
+) -> Seat:
+    """The account's vendor bound to its client, which it reaches through `door`."""
+    vendor = registry.load(settings.vendor)(settings, door(client))
+    client.bind(vendor)
+    return Seat(client.account, settings, vendor, client, find)
 
 
 def effective(policy: PollPolicy, settings: AccountSettings) -> PollPolicy:

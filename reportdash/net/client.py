@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from reportdash import __version__, log
@@ -18,9 +19,10 @@ from reportdash.errors import (
 )
 from reportdash.model import Credential, Exchange
 from reportdash.net import trace as tracing
+from reportdash.net.dates import Offset, offset
 from reportdash.net.http import Reply, Request, Session
 from reportdash.net.pacing import Hold, Pacer
-from reportdash.net.sessions import Sessions
+from reportdash.net.sessions import Sessions, Token
 from reportdash.net.wire import Wire, with_query
 from reportdash.net.words import words
 from reportdash.plain import clean
@@ -69,7 +71,8 @@ class Client:
         self.pacer = pacer if pacer is not None else Pacer(clock)
         self.requests = 0
         self.last_error: str | None = None
-        self.last_date: str | None = None
+        self.clock_offset: Offset | None = None
+        """Our clock against the vendor's, by the last answer that had a Date."""
         self._known = tracing.Known()
         self._wire = Wire(base_url, extra_origins, ca_file, allow_insecure, user_agent, self.hide, clock)
         self._credential = credential
@@ -133,6 +136,14 @@ class Client:
     def requests_last_minute(self) -> int:
         """Requests sent within the last 60 seconds."""
         return self._sent.count()
+
+    @property
+    def token(self) -> Token | None:
+        """What is known of the session's token, without the token itself; None before a sign-in."""
+        found = self._sessions.token
+        if found is None or found.scope is None:
+            return found
+        return replace(found, scope=self.hide(found.scope))
 
     @property
     def until(self) -> float | None:
@@ -223,7 +234,8 @@ class Client:
             self.pacer.over()
         if reply is not None:
             wait = self.pacer.answered(reply.status, reply.headers)
-            self.last_date = reply.headers.get("date", self.last_date)
+            seen = offset(reply.headers, at, clock.monotonic() - start)
+            self.clock_offset = seen if seen is not None else self.clock_offset
             if reply.status in (429, 503):
                 failure = Throttled(self._words(reply), status=reply.status, retry_after=wait)
         if asked.job is not None or log.on():

@@ -137,6 +137,7 @@ class Session:
     refresh: str | None = None
     expires_at: float | None = None
     lifetime: float | None = None  # seconds from now, where the vendor says it that way
+    scope: str | None = None  # what the token allows, in the vendor's words
 
     def __repr__(self) -> str:
         return "Session(…)"

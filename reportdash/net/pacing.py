@@ -8,12 +8,11 @@ import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from reportdash.clock import Clock
 from reportdash.errors import Throttled
 from reportdash.net import limits
+from reportdash.net.dates import http_date
 
 RATE = 10.0
 """Requests a second for an account whose vendor names no limit."""
@@ -52,9 +51,6 @@ MARGIN = 0.95
 _KEPT_ANSWERS = 4096
 
 _SECONDS = re.compile(r"[0-9]+", re.ASCII)
-_DATE = re.compile(
-    r"[A-Za-z]{3,9}, ?[0-9A-Za-z :-]{10,30} GMT|[A-Z][a-z]{2} [A-Z][a-z]{2} [0-9 :]{16}", re.ASCII
-)
 
 
 def parse_retry_after(text: str | None, now: float) -> float | None:
@@ -66,16 +62,10 @@ def parse_retry_after(text: str | None, now: float) -> float | None:
         return None
     if _SECONDS.fullmatch(text):
         return min(float(text), MAX_RETRY_AFTER)
-    if not _DATE.fullmatch(text):
+    at = http_date(text)
+    if at is None:
         return None
-    try:
-        at = parsedate_to_datetime(text)
-        if at.tzinfo is None:
-            at = at.replace(tzinfo=UTC)
-        seconds = (at - datetime.fromtimestamp(now, UTC)).total_seconds()
-    except (ValueError, TypeError, IndexError, OverflowError, OSError):
-        return None
-    return max(0.0, min(seconds, MAX_RETRY_AFTER))
+    return max(0.0, min(at.timestamp() - now, MAX_RETRY_AFTER))
 
 
 @dataclass(slots=True, frozen=True)

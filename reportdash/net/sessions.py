@@ -8,16 +8,30 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from reportdash.clock import Clock
 from reportdash.errors import AuthFailed, CallFailed, Unreachable
 from reportdash.net.http import Session
+from reportdash.plain import clean
 
 Failure = TypeVar("Failure", bound=CallFailed)
 
 MARGIN = 30.0
 """Seconds of life left at which a session is renewed."""
+
+
+@dataclass(slots=True, frozen=True)
+class Token:
+    """What is known of a session's token; nothing secret.
+
+    `expires_at`: seconds since the epoch, by our clock where the vendor says how long it lives, as the token
+    itself says it otherwise; None: not said. `scope`: what it allows, the vendor's words, clean.
+    """
+
+    expires_at: float | None
+    scope: str | None
 
 
 class Sessions:
@@ -28,6 +42,7 @@ class Sessions:
         self._clock = clock
         self._session: Session | None = None
         self._renew_at: float | None = None
+        self._signed_in = 0.0
         self._refusal: AuthFailed | None = None
         self._task: asyncio.Task[Session | CallFailed] | None = None
         self._before: asyncio.Task[Any] | None = None  # given up, perhaps not ended yet
@@ -57,6 +72,18 @@ class Sessions:
             if isinstance(outcome, CallFailed):
                 raise fresh(outcome)
             return outcome
+
+    @property
+    def token(self) -> Token | None:
+        """Of the session there is; None before a sign-in, and after a refusal."""
+        session = self._session
+        if session is None:
+            return None
+        ends = session.expires_at
+        if session.lifetime is not None:
+            # Counted from now: the wall clock may have been set since the sign-in.
+            ends = self._clock.now() + session.lifetime - (self._clock.boottime() - self._signed_in)
+        return Token(ends, clean(session.scope or "", 200) or None)
 
     def drop(self, session: Session) -> None:
         """This session was refused; the next `get` signs in afresh. A newer one is left alone."""
@@ -119,6 +146,7 @@ class Sessions:
             return fresh(error)
         if generation == self._generation:
             self._session = session
+            self._signed_in = self._clock.boottime()
             self._renew_at = self._renewal(session)
         return session
 

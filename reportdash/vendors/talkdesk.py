@@ -208,6 +208,7 @@ class Talkdesk(Vendor):
         return Session(
             f"Bearer {token}" if kind == "bearer" else token,
             lifetime=float(life) if life and life > 0 else TOKEN_LIFE,
+            scope=answers.text(pick(answer, "scope")),
         )
 
     def sign(self, request: Request, session: Session) -> Request:
