@@ -179,7 +179,7 @@ def _app(
     from reportdash.tui.app import Dashboard
 
     rows = _first_rows(ledger)
-    if _term(os.environ) in DUMB:
+    if term_of(os.environ) in DUMB:
         # Rich takes such a terminal for 80×25 whatever its size is, and Textual never rests between the two.
         os.environ["TERM"] = "vt100"
     app = Dashboard(
@@ -247,7 +247,7 @@ def _look(first: FirstLook, config: Path | None, kept: Path | None, environ: Map
 
     remembered = memory.recall(kept)
     own = config.parent / "themes" if config else None
-    colors = _colors(environ)
+    colors = colors_of(environ)
     # A choice made in a terminal with many colours is none for a poor one. Without any colour nothing else is
     # ever started with, and so nothing remembered.
     kind = {0: "", 16: "few"}.get(colors, "many")
@@ -290,16 +290,16 @@ def _views(views: Mapping[str, View]) -> list[SavedView]:
     return [SavedView(name, view.filter, view.sort, view.columns) for name, view in views.items()]
 
 
-def _colors(environ: Mapping[str, str]) -> int:
+def colors_of(environ: Mapping[str, str]) -> int:
     """How many colours may be used: 0, 16, or 256 and more. It is what Rich makes of the same environment."""
-    term = _term(environ)
+    term = term_of(environ)
     if environ.get("NO_COLOR") or term in DUMB:
         return 0
     true = environ.get("COLORTERM", "").strip().lower() in ("truecolor", "24bit")
     return 256 if true or term.rpartition("-")[2] in ("256color", "kitty") else 16
 
 
-def _term(environ: Mapping[str, str]) -> str:
+def term_of(environ: Mapping[str, str]) -> str:
     return environ.get("TERM", "").lower()
 
 

@@ -1,131 +1,188 @@
-"""`doctor`: what this server needs for reportdash, looked at one after the other, each with what to do.
+"""`doctor`: what this server needs for reportdash, looked at all at once, each finding with what to do.
 
-Signs in at each account that has a credential; changes nothing, neither here nor at a vendor.
+Signs in at each account that has a credential; changes nothing, neither here nor at a vendor. Whatever hangs
+is given up and said: keyring, vendor, ledger, disk.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
-import shutil
-import stat
-from collections.abc import Callable
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from reportdash import __version__
-from reportdash.cli.context import asynchronous, engine, unlock
-from reportdash.cli.output import data, line_json
-from reportdash.engine.runtime import Engine, Seat
-from reportdash.errors import AuthFailed, CallFailed, Exit, NoCredential, Problem, worst
-from reportdash.ledger.problems import remote
-from reportdash.plain import clean
+from reportdash.cli.checks import files, network, secrets
+from reportdash.cli.checks.finding import Finding, problem, said, show
+from reportdash.cli.checks.terminal import terminal
+from reportdash.cli.context import Place, asynchronous, chain_of, place, unlocked
+from reportdash.cli.output import say
+from reportdash.clock import Clock, SystemClock
+from reportdash.credentials import Chain
+from reportdash.engine.seat import Seat, finder, make_client, make_seat
+from reportdash.errors import Exit, UsageProblem, worst
+from reportdash.net.offloop import aside
+from reportdash.settings import Settings, config_path, first_look
 from reportdash.vendors import registry
 
-FLOOR = 64 * 1024 * 1024
-"""Free bytes below which downloads wait."""
+PATIENCE = 7.0
+"""Seconds for every check, all at once."""
+LEAVING = 0.5
+"""Seconds for connections to close."""
 
 
 @dataclass(slots=True, frozen=True)
-class Finding:
-    """One thing looked at. `code`: what the command ends with because of it; OK: it is well."""
+class Patient:
+    """What is looked at: the run's place, its credentials, and each account's seat."""
 
-    check: str
-    code: Exit
-    text: str
+    place: Place
+    chain: Chain
+    seats: Mapping[str, Seat]
+    environ: Mapping[str, str]
+    clock: Clock
 
     @property
-    def ok(self) -> bool:
-        return self.code is Exit.OK
+    def settings(self) -> Settings:
+        return self.place.settings
 
 
 @asynchronous
 async def doctor(args: argparse.Namespace) -> int:
-    """Look at config, folders, ledger, keyring and accounts. The exit code is the worst finding's."""
-    async with engine(args) as running:
-        await unlock(running)
-        findings = await _findings(running)
-    if args.json:
-        for found in findings:
-            line_json({"check": found.check, "ok": found.ok, "text": found.text})
+    """Look at everything there is to look at. The exit code is the worst problem's."""
+    try:
+        here = place(args)
+    except UsageProblem as trouble:
+        findings = _without_config(args, trouble)
+        _aloud([trouble.text])
     else:
-        width = max(len(found.check) for found in findings)
-        for found in findings:
-            data(f"{'ok' if found.ok else 'PROBLEM':7}  {found.check:{width}}  {clean(found.text, 1000)}")
+        findings = await _examined(here)
+        _aloud(found.text for found in findings if found.check == "ledger" and found.code is Exit.USAGE)
+    show(findings, json=args.json)
     return int(worst([found.code for found in findings]))
 
 
-async def _findings(running: Engine) -> list[Finding]:
-    settings = running.settings
-    count = len(settings.accounts)
-    there = "" if settings.path.exists() else " (there is none: the defaults hold)"
-    first = [
-        Finding("version", Exit.OK, f"reportdash {__version__}"),
-        Finding(
-            "config", Exit.OK, f"{settings.path}{there}, {count} {'account' if count == 1 else 'accounts'}"
-        ),
+def _aloud(sentences: Iterable[str]) -> None:
+    """What keeps every other command from running stands on stderr too, unless that is the same screen."""
+    if not sys.stdout.isatty():
+        for sentence in sentences:
+            say(sentence)
+
+
+def _without_config(args: argparse.Namespace, trouble: UsageProblem) -> list[Finding]:
+    """What can be looked at while the config can not be read: nothing that would write or send."""
+    first = first_look(config_path(args.config, os.environ), os.environ)
+    return [
+        _version(),
+        said("config", Exit.USAGE, trouble.text),
+        *terminal(first.glyphs, os.environ, _size()),
     ]
-    jobs = len(await running.ledger.jobs())
-    kind = running.ledger.networked
-    words = f"{jobs} jobs; {remote(kind)}" if kind else f"{jobs} jobs"
-    ledger = await asyncio.to_thread(_folder, "ledger", running.ledger.path.parent, lambda: words)
-    reports = await asyncio.to_thread(_folder, "reports", settings.download_dir, lambda: "")
-    store, *accounts = await asyncio.gather(
-        _store(running), *(_account(seat) for seat in running.accounts.values())
+
+
+async def _examined(here: Place) -> list[Finding]:
+    clock, chain = SystemClock(), chain_of(here)
+    seats: dict[str, Seat] = {}
+    for name, settings in here.settings.accounts.items():
+        find = finder(chain, name, settings)
+        client = make_client(name, settings, find, trace=lambda job, exchange: None, clock=clock)
+        seats[name] = make_seat(client, settings, find)
+    try:
+        await unlocked(chain, here.settings.accounts)
+        return await findings_of(Patient(here, chain, seats, os.environ, clock))
+    finally:
+        closing = [asyncio.ensure_future(seat.client.aclose()) for seat in seats.values()]
+        await asyncio.wait([*closing, asyncio.ensure_future(chain.aclose())], timeout=LEAVING)
+
+
+async def findings_of(patient: Patient, patience: float = PATIENCE) -> list[Finding]:
+    """Every finding, in the order they are printed; a check that takes longer than `patience` is a problem."""
+    settings, environ, seats = patient.settings, patient.environ, patient.seats
+    data, size = patient.place.data, _size()
+
+    def blocking(check: str, work: Callable[[], Iterable[Finding]]) -> Awaitable[list[Finding]]:
+        step = "look whether its disk answers, as one that lies on a dead network file system does not"
+        return _bounded(check, aside(lambda: list(work())), patience, Exit.FAILED, step)
+
+    async def signed_in(seat: Seat) -> list[Finding]:
+        return [await network.account(seat)]
+
+    stores = _bounded(
+        "keyring",
+        secrets.stores(patient.chain, data, settings.accounts, environ),
+        patience,
+        Exit.FAILED,
+        "try again; where it stays so, restart the keyring",
     )
-    return [*first, *_plug_ins(running), ledger, reports, store, *accounts]
+    # The stores come first: what they learn of a mute keyring, the accounts need not wait for.
+    found = await asyncio.gather(
+        stores,
+        blocking("config", lambda: files.config(settings)),
+        blocking("environment", lambda: secrets.environment(settings, environ)),
+        blocking("ledger", lambda: files.ledger(patient.place.ledger)),
+        blocking("reports", lambda: files.reports(settings.download_dir)),
+        blocking("certificates", lambda: network.certificates(seats.values(), environ, patient.clock.now())),
+        *(
+            _bounded(
+                f"account {name}",
+                signed_in(seat),
+                patience,
+                Exit.UNREACHABLE,
+                "look at base_url and network, and at what its credential comes from",
+            )
+            for name, seat in seats.items()
+        ),
+    )
+    kept, config, environment, ledger, reports, certificates, *accounts = found
+    return [
+        _version(),
+        *config,
+        *_plug_ins(settings),
+        *environment,
+        *ledger,
+        *reports,
+        *kept,
+        *(finding for each in accounts for finding in each),
+        network.clock(seats.values()),
+        *network.proxy(seats.values(), environ),
+        *certificates,
+        *terminal(settings.glyphs, environ, size),
+    ]
 
 
-def _plug_ins(running: Engine) -> list[Finding]:
+async def _bounded(
+    check: str, work: Awaitable[list[Finding]], patience: float, code: Exit, step: str
+) -> list[Finding]:
+    task = asyncio.ensure_future(work)
+    done, _ = await asyncio.wait({task}, timeout=patience)
+    if done:
+        try:
+            return task.result()
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            what = f"{where}it cannot be looked at ({error.strerror or type(error).__name__})"
+            return [problem(check, code, what, "give yourself the right to read it")]
+    # Not waited for: what hangs may not hear of it.
+    task.cancel()
+    return [problem(check, code, f"no answer within {patience:g} s", step)]
+
+
+def _version() -> Finding:
+    return Finding("version", f"reportdash {__version__}")
+
+
+def _plug_ins(settings: Settings) -> list[Finding]:
     """What is installed beside our own vendors, and what of it can not be used."""
     found = [
-        Finding("plug-in", Exit.OK, ", ".join(word for word in (f"{name}: {package}", remark) if word))
+        Finding("plug-in", ", ".join(word for word in (f"{name}: {package}", remark) if word))
         for name, package, remark in registry.inventory()
     ]
-    return [*found, *(Finding("plug-in", Exit.USAGE, text) for text in running.settings.warnings())]
+    return [*found, *(said("plug-in", Exit.USAGE, text) for text in settings.warnings())]
 
 
-def _folder(check: str, folder: Path, more: Callable[[], str]) -> Finding:
-    """Whether a folder, or the nearest one above it that exists, can be written and has room."""
-    near = next((path for path in (folder, *folder.parents) if path.exists()), Path("/"))
-    if not near.is_dir() or not os.access(near, os.W_OK | os.X_OK):
-        why = "cannot be written" if near.is_dir() else "is not a folder"
-        return Finding(
-            check, Exit.FAILED, f"{folder}: {near} {why}; give yourself the right, or name another"
-        )
-    free = shutil.disk_usage(near).free
-    if free < FLOOR:
-        return Finding(check, Exit.FAILED, f"{folder}: {free // 10**6} MB are free; make room on its disk")
-    if near == folder and stat.S_IMODE(folder.stat().st_mode) & 0o002:
-        return Finding(check, Exit.FAILED, f"{folder}: anyone may write there; `chmod o-w {folder}`")
-    words = [str(folder), f"{free / 10**9:.1f} GB free", more()]
-    return Finding(check, Exit.OK, ", ".join(word for word in words if word))
-
-
-async def _store(running: Engine) -> Finding:
-    """A missing keyring is no trouble by itself: credentials may come from elsewhere."""
-    choices = [choice for choice in await running.chain.stores() if choice.name != "memory"]
-    return Finding("keyring", Exit.OK, "; ".join(clean(choice.sentence, 300) for choice in choices) or "none")
-
-
-async def _account(seat: Seat) -> Finding:
-    check, login = f"account {seat.name}", f"`reportdash login {seat.name}`"
-    try:
-        if await seat.find_credential() is None:
-            return Finding(check, Exit.CREDENTIALS, f"no credential; {login} stores one")
-        await seat.client.sign_in()
-        await seat.vendor.prove()
-    except Problem as problem:
-        return Finding(check, problem.exit_code, clean(problem.text, 300))
-    except (AuthFailed, NoCredential) as error:
-        words = clean(error.text, 200)
-        return Finding(
-            check, Exit.CREDENTIALS, f"{seat.vendor.title} refused the credential: {words}; {login}"
-        )
-    except CallFailed as error:
-        words = clean(error.text, 200)
-        return Finding(
-            check, Exit.UNREACHABLE, f"{seat.settings.base_url}: {words}; look at base_url and network"
-        )
-    return Finding(check, Exit.OK, f"{seat.vendor.title} takes the credential, {seat.settings.base_url}")
+def _size() -> os.terminal_size | None:
+    """The size of the terminal we write to; None: it is none."""
+    with contextlib.suppress(OSError, ValueError):
+        return os.get_terminal_size(sys.stdout.fileno()) if sys.stdout.isatty() else None
+    return None

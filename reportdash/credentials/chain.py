@@ -35,13 +35,14 @@ class StoreChoice:
 
     `usable`: proved by a dummy value, or, for a vault without its passphrase, as far as one can see without
     it. `sentence`: what it is, or why not. `passphrase`: what the vault needs first, `new` or `known`; empty:
-    nothing.
+    nothing. `trouble`: the code of the KeyringTrouble or VaultTrouble that makes it unusable, if it has one.
     """
 
     name: str
     usable: bool
     sentence: str
     passphrase: str = ""
+    trouble: str = ""
 
 
 def _service(vendor: str) -> str:
@@ -276,7 +277,7 @@ class Chain:
         try:
             await self._keyring.probe()
         except KeyringTrouble as trouble:
-            return StoreChoice(KEYRING, False, trouble.text)
+            return StoreChoice(KEYRING, False, trouble.text, trouble=trouble.code)
         return StoreChoice(KEYRING, True, f"{self._title(KEYRING)}: stays on this server, encrypted")
 
     async def _vault_choice(self) -> StoreChoice | None:
@@ -290,7 +291,8 @@ class Chain:
                 return StoreChoice(VAULT, True, f"{where} of your choice", "new")
             await self.vault.probe()
         except CredentialProblem as problem:
-            return StoreChoice(VAULT, False, problem.text)
+            code = problem.code if isinstance(problem, VaultTrouble) else ""
+            return StoreChoice(VAULT, False, problem.text, trouble=code)
         return StoreChoice(VAULT, True, where)
 
     def _keep_plain(self, account: str, text: str) -> None:

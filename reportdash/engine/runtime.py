@@ -35,7 +35,6 @@ from reportdash.model import FINAL, HAS_FILE, Account, Credential, Health, Job, 
 from reportdash.net.client import Client
 from reportdash.plain import clean
 from reportdash.settings import Settings
-from reportdash.vendors import registry
 from reportdash.vendors.contract import AccountSettings, Action, Can, No, Vendor, Yes
 
 __all__ = ["Downloads", "Engine", "Outcome", "Progress", "Seat"]

@@ -75,7 +75,10 @@ def make_client(
 
 
 def make_seat(
-    client: Client, settings: AccountSettings, find: Find, door: Callable[[Client], Api] = lambda client: client
+    client: Client,
+    settings: AccountSettings,
+    find: Find,
+    door: Callable[[Client], Api] = lambda client: client,
 ) -> Seat:
     """The account's vendor bound to its client, which it reaches through `door`."""
     vendor = registry.load(settings.vendor)(settings, door(client))

@@ -10,7 +10,9 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
+from reportdash.errors import Problem
 from reportdash.ledger import schema
 from reportdash.ledger.problems import (
     BUSY_SECONDS,
@@ -100,6 +102,44 @@ def connect_readonly(path: Path, now: float) -> tuple[sqlite3.Connection, bool]:
         if primary(error) in (*_NO_ROOM, sqlite3.SQLITE_READONLY) and path.stat().st_size:
             return as_it_lies(path), True
         raise explain(error, path) from error
+
+
+class Inspection(NamedTuple):
+    """What a look at a ledger finds: jobs in the table, the schema's version (0: an empty file), the kind of
+    the network file system it lies on, else empty."""
+
+    jobs: int
+    schema: int
+    networked: str
+
+
+def inspect(path: Path, patience: float) -> Inspection | None:
+    """The ledger as it is, after a quick check: none is made, none brought up to date. None: there is none.
+
+    `patience`: seconds to wait for another process's lock. Raises as `connect`.
+    """
+    _miss(path)
+    if not path.exists():
+        return None
+    try:
+        # For writing, so that a killed writer's journal is rolled back first.
+        with closing(_connect(path, "rw")) as db:
+            db.execute(f"PRAGMA busy_timeout = {int(patience * 1000)}")
+            _check(db, path)
+            found = str(db.execute("PRAGMA quick_check(1)").fetchone()[0])
+            if found != "ok":
+                raise damaged(path, found)
+            version = schema.version(db)
+            count = "SELECT count(*) FROM jobs WHERE forgotten_at IS NULL"
+            jobs = int(db.execute(count).fetchone()[0]) if version else 0
+    except SQLITE_ERRORS as error:
+        if primary(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise Problem(
+                f"another process has held the ledger {path} for {patience:g} s: try again, or end the one "
+                "that hangs"
+            ) from error
+        raise explain(error, path) from error
+    return Inspection(jobs, version, networked(path))
 
 
 def _miss(path: Path) -> None:

@@ -38,8 +38,8 @@ def http_date(text: str | None) -> datetime | None:
 
 
 def offset(headers: Mapping[str, str], asked: float, took: float) -> Offset | None:
-    """What an answer to a request sent at `asked` (our wall time) says that took `took` seconds; None where it
-    has no Date, or comes from a cache (Age), whose Date is of some time ago.
+    """What an answer says that came `took` seconds after `asked`, our wall time at the request; None where
+    it has no Date, or comes from a cache (Age), whose Date is of some time ago.
     """
     at = None if "age" in headers else http_date(headers.get("date"))
     if at is None:

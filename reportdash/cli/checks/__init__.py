@@ -1,0 +1,1 @@
+"""What `doctor` looks at, one module a field. A check never raises, and changes nothing."""
