@@ -28,7 +28,7 @@ from reportdash.net.offloop import aside
 from reportdash.settings import Settings, config_path, first_look
 from reportdash.vendors import registry
 
-PATIENCE = 7.0
+PATIENCE = 6.0
 """Seconds for every check, all at once."""
 LEAVING = 0.5
 """Seconds for connections to close."""
@@ -55,12 +55,12 @@ async def doctor(args: argparse.Namespace) -> int:
     try:
         here = place(args)
     except UsageProblem as trouble:
-        findings = _without_config(args, trouble)
+        show(_without_config(args, trouble), json=args.json)
         _aloud([trouble.text])
-    else:
-        findings = await _examined(here)
-        _aloud(found.text for found in findings if found.check == "ledger" and found.code is Exit.USAGE)
+        return int(Exit.USAGE)
+    findings = await _examined(here)
     show(findings, json=args.json)
+    _aloud(found.text for found in findings if found.check == "ledger" and found.code is Exit.USAGE)
     return int(worst([found.code for found in findings]))
 
 
@@ -106,7 +106,7 @@ async def findings_of(patient: Patient, patience: float = PATIENCE) -> list[Find
         return _bounded(check, aside(lambda: list(work())), patience, Exit.FAILED, step)
 
     async def signed_in(seat: Seat) -> list[Finding]:
-        return [await network.account(seat)]
+        return [await network.account(seat, patience)]
 
     stores = _bounded(
         "keyring",
@@ -127,7 +127,7 @@ async def findings_of(patient: Patient, patience: float = PATIENCE) -> list[Find
             _bounded(
                 f"account {name}",
                 signed_in(seat),
-                patience,
+                patience + LEAVING,
                 Exit.UNREACHABLE,
                 "look at base_url and network, and at what its credential comes from",
             )

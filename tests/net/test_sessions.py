@@ -346,3 +346,17 @@ async def test_closing_ends_a_sign_in_under_way(kit: MakeKit) -> None:
             await made.client.send(CALL)
         with pytest.raises(Unreachable, match="closed"):
             await made.client.send(Request("GET", "/", public=True))
+
+
+async def test_the_scope_is_said_clean_and_without_the_token_itself(kit: MakeKit) -> None:
+    class Telling(Vendor):
+        async def sign_in(self, credential: Credential, old: Session | None, bare: Sender) -> Session:
+            made = await super().sign_in(credential, old, bare)
+            return Session(made.token, scope=f"read\x1b[2J {made.token}")
+
+    async with Liar(Door()) as liar:
+        client = kit(liar.base, vendor=Telling()).client
+        await client.sign_in()
+    assert client.token is not None and client.token.scope is not None
+    assert client.token.scope.startswith("read") and client.token.scope.isprintable()
+    assert "token-1-abcdef" not in repr(client.token)

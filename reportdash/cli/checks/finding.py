@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reportdash.cli.output import data, line_json
+from reportdash.cli.output import data, line_json, say
 from reportdash.errors import Exit
 from reportdash.plain import clean
 
@@ -50,7 +50,8 @@ def note(check: str, what: str, step: str | None = None) -> Finding:
 
 def problem(check: str, code: Exit, what: str, step: str) -> Finding:
     """What is wrong, and what to do about it."""
-    return Finding(check, f"{what.rstrip('.')}; {step}", code, step)
+    what = what.rstrip(".")
+    return Finding(check, f"{what}{'' if what.endswith('?') else ';'} {step}", code, step)
 
 
 def said(check: str, code: Exit, sentence: str) -> Finding:
@@ -82,6 +83,10 @@ def show(findings: Sequence[Finding], *, json: bool) -> None:
     for found in findings:
         for line in lines(found, min(width, _WIDEST) if columns else width, columns):
             data(line)
+    if columns:
+        # What scrolled away is named once more, where the eye is.
+        wrong = list(dict.fromkeys(found.check for found in findings if not found.ok))
+        say(f"look at {', '.join(wrong)}" if wrong else "all is well")
 
 
 def lines(found: Finding, width: int, columns: int | None) -> list[str]:

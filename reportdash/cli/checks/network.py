@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -25,15 +26,26 @@ _CLOCK_STEP = "`timedatectl` shows whether NTP sets it, `timedatectl set-ntp tru
 PROXIES = ("https_proxy", "http_proxy", "all_proxy", "no_proxy")
 
 
-async def account(seat: Seat) -> Finding:
-    """Whether the vendor takes the account's credential now."""
+async def account(seat: Seat, patience: float) -> Finding:
+    """Whether the vendor takes the account's credential now, within `patience` seconds."""
     check, login = f"account {seat.name}", f"`reportdash login {seat.name}`"
+    end = asyncio.get_running_loop().time() + patience
+    late = f"no answer within {patience:g} s"
     try:
-        credential = await seat.find_credential()
+        try:
+            async with asyncio.timeout_at(end):
+                credential = await seat.find_credential()
+        except TimeoutError:
+            step = "look at what its credential comes from, a credential_command or a keyring"
+            return problem(check, Exit.CREDENTIALS, f"its credential: {late}", step)
         if credential is None:
             return problem(check, Exit.CREDENTIALS, "no credential", f"{login} stores one")
-        await seat.client.sign_in()
-        await seat.vendor.prove()
+        async with asyncio.timeout_at(end):
+            await seat.client.sign_in()
+            await seat.vendor.prove()
+    except TimeoutError:
+        what = f"{seat.settings.base_url}: {late}"
+        return problem(check, Exit.UNREACHABLE, what, "look at base_url and network")
     except Problem as trouble:
         return said(check, trouble.exit_code, clean(trouble.text, 600))
     except (AuthFailed, NoCredential) as error:
@@ -64,7 +76,8 @@ def clock(seats: Iterable[Seat]) -> Finding:
         return Finding("clock", "not compared: no vendor has told its time")
     off = {name: found for name, found in offsets.items() if found.beyond(OFF)}
     if not off:
-        return Finding("clock", f"agrees with {_spans(offsets)}")
+        apart = max(abs(found.seconds) + found.uncertainty for found in offsets.values())
+        return Finding("clock", f"within {apart:.1f} s of that of {', '.join(offsets)}")
     # What runs on this server has this server's clock.
     agreeing = [name for name in offsets if name not in off and not seen[name][1]]
     worst = max(off, key=lambda name: abs(off[name].seconds))
@@ -82,12 +95,6 @@ def _apart(offset: Offset) -> str:
         if seconds >= 2 * unit:
             return f"{seconds / unit:.0f} {name} {way}"
     return f"{seconds:.0f} s (±{offset.uncertainty:.1f}) {way}"
-
-
-def _spans(offsets: Mapping[str, Offset]) -> str:
-    return ", ".join(
-        f"{name} ({found.seconds:+.1f} s ±{found.uncertainty:.1f})" for name, found in offsets.items()
-    )
 
 
 def proxy(seats: Iterable[Seat], environ: Mapping[str, str]) -> list[Finding]:

@@ -60,7 +60,7 @@ def _keyring(choice: StoreChoice, needed: Sequence[str]) -> Finding:
     if choice.usable:
         return Finding("keyring", choice.sentence)
     if needed:
-        words = f"{choice.sentence}; it has the credential of {', '.join(needed)}"
+        words = f"the credential of {', '.join(needed)} is in the keyring, and {choice.sentence}"
         return Finding("keyring", words, Exit.CREDENTIALS, step_of(choice.sentence))
     return Finding("keyring", choice.sentence, Exit.OK, step_of(choice.sentence), noted=True)
 
@@ -208,6 +208,6 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> list[Finding]
 
 
 def _unread(name: str, known: Mapping[str, str] | Sequence[str]) -> Finding:
-    near = get_close_matches(name, list(known), n=1, cutoff=0.75)
+    near = get_close_matches(name, list(known), n=1, cutoff=0.85)
     hint = f"did you mean {near[0]}? Else unset it" if near else "unset it, or correct its name"
     return note("environment", f"{name} is set, but nothing reads it", hint)
