@@ -97,7 +97,7 @@ async def _examined(here: Place) -> list[Finding]:
 
 
 async def findings_of(patient: Patient, patience: float = PATIENCE) -> list[Finding]:
-    """Every finding, in the order they are printed; a check that takes longer than `patience` is a problem."""
+    """Every finding, in the order they are printed; what takes longer than `patience` is a problem."""
     settings, environ, seats = patient.settings, patient.environ, patient.seats
     data, size = patient.place.data, _size()
 

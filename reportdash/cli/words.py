@@ -155,7 +155,9 @@ def build_parser() -> argparse.ArgumentParser:
     forget.add_argument("--unsaved", action="store_true", help="also what is not saved here")
 
     doctor = command(
-        "doctor", "doctor:doctor", "look at config, folders, keyring and accounts; signs in at each"
+        "doctor",
+        "doctor:doctor",
+        "look at all this server needs, each with what to do; signs in at each account",
     )
     _json(doctor)
 

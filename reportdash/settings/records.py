@@ -97,11 +97,17 @@ def schema(
 ) -> dict[str, Any]:
     """JSON schema of the config file, with the accounts of these vendors; None: any keys are fine. `actions`:
     what may stand in `[keys]`; empty: anything."""
-    whole = Settings.model_json_schema()
+    whole: dict[str, Any] = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Settings.model_json_schema(),
+        "title": "reportdash config",
+        "description": "Settings of reportdash. No secret stands here: `reportdash login` keeps them.",
+    }
     if actions:
         whole["properties"]["keys"]["propertyNames"] = {"enum": list(actions)}
     for name in OWN:
         whole["properties"].pop(name, None)
+    whole["$defs"].pop(LeftOut.__name__, None)
     variants: list[dict[str, Any]] = []
     for vendor, cls in account_classes.items():
         if cls is None:
@@ -114,13 +120,27 @@ def schema(
         # A vendor may fill its addresses in by itself, from account and region.
         part["required"] = ["vendor"]
         part["title"] = f"{vendor} account"
+        # What the class says of itself is for those who read its code.
+        part.pop("description", None)
         variants.append(part)
     whole["properties"]["accounts"] = {
         "type": "object",
         "description": "one table per account",
-        "propertyNames": {"pattern": "^[A-Za-z0-9][A-Za-z0-9_-]*$"},
+        "propertyNames": {"pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"},
         "additionalProperties": {"oneOf": variants} if variants else True,
     }
-    whole["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    whole["title"] = "reportdash config"
-    return whole
+    return _without_null(whole)
+
+
+def _without_null(node: Any) -> Any:
+    """The same schema without `null`, which TOML cannot say: an editor would offer it."""
+    if isinstance(node, list):
+        return [_without_null(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    kinds = node.get("anyOf")
+    if isinstance(kinds, list) and {"type": "null"} in kinds:
+        rest = [kind for kind in kinds if kind != {"type": "null"}]
+        merged = rest[0] if len(rest) == 1 else {"anyOf": rest}
+        node = {**{key: value for key, value in node.items() if key not in ("anyOf", "default")}, **merged}
+    return {key: _without_null(part) for key, part in node.items()}

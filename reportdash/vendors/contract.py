@@ -79,7 +79,12 @@ def _check_url(value: str) -> str:
     return value.rstrip("/")
 
 
-Url = Annotated[str, AfterValidator(_check_url)]
+Url = Annotated[
+    str,
+    AfterValidator(_check_url),
+    Field(description="an address, as in https://api.example.org; calls are appended"),
+]
+Hosts = Annotated[tuple[str, ...], Field(description="hosts that signed links may name")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
@@ -93,19 +98,25 @@ class AccountSettings(BaseModel):
 
     vendor: str
     base_url: Url
-    poll_min: Seconds | None = None
-    poll_max: Seconds | None = None
-    max_inflight: Annotated[int, Field(ge=1, le=256)] | None = None
-    requests_per_minute: Annotated[float, Field(gt=0, le=60_000)] | None = None
-    auto_download: bool = False
-    adopt: bool = False
-    careful: bool = False
-    read_only: bool = False
-    download_hosts: tuple[str, ...] = ()
-    allow_insecure: bool = False
-    allow_private_hosts: bool = False
-    ca_file: str | None = None
-    credential_command: tuple[str, ...] | None = None
+    poll_min: Annotated[Seconds | None, Field(description="seconds between two looks at least")] = None
+    poll_max: Annotated[Seconds | None, Field(description="seconds between two looks at most")] = None
+    max_inflight: Annotated[
+        Annotated[int, Field(ge=1, le=256)] | None, Field(description="jobs or requests at once at most")
+    ] = None
+    requests_per_minute: Annotated[
+        Annotated[float, Field(gt=0, le=60_000)] | None, Field(description="requests in any minute at most")
+    ] = None
+    auto_download: Annotated[bool, Field(description="save what becomes ready")] = False
+    adopt: Annotated[bool, Field(description="follow every job the vendor lists")] = False
+    careful: Annotated[bool, Field(description="delete asks for the account's name")] = False
+    read_only: Annotated[bool, Field(description="block submit, delete, adopt, pause and forget")] = False
+    download_hosts: Hosts = ()
+    allow_insecure: Annotated[bool, Field(description="http elsewhere than on loopback")] = False
+    allow_private_hosts: Annotated[bool, Field(description="links may lead inside this network")] = False
+    ca_file: Annotated[str | None, Field(description="PEM file with further CAs to trust")] = None
+    credential_command: Annotated[
+        tuple[str, ...] | None, Field(description="a command, word by word, that prints field=value or JSON")
+    ] = None
 
     def secret_fields(self) -> tuple[tuple[str, ...], ...]:
         """The sets of secret fields that satisfy this account as it is configured."""

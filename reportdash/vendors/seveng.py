@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from reportdash.errors import (
     AuthFailed,
@@ -78,8 +78,10 @@ class SevenGAccount(AccountSettings):
 
     vendor: Literal["7g"] = "7g"
     base_url: Url = "https://api.7g.com.au"
-    auth_prefix: Annotated[str, AfterValidator(_prefix)] = ""
-    idempotent: bool = False
+    auth_prefix: Annotated[
+        str, AfterValidator(_prefix), Field(description="word before the token: none, or Bearer")
+    ] = ""
+    idempotent: Annotated[bool, Field(description="this instance replays answers by their key")] = False
 
 
 class SevenG(Vendor):

@@ -98,9 +98,14 @@ class SigmaAccount(AccountSettings):
 
     vendor: Literal["sigma"] = "sigma"
     base_url: Annotated[Url, BeforeValidator(_site)] = Field(default="", validate_default=True)
-    auth: Literal["apikey", "basic"] = "apikey"
-    params_in: Literal["query", "json", "form"] = "query"
-    published: Annotated[str, AfterValidator(_pattern)] | None = None
+    auth: Annotated[Literal["apikey", "basic"], Field(description="what a sign-in takes")] = "apikey"
+    params_in: Annotated[
+        Literal["query", "json", "form"], Field(description="where the parameters of a call go")
+    ] = "query"
+    published: Annotated[
+        Annotated[str, AfterValidator(_pattern)] | None,
+        Field(description="where Sigma publishes, as this server sees it: an absolute glob pattern"),
+    ] = None
 
     def secret_fields(self) -> tuple[tuple[str, ...], ...]:
         return (self.SECRETS[0 if self.auth == "apikey" else 1],)

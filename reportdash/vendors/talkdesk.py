@@ -12,10 +12,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from reportdash.errors import AuthFailed, BadPayload, CallFailed, NotFound, UsageProblem, VendorRefused
 from reportdash.model import Credential, Job, JobState, Seen, Signed, Spec, Submitted
@@ -27,6 +27,7 @@ from reportdash.vendors.contract import (
     Api,
     Can,
     File,
+    Hosts,
     No,
     PollPolicy,
     Url,
@@ -88,11 +89,11 @@ class TalkdeskAccount(AccountSettings):
     SECRETS: ClassVar = (("client_id", "client_secret"),)
 
     vendor: Literal["talkdesk"] = "talkdesk"
-    account: str | None = None
-    region: Literal["us", "eu", "ca"] | None = None
+    account: Annotated[str | None, Field(description="the name before .talkdeskid in your address")] = None
+    region: Annotated[Literal["us", "eu", "ca"] | None, Field(description="where the account is")] = None
     base_url: Url = ""
     identity_url: Url = ""
-    download_hosts: tuple[str, ...] = ("*.amazonaws.com",)
+    download_hosts: Hosts = ("*.amazonaws.com",)
 
     @model_validator(mode="before")
     @classmethod

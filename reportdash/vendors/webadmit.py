@@ -23,6 +23,7 @@ from reportdash.vendors.contract import (
     Api,
     Can,
     File,
+    Hosts,
     No,
     PollPolicy,
     Url,
@@ -61,8 +62,10 @@ class WebAdmitAccount(AccountSettings):
 
     vendor: Literal["webadmit"] = "webadmit"
     base_url: Url = "https://api.webadmit.org"
-    user_identity: Annotated[int, Field(ge=1)] | None = None
-    download_hosts: tuple[str, ...] = ("*.amazonaws.com",)
+    user_identity: Annotated[
+        Annotated[int, Field(ge=1)] | None, Field(description="the identity that submits and lists")
+    ] = None
+    download_hosts: Hosts = ("*.amazonaws.com",)
 
 
 class WebAdmit(Vendor):
