@@ -129,7 +129,7 @@ def schema(
         "propertyNames": {"pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"},
         "additionalProperties": {"oneOf": variants} if variants else True,
     }
-    return _without_null(whole)
+    return {key: _without_null(part) for key, part in whole.items()}
 
 
 def _without_null(node: Any) -> Any:

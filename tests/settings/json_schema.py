@@ -97,10 +97,11 @@ def faults(value: Any, schema: Any, whole: dict[str, Any], path: str = "") -> li
             found += faults(
                 each, known.get(name, schema.get("additionalProperties", True)), whole, f"{path}.{name}"
             )
-    for key, enough in (("anyOf", lambda fits: fits >= 1), ("oneOf", lambda fits: fits == 1)):
+    for key in LISTS:
         if key in schema:
             tries = [faults(value, each, whole, path) for each in schema[key]]
-            if not enough(sum(not each for each in tries)):
+            fit = sum(not each for each in tries)
+            if fit != 1 and (key == "oneOf" or not fit):
                 found.append(f"{path}: {key}: {min(tries, key=len)}")
     return found
 
