@@ -63,3 +63,18 @@ async def test_trouble_is_told_in_the_screens_words_and_in_the_json(shell: Shell
     assert rows["main"]["requests_per_minute"] == 90
     assert rows["billing"]["requests_per_minute"] is None
     assert (rows["main"]["health"], rows["main"]["failures"], rows["main"]["until"]) == ("ok", 0, None)
+
+
+async def test_a_refusal_that_stands_is_told_with_its_time_and_words(shell: Shell) -> None:
+    since = time.time() - 120
+    await put(
+        shell,
+        calls=Account("", "", Health.AUTH_FAILED, since, message="invalid_client"),
+        main=Account("", "", Health.AUTH_FAILED, since, message="no key yet"),  # refused by nobody
+    )
+    rows = {row["account"]: row for row in (await shell("accounts", "--json")).rows}
+    assert (rows["calls"]["refused_at"], rows["calls"]["refusal"]) == (rfc3339(since), "invalid_client")
+    for name in ("main", "billing"):
+        assert (rows[name]["refused_at"], rows[name]["refusal"]) == (None, None)
+    # A command that asks nobody has no token.
+    assert {(row["token_expires_at"], row["scope"]) for row in rows.values()} == {(None, None)}

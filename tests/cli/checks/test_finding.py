@@ -43,6 +43,8 @@ def test_on_a_terminal_a_long_finding_goes_on_under_its_own_beginning() -> None:
     assert all(len(line) <= 80 for line in made)
     assert any("/a/path/that/nobody/may/cut/in/two-or-more" in line for line in made)
     assert " ".join(" ".join(made).split()).endswith("mend it")
+    path = "/a/longer/path" * 6
+    assert any(path in line for line in lines(Finding("x", f"it is {path}, all of it"), 10, 80))
 
 
 def test_a_long_name_has_a_line_of_its_own_and_a_narrow_terminal_a_small_indent() -> None:
