@@ -9,7 +9,8 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reportdash.cli.output import data, line_json, say
+from reportdash.cli.output import data, line_json
+from reportdash.cli.output import note as remark
 from reportdash.errors import Exit
 from reportdash.plain import clean
 
@@ -86,7 +87,10 @@ def show(findings: Sequence[Finding], *, json: bool) -> None:
     if columns:
         # What scrolled away is named once more, where the eye is.
         wrong = list(dict.fromkeys(found.check for found in findings if not found.ok))
-        say(f"look at {', '.join(wrong)}" if wrong else "all is well")
+        for line in textwrap.wrap(
+            f"reportdash: look at {', '.join(wrong)}" if wrong else "reportdash: all is well", columns
+        ):
+            remark(line)
 
 
 def lines(found: Finding, width: int, columns: int | None) -> list[str]:

@@ -56,6 +56,6 @@ def terminal(setting: str, environ: Mapping[str, str], size: os.terminal_size | 
     elif signs == "ascii" and setting == "auto" and term != "linux":
         named = next((name for name in ("LC_ALL", "LC_CTYPE", "LANG") if environ.get(name)), "")
         what = f"{named}={clean(environ[named], 40)} is not UTF-8" if named else "no locale is set"
-        step = "set LANG to a UTF-8 locale, as in `export LANG=C.UTF-8`, or `glyphs` in the config"
+        step = f"take a UTF-8 locale, as in `export {named or 'LANG'}=C.UTF-8`, or set `glyphs` in the config"
         found.append(note("terminal", f"{words}: {what}", step))
     return found or [Finding("terminal", words)]

@@ -55,6 +55,8 @@ def test_a_locale_that_is_not_utf_8_is_worth_knowing(environ: dict[str, str], wo
     found = one(terminal("auto", {**GOOD, **environ}, SIZE))
     assert found.level == "note" and words in found.text and "ASCII signs" in found.text
     assert "export LANG=C.UTF-8" in (found.next or "")
+    first = one(terminal("auto", {**GOOD, "LC_ALL": "C"}, SIZE))
+    assert "export LC_ALL=C.UTF-8" in (first.next or "")
     assert one(terminal("ascii", {**GOOD, **environ}, SIZE)).level == "ok"
 
 
