@@ -18,7 +18,7 @@ from reportdash.settings import Settings
 
 PATIENCE = 3.0
 """Seconds another process may hold the ledger."""
-_OURS = ("ledger.", "jobs.log", "credential", "debug.log", "crash-", "screen.toml")
+_OURS = ("ledger.", "jobs.log", "credential-stores", "debug.log", "crash-", "screen.toml")
 """How the names of our files in the data folder begin."""
 _SHOWN = 3
 

@@ -139,7 +139,9 @@ def test_a_ledger_on_a_network_file_system_is_worth_knowing(
     assert "use it from one host" in (found.next or "")
 
 
-@pytest.mark.parametrize("name", ["ledger.db", "jobs.log", "credentials.vault", "debug.log.1", "crash-1.txt"])
+@pytest.mark.parametrize(
+    "name", ["ledger.db", "jobs.log", "credential-stores.json", "debug.log.1", "crash-1.txt"]
+)
 def test_a_file_that_others_may_read_is_a_problem(ledger: Path, name: str) -> None:
     path = ledger.with_name(name)
     path.touch()
