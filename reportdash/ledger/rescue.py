@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from reportdash import durable
 from reportdash.clock import Clock
-from reportdash.durable import sync_folder
 from reportdash.errors import Problem
 from reportdash.ledger import logbook
 from reportdash.ledger.opening import BACKUP, NO_SPACE
@@ -172,7 +172,7 @@ def rescue(path: Path, clock: Clock) -> Rescue | None:
             backup_at, count = _build(path, clock)
             aside = _put_aside(path, clock.now())
             path.with_name(f"{path.name}.new").replace(path)
-            sync_folder(path.parent)
+            durable.sync_folder(path.parent)
             path.with_name(_SUSPECT).unlink(missing_ok=True)
             return Rescue(aside, backup_at, count)
     except OSError as error:

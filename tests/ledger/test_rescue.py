@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from reportdash import durable
 from reportdash.clock import ManualClock
 from reportdash.errors import Problem
 from reportdash.ledger import Ledger, Store, opening, rescue
@@ -354,7 +355,7 @@ def test_a_crash_at_any_step_of_the_rescue_leaves_everything_for_the_next_start(
     with monkeypatch.context() as patch:
         for owner, name in ((Path, "rename"), (Path, "replace"), (Path, "unlink"), (Path, "touch")):
             patch.setattr(owner, name, crashing(getattr(owner, name), step % 2 == 1))
-        patch.setattr(rescue, "_sync", crashing(rescue._sync, False))
+        patch.setattr(durable, "sync_folder", crashing(durable.sync_folder, False))
         try:
             rescue.rescue(path, clock)
         except Crash:
