@@ -139,7 +139,10 @@ def _choice(
     # A store's sentence speaks of any account; here the variables of this one can be named.
     why = why.replace(variable("<account>", "<field>"), _variables(seat))
     if named is None:
-        raise CredentialProblem(f"no place to keep a secret on this server: {why}; or {outside}")
+        raise CredentialProblem(
+            f"no place to keep a secret on this server: {why}; else name a credential_command in the account, or "
+            f"set {_variables(seat)} in the environment"
+        )
     others = _others(named, stores)
     if wanted is None:
         why = f"{seat.name} is kept in the {named} since its last login, and nothing weaker stands in: {why}"

@@ -73,7 +73,9 @@ def new_passphrase(otherwise: str) -> str:
                 continue
             second = ask_secret("The same once more: ") if first else ""
         if not first:
-            raise UsageProblem(f"no passphrase was typed, so the vault was {otherwise}")
+            raise UsageProblem(
+                f"no passphrase was typed, so the vault was {otherwise}: run it again to choose one"
+            )
         if first == second:
             return first
         note("The two are not the same.")

@@ -301,7 +301,7 @@ class Chain:
             raise CredentialProblem("nothing is kept in a file in this run: keep it in memory")
         plain.put(account, text)
         if plain.read().get(account) != text:
-            raise CredentialProblem(f"{plain.path} does not have what was just written to it")
+            raise CredentialProblem(f"{plain.path} does not have what was written to it: check its disk")
 
     async def _tidy(self, account: str, vendor: str, store: str, before: str | None) -> None:
         """Remove what an older choice left behind; what that would need a person for stays."""

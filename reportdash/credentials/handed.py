@@ -89,7 +89,7 @@ def _field(environ: Mapping[str, str], account: str, field: str) -> tuple[str, s
     name = variable(account, field)
     direct, path = environ.get(name), environ.get(f"{name}__FILE")
     if direct and path:
-        raise CredentialProblem(f"{account}: {name} and {name}__FILE are both set: unset one of them")
+        raise CredentialProblem(f"{account}: {name} and {name}__FILE are both set: leave one of them away")
     if direct:
         return direct, ENVIRONMENT
     if path:

@@ -116,7 +116,7 @@ class Vault:
         """
         with self._mutex, self._locked():
             if self._read() is not None:
-                raise VaultTrouble("exists", f"there is a vault already: {self.path}; unlock it")
+                raise VaultTrouble("exists", f"there is a vault already, {self.path}: give its passphrase")
             self._write({}, *self._new_key(passphrase))
 
     def unlock(self, passphrase: str) -> None:
@@ -202,7 +202,7 @@ class Vault:
                 self._write(entries, *self._key)
                 if self._entries(self._there()) != entries:
                     raise VaultTrouble(
-                        "failed", f"the vault {self.path} does not have what was written to it"
+                        "failed", f"the vault {self.path} lacks what was written: check its disk"
                     )
             return changed
 
@@ -243,7 +243,8 @@ class Vault:
             raise self._damaged()
         if data[len(MAGIC)] > VERSION and _sum_is_right(data):
             raise VaultTrouble(
-                "newer", f"the vault {self.path} is of a newer reportdash and was left alone: update this one"
+                "newer",
+                f"the vault {self.path} is of a newer reportdash and was left alone: upgrade this one",
             )
         if len(data) < _HEADER.size + _TAG + _CHECKSUM or not _sum_is_right(data):
             raise self._damaged()

@@ -57,7 +57,7 @@ async def test_variable_goes_before_systemd_and_both_may_share_a_set(tmp_path: P
 def test_a_secret_and_a_file_for_it_at_once_is_a_slip(tmp_path: Path) -> None:
     name = "REPORTDASH_SECRET__A__API_KEY"
     environ = {name: CANARY, f"{name}__FILE": secret(tmp_path / "key")}
-    with pytest.raises(CredentialProblem, match=f"{name} and {name}__FILE are both set: unset one") as caught:
+    with pytest.raises(CredentialProblem, match=f"{name} and {name}__FILE are both set: leave one") as caught:
         handed.find(environ, "a", KEY)
     assert CANARY not in caught.value.text
 

@@ -44,6 +44,8 @@ ELSEWHERE = {
     "{reason}": "`writing.why_not`",
     "{line}": "an outcome's text; the screen explains it with its keys",
     "{told}: {problem.text}": "tells the command to follow the job with",
+    "{why}; {others}": "the stores' sentences, each with what to do",
+    "{account} // {store}": "the class names `reportdash login`",
     "{code} // {text}": "the keyring's sentences, held in one table with what to do",
     "{_without_place(problem.text, path, old)}": "a config error, with what to write",
     "{path}{_spot(str(error))}": "TOML's own words with line and column of the file",
