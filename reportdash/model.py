@@ -277,6 +277,12 @@ class Account:
         return Health.PAUSED if self.paused else self.health
 
 
+VAULT_LOCKED = "the vault is locked"
+KEYRING_LOCKED = ("the keyring is locked", "the keyring was never unlocked")
+"""How the message of an account begins whose key is in a store that is locked. The credentials say it in these
+words, and by them the board knows that nobody refused anything."""
+
+
 class Fence(NamedTuple):
     """Proof of a lease; every poll write carries it and fails with LeaseLost when it is stale."""
 
@@ -343,11 +349,13 @@ __all__ = [
     "FINAL",
     "HAS_FILE",
     "ID_ALPHABET",
+    "KEYRING_LOCKED",
     "NOT_RECENT",
     "NO_ROWS",
     "OCCUPIES_SLOT",
     "SETTLED",
     "UNLISTED",
+    "VAULT_LOCKED",
     "Account",
     "Artifact",
     "ArtifactState",

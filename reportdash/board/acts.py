@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reportdash.board.case import AGAIN, DELETE, DOWNLOAD, FORGET, LOGIN, TRACK, Case, Explanation, Line
 from reportdash.board.facts import Fetch
+from reportdash.board.health import KeyTrouble, key_trouble
 from reportdash.board.units import clock_text, plural, size
 from reportdash.model import Stage
 
@@ -24,6 +25,33 @@ def unsure(case: Case) -> Explanation:
     )
 
 
+def keyless(case: Case, message: str | None) -> tuple[str, tuple[Line, ...]]:
+    """Why nobody can sign in, by what was said of it, and what is to be done."""
+    name = case.job.account
+    later = ". The jobs are looked at again as soon as the key "
+    match key_trouble(name, message):
+        case KeyTrouble.NONE:
+            return f"There is no key for {name} on this server", (("Log in: ", LOGIN, f"{later}works."),)
+        case KeyTrouble.VAULT:
+            return f"The key of {name} is in the vault, which is locked in this session", (
+                ("Unlock it with its passphrase: ", LOGIN, f"{later}can be read."),
+            )
+        case KeyTrouble.KEYRING:
+            return f"The key of {name} is in the keyring, which is locked", (
+                ("Unlock the keyring, or give a key for this session alone: ", LOGIN, "."),
+            )
+        case KeyTrouble.UNUSABLE:
+            return f"No key of {name} could be used on this server", (("Log in: ", LOGIN, f"{later}works."),)
+    return f"{case.vendor} does not take this account's key", (("Log in: ", LOGIN, f"{later}works."),)
+
+
+def _key_is_back(case: Case, message: str | None) -> tuple[str, Line]:
+    """When what waits for the key goes on, and what helps it to."""
+    if key_trouble(case.job.account, message) is KeyTrouble.VAULT:
+        return "as soon as the vault is unlocked", ("Unlock the vault: ", LOGIN, ".")
+    return "as soon as the key works", ("Log in: ", LOGIN, ".")
+
+
 WAITS = frozenset({"throttled", "auth_failed", "unreachable", "bad_payload"})
 """What makes a submit wait, besides a full vendor, which is no error."""
 
@@ -34,9 +62,10 @@ def waiting(case: Case) -> Explanation | None:
     assert job.intent is not None
     if (job.message or "").startswith("waits for a slot"):
         return None
-    refused = error.kind == "auth_failed"
-    sends = "as soon as the key works" if refused else case.at(job.intent.not_before)
-    todo: tuple[Line, ...] = (("Log in: ", LOGIN, "."),) if refused else (("Nothing: it waits its turn.",),)
+    sends: str = case.at(job.intent.not_before)
+    todo: Line = ("Nothing: it waits its turn.",)
+    if error.kind == "auth_failed":
+        sends, todo = _key_is_back(case, error.text)
     return Explanation(
         error.text,
         case.tried("the submit", error),
@@ -44,7 +73,7 @@ def waiting(case: Case) -> Explanation | None:
             (f"The submit has not reached {case.vendor}: nothing runs there.",),
             (f"It is sent by itself {sends}, as long as a reportdash runs.",),
         ),
-        (*todo, (FORGET, " takes it back.")),
+        (todo, (FORGET, " takes it back.")),
         check=True,
     )
 
@@ -53,7 +82,10 @@ def deleting(case: Case) -> Explanation:
     job, error = case.job, case.error
     assert error is not None
     assert job.intent is not None
-    refused = error.kind == "auth_failed"
+    sends: str = case.at(job.intent.not_before)
+    todo: Line = ("Nothing: it ends by itself.",)
+    if error.kind == "auth_failed":
+        sends, todo = _key_is_back(case, error.text)
     left = job.intent.stage is not Stage.WAITING
     first = f"The delete left, and {case.vendor} gave no readable answer: it may be done or not."
     if not left:
@@ -61,9 +93,8 @@ def deleting(case: Case) -> Explanation:
     then = "Its status is asked for, and the delete sent again while it is there, "
     if not left:
         then = "It is sent by itself "
-    then += "as soon as the key works." if refused else f"{case.at(job.intent.not_before)}."
-    todo: Line = ("Log in: ", LOGIN, ".") if refused else ("Nothing: it ends by itself.",)
-    return Explanation(error.text, case.tried("the delete", error), ((first,), (then,)), (todo,), check=True)
+    said = ((first,), (f"{then}{sends}.",))
+    return Explanation(error.text, case.tried("the delete", error), said, (todo,), check=True)
 
 
 def not_deleted(case: Case) -> Explanation:

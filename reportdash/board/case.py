@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
+from reportdash.board.health import KeyTrouble, key_trouble
 from reportdash.board.units import clock_text
 from reportdash.model import Account, Health, Job, LastError
 
@@ -69,7 +70,8 @@ class Case(NamedTuple):
         if account is not None and account.shown is Health.PAUSED:
             return "polling of its account is paused."
         if account is not None and account.shown is Health.AUTH_FAILED:
-            return "polling has stopped until somebody logs in."
+            locked = key_trouble(account.name, account.message) is KeyTrouble.VAULT
+            return f"polling has stopped until somebody {'unlocks it' if locked else 'logs in'}."
         if self.job.parent is not None:
             return "it is asked for with its group."
         if self.next_look is None:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from reportdash.board import acts
-from reportdash.board.case import AGAIN, COPY, DOWNLOAD, FORGET, LOGIN, POLL, Case, Explanation, KeyOf, Line
+from reportdash.board.case import AGAIN, COPY, DOWNLOAD, FORGET, POLL, Case, Explanation, KeyOf, Line
 from reportdash.board.facts import Fetch
-from reportdash.board.health import NO_KEY
 from reportdash.board.units import clock_text, plural
 from reportdash.lifecycle import unsure_submit
 from reportdash.model import (
@@ -131,7 +130,10 @@ def _failed(case: Case) -> Explanation:
 
 def _check(case: Case, error: LastError) -> Explanation:
     job = case.job
-    why, todo = _KINDS.get(error.kind, _unreadable)(case)
+    if error.kind == "auth_failed":
+        why, todo = acts.keyless(case, error.text)
+    else:
+        why, todo = _KINDS.get(error.kind, _unreadable)(case)
     source = case.tried("the look", error)
     if job.seen_at is not None:
         source += f" · the last good one at {clock_text(job.seen_at, case.now)}"
@@ -149,10 +151,7 @@ def _shut(case: Case) -> Explanation | None:
     if job.state not in OCCUPIES_SLOT:
         return None
     if account.shown is Health.AUTH_FAILED:
-        keyless = account.message == NO_KEY
-        why, todo = _refused_key(case)
-        if keyless:
-            why = f"There is no key for {account.name} on this server"
+        why, todo = acts.keyless(case, account.message)
     elif account.shown is Health.UNREACHABLE and account.failures >= BREAKER:
         why, todo = _unreachable(case)
     else:
@@ -173,12 +172,6 @@ _Check: TypeAlias = tuple[str, tuple[Line, ...]]
 def _throttled(case: Case) -> _Check:
     return f"{case.vendor} was asked more often than it allows", (
         ("Nothing: reportdash waits as long as it was told.",),
-    )
-
-
-def _refused_key(case: Case) -> _Check:
-    return f"{case.vendor} does not take this account's key", (
-        ("Log in: ", LOGIN, ". The jobs are looked at again as soon as the key works."),
     )
 
 
@@ -211,7 +204,6 @@ def _not_found(case: Case) -> _Check:
 
 _KINDS = {
     "throttled": _throttled,
-    "auth_failed": _refused_key,
     "unreachable": _unreachable,
     "bad_payload": _unreadable,
     "refused": _refused,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from reportdash.board.states import HEALTH
+from enum import StrEnum
+
+from reportdash.board.states import HEALTH, HealthFace
 from reportdash.board.units import clock_text
-from reportdash.model import Account, Health
+from reportdash.model import KEYRING_LOCKED, VAULT_LOCKED, Account, Health
 
 NO_KEY = "no key yet"
 """What the account's row says when there never was a credential."""
@@ -14,21 +16,57 @@ FULL_FOR = 600.0
 """Seconds for which the vendor's word that all slots are taken is shown: a waiting submit asks more often."""
 
 
+class KeyTrouble(StrEnum):
+    """Why nobody can sign in to an account, as it is shown. All but REFUSED happen on this server."""
+
+    NONE = NO_KEY
+    VAULT = "vault locked"
+    KEYRING = "keyring locked"
+    UNUSABLE = "no usable key"
+    REFUSED = "key refused"
+
+    @property
+    def login(self) -> str:
+        """What the key of the login does about it, after the key's name."""
+        return "unlocks" if self is KeyTrouble.VAULT else "log in"
+
+
+def key_trouble(account: str, message: str | None) -> KeyTrouble:
+    """What an account's message, or a call's error, says of its key: our own sentences are known by how they
+    begin, everything else is the vendor's."""
+    said = message or ""
+    if said == NO_KEY or said.startswith("no credential for "):
+        return KeyTrouble.NONE
+    if said.startswith(VAULT_LOCKED):
+        return KeyTrouble.VAULT
+    if said.startswith(KEYRING_LOCKED):
+        return KeyTrouble.KEYRING
+    if said.startswith((f"{account}: ", "the vault ", "the keyring ")) or "keyring" in said:
+        return KeyTrouble.UNUSABLE
+    return KeyTrouble.REFUSED
+
+
+def face_of(account: Account) -> HealthFace:
+    """How an account's health looks in the strip; where its key is the trouble, with the word for that."""
+    face = HEALTH[account.shown]
+    if account.shown is not Health.AUTH_FAILED:
+        return face
+    return face._replace(word=str(key_trouble(account.name, account.message)))
+
+
 def slots_full(account: Account, now: float) -> bool:
     """Whether the vendor said of late that every slot is taken, though we counted fewer."""
     return account.slots_full_at is not None and now - account.slots_full_at < FULL_FOR
 
 
 def health_words(account: Account, now: float, *, next_try: bool = True) -> str:
-    """`throttled until 14:33`, `unreachable since 14:02, next try 14:07`, `key refused`, `ok`.
+    """`throttled until 14:33`, `unreachable since 14:02, next try 14:07`, `key refused`, `vault locked`, `ok`.
 
     The next try is told while it lies ahead, and only if `next_try`.
     """
     match account.shown:
         case Health.OK:
             return "ok"
-        case Health.AUTH_FAILED if account.message == NO_KEY:
-            return NO_KEY
         case Health.THROTTLED if account.until is not None:
             return f"throttled until {clock_text(account.until, now)}"
         case Health.UNREACHABLE if account.since is not None:
@@ -36,4 +74,4 @@ def health_words(account: Account, now: float, *, next_try: bool = True) -> str:
             if next_try and account.until is not None and account.until > now:
                 words += f", next try {clock_text(account.until, now)}"
             return words
-    return HEALTH[account.shown].word
+    return face_of(account).word

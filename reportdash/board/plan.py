@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 
+from reportdash.board.health import KeyTrouble, key_trouble
 from reportdash.board.units import clock_text, left, size
 from reportdash.model import (
     FINAL,
@@ -188,7 +189,9 @@ def _shut(account: Account, login: str, pause: str, now: float) -> str:
     """Why nothing can be sent for the account now; empty when it can."""
     match account.shown:
         case Health.AUTH_FAILED:
-            return f"key refused: log in to {account.name} first" + (f" ({login})" if login else "")
+            trouble = key_trouble(account.name, account.message)
+            first = "unlock it" if trouble is KeyTrouble.VAULT else f"log in to {account.name}"
+            return f"{trouble}: {first} first" + (f" ({login})" if login else "")
         case Health.PAUSED:
             return f"{account.name} is paused" + (f"; {pause} resumes it" if pause else "")
         case Health.UNREACHABLE:

@@ -221,6 +221,19 @@ class Chain:
                 return wanted
         return []
 
+    async def chosen(self, account: str) -> str | None:
+        """The store its operator chose at the last login: keyring, vault or plaintext; None: not known."""
+        with contextlib.suppress(CredentialProblem):
+            return await self._pin(account)
+        return None
+
+    async def in_plain_text(self) -> list[str]:
+        """The accounts that have a credential in the plain-text store, whether it is the one used or not."""
+        if self._plain is not None:
+            with contextlib.suppress(CredentialProblem):
+                return sorted(await asyncio.to_thread(self._plain.read))
+        return []
+
     def live_values(self) -> list[str]:
         """Every secret value this run has handled, the longest first: for masking them in texts."""
         return sorted(self._seen, key=len, reverse=True)

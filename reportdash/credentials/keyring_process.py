@@ -20,6 +20,7 @@ from typing import Any
 
 from reportdash.credentials.ending import let_go
 from reportdash.errors import CredentialProblem
+from reportdash.model import KEYRING_LOCKED
 from reportdash.plain import clean
 
 _CHILD = Path(__file__).with_name("keyring_child.py")
@@ -205,6 +206,7 @@ def _kill(process: asyncio.subprocess.Process) -> None:
 
 
 _OTHERWISE = "or set REPORTDASH_SECRET__<ACCOUNT>__<FIELD> in the environment"
+_LOCKED, _NEVER_UNLOCKED = KEYRING_LOCKED
 _UNLOCK = "gnome-keyring-daemon --replace --unlock --components=secrets"
 _SENTENCES = {
     "none": f"no keyring that encrypts works on this system: install gnome-keyring or KWallet, {_OTHERWISE}",
@@ -212,9 +214,9 @@ _SENTENCES = {
     f"`dbus-run-session` with gnome-keyring, {_OTHERWISE}",
     "no_service": "no keyring runs on this session's D-Bus: install and start gnome-keyring or KWallet, "
     f"{_OTHERWISE}",
-    "locked": "the keyring is locked and its prompt cannot be shown here: unlock it first "
+    "locked": f"{_LOCKED} and its prompt cannot be shown here: unlock it first "
     f"(`{_UNLOCK}` reads its password from stdin), {_OTHERWISE}",
-    "never_unlocked": "the keyring was never unlocked in this session and its prompt cannot be shown here: "
+    "never_unlocked": f"{_NEVER_UNLOCKED} in this session and its prompt cannot be shown here: "
     f"unlock it first (`{_UNLOCK}` reads its password from stdin), {_OTHERWISE}",
     "mute": f"the keyring does not answer, so it was left alone: restart it, {_OTHERWISE}",
     "slow": "the keyring helper did not start in time on this busy server: try again",

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from reportdash import durable
 from reportdash.errors import CredentialProblem
+from reportdash.model import VAULT_LOCKED
 
 FILE_NAME = "credentials.vault"
 MAGIC = b"RDVAULT\0"
@@ -316,7 +317,7 @@ def locked(path: Path) -> VaultTrouble:
     """What is said of a vault whose passphrase this process does not have."""
     return VaultTrouble(
         "locked",
-        f"the vault {path.name} is locked in this session: unlock it on the screen (l), or, for a run "
+        f"{VAULT_LOCKED} in this session ({path.name}): unlock it on the screen (l), or, for a run "
         "without one, name a file that holds its passphrase in REPORTDASH_VAULT_PASSPHRASE_FILE",
     )
 

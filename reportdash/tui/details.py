@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from reportdash.board import facts
 from reportdash.board.explain import Explanation, KeyOf, Line, explain
 from reportdash.board.facts import Run, Sight
+from reportdash.board.health import face_of
 from reportdash.board.states import HEALTH, Face, Role
 from reportdash.board.units import clock_text, digits, plural, size, span
 from reportdash.model import (
@@ -235,7 +236,7 @@ def _after(seconds: float) -> str:
 def _next_look(subject: Subject) -> str:
     job, account, now = subject.job, subject.sight.account, subject.sight.now
     if account is not None and account.shown in (Health.PAUSED, Health.AUTH_FAILED):
-        return f"none: {HEALTH[account.shown].word}"
+        return f"none: {face_of(account).word}"
     if job.parent is not None:
         return "with its group"
     at = job.next_poll_at
@@ -290,7 +291,7 @@ def overview_lines(subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]
         rows.append(("Message", (text_run(job.message),)))
     said = [text_run(job.account), muted(f" · {subject.title}")]
     if account is not None and account.shown is not Health.OK:
-        health = HEALTH[account.shown]
+        health = face_of(account)
         said.append(Run(f"  {health.glyph} {health.word}", health.role))
         if account.message:
             said.append(muted(f"  {account.message}"))

@@ -21,6 +21,7 @@ from reportdash.model import Job, replace
 from reportdash.tui import collector
 from reportdash.tui.reading import Reading
 from reportdash.tui.returning import Returning
+from reportdash.tui.stores import Stores
 from reportdash.tui.turns import give_way
 from reportdash.tui.widgets.accounts import Slots
 from reportdash.tui.widgets.header import Mode
@@ -77,6 +78,7 @@ class Live:
         self._downloads = asyncio.Event()
         self.reading = Reading(app)
         self.returning = Returning(app)
+        self.stores = Stores(app)
         self._again = asyncio.Event()
         self._new: dict[str, Any] = {}
 
@@ -125,7 +127,11 @@ class Live:
                 self.board.say(problem.text, role=Role.WARN)
             self.board.configured = True
             self._meet(engine)
-            beside = (self._spawn(self._progress(engine)), self._spawn(self._rates(engine)))
+            beside = (
+                self._spawn(self._progress(engine)),
+                self._spawn(self._rates(engine)),
+                self._spawn(self.stores.follow(engine)),
+            )
             found = await self._follow(engine)
             for task in beside:
                 task.cancel()
@@ -282,6 +288,7 @@ class Live:
             for account in changes.accounts
             if account.name in known and known[account.name].paused is not account.paused
         }
+        self.stores.heed(changes.accounts)
         ready = self.app.attention.arrivals(changes.jobs)
         await self.board.intake.take_many(changes.jobs, changes.accounts)
         self.app.attention.tell(ready, self.board.view.counts())

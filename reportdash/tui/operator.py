@@ -32,6 +32,7 @@ DIALOGS = {
     "accounts": "reportdash.tui.screens.accounts",
     "login": "reportdash.tui.screens.login",
     "add_account": "reportdash.tui.screens.account",
+    "passphrase": "reportdash.tui.screens.passphrase",
 }
 """The module behind each action that asks first."""
 
@@ -84,6 +85,9 @@ class Operator:
             "submit": lambda: self._why_no_submit(engine, jobs),
             "track": lambda: "" if engine.accounts else NO_ACCOUNT,
             "login": lambda: "" if engine.accounts else NO_ACCOUNT,
+            "passphrase": lambda: (
+                "" if engine.chain.vault is not None else "this is the demo, which keeps nothing"
+            ),
         }
         return special[action.id]() if action.id in special else ""
 

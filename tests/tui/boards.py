@@ -166,12 +166,25 @@ class Answer:
         return not self.reason
 
 
+class Chain:
+    """Stores in which there is nothing to ask for."""
+
+    vault = None
+
+    async def locked_out(self, accounts: Iterable[str]) -> list[str]:
+        return []
+
+    async def in_plain_text(self) -> list[str]:
+        return []
+
+
 class Engine:
     """Writes down what it is asked for."""
 
     def __init__(self, ledger: Any = None, *, read_only: bool = False) -> None:
         self.ledger = ledger or EmptyLedger()
         self.downloads = Downloads()
+        self.chain = Chain()
         self.read_only = read_only
         self.settings = SimpleNamespace(bell=True, title=True, left_out={}, download_dir="/srv/reports")
         self.asked: list[tuple[str, Any]] = []

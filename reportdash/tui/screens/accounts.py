@@ -7,8 +7,8 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reportdash.board.facts import Run
-from reportdash.board.health import health_words, slots_full
-from reportdash.board.states import HEALTH, Role
+from reportdash.board.health import KeyTrouble, face_of, health_words, key_trouble, slots_full
+from reportdash.board.states import Role
 from reportdash.board.units import clock_text, plural
 from reportdash.errors import Problem
 from reportdash.model import Account, Health, Job
@@ -16,17 +16,21 @@ from reportdash.tui.screens.dialog import Dialog
 from reportdash.tui.screens.form import Form, paragraph
 from reportdash.tui.screens.parts import BLANK, Button, Row, Words, words
 from reportdash.tui.text import cut_middle, muted, strong, text_run
+from reportdash.tui.widgets.accounts import PLAIN_TEXT
 
 if TYPE_CHECKING:
     from reportdash.tui.app import Dashboard
+    from reportdash.tui.below import SeatPort
 
 LOOK_AGAIN = 30.0
 """Seconds after which who polls is read again, though no row changed."""
 ROOMY = 90
 """Room from which all columns are shown."""
-DETAILS = 7
+DETAILS = 10
 """Lines kept for the details of the chosen account."""
 READING = "…"
+PLAIN = "PLAIN TEXT, "
+"""What begins the place of a key in a file as it is, before the file's path."""
 
 
 def open(app: Dashboard, jobs: Sequence[Job]) -> None:
@@ -38,8 +42,8 @@ def said_of(row: Account, now: float, login_key: str) -> tuple[str, Role]:
     """An account's health as a sentence part; the next try stands in the details."""
     said = health_words(row, now, next_try=False)
     if row.shown is Health.AUTH_FAILED and login_key:
-        said += f", {login_key} log in"
-    return said, HEALTH[row.shown].role
+        said += f", {login_key} {key_trouble(row.name, row.message).login}"
+    return said, face_of(row).role
 
 
 class Roster(Form[None]):
@@ -113,12 +117,14 @@ class Roster(Form[None]):
             self.places[name] = await chain.where(name, seat.vendor.name, seat.settings.secret_fields())
             self.redraw()
 
-        await asyncio.gather(*map(find, names))
+        stores = self.dashboard.live.stores
+        await asyncio.gather(stores.look(self.engine), *map(find, names))
+        self.redraw()
 
     # What it shows.
 
     def rows(self, cells: int) -> list[Row]:
-        columns = _columns(cells)
+        columns = _columns(cells, badge=any(map(self.in_plain_text, self.names)))
         rows: list[Row] = [Words([(at, (muted(title),)) for title, at in columns])]
         if not self.names:
             return [*rows, words(text_run("There is no account yet."))]
@@ -136,14 +142,16 @@ class Roster(Form[None]):
         row = self.known.get(name)
         login_key = self.dashboard.look.keymap.shown("login")
         said, role = said_of(row, self.dashboard.board.now, login_key) if row is not None else ("", Role.TEXT)
-        sign = HEALTH[row.shown].glyph if row is not None else ""
+        sign = face_of(row).glyph if row is not None else ""
         title = self.engine.accounts[name].vendor.title
         healthy = role is Role.TEXT
         values: dict[str, Run] = {
             "Account": strong(name) if here else text_run(name),
             "Vendor": muted(title),
             "Health": Run(f"{sign} {said}".strip(), Role.MUTED if healthy else role, bold=role is Role.BAD),
-            "Key": muted(self.places.get(name, READING)),
+            "Key": Run(PLAIN_TEXT, Role.WARN, bold=True)
+            if self.in_plain_text(name)
+            else muted(self.places.get(name, READING)),
             "Slots": muted(self.slots.get(name, "")),
             "Polled": muted(self.polled(name)),
         }
@@ -157,6 +165,10 @@ class Roster(Form[None]):
         }
         pieces = [(at, (values[column],)) for column, at in columns if column in values]
         return Words(pieces, cursor=here)
+
+    def in_plain_text(self, name: str) -> bool:
+        """Whether a key of the account lies in a file as it is, even if another one is used."""
+        return name in self.dashboard.live.stores.plain
 
     def polled(self, name: str) -> str:
         """Who polls the account."""
@@ -180,7 +192,7 @@ class Roster(Form[None]):
         seat, row = self.engine.accounts[name], self.known.get(name)
         now = self.dashboard.board.now
         facts: list[tuple[str, str]] = [("Address", cut_middle(seat.settings.base_url, cells - 14))]
-        facts.append(("Key", self.places.get(name, READING)))
+        facts += self._key_facts(name, seat, row, cells - 14)
         facts.append(("Polled", self.polled(name)))
         if row is not None and slots_full(row, now):
             facts.append(("Slots", "full, the vendor says; deleting saved reports may free some"))
@@ -188,8 +200,6 @@ class Roster(Form[None]):
             facts.append(("Next try", clock_text(row.until, now)))
         if seat.settings.requests_per_minute is not None:
             facts.append(("Limit", f"{seat.settings.requests_per_minute:g} requests a minute, by the config"))
-        if row is not None and row.accepted_at is not None:
-            facts.append(("Last new key", f"accepted {clock_text(row.accepted_at, now)}"))
         if row is not None and row.listed_at is not None:
             at, count = clock_text(row.listed_at, now), row.only_there_count
             there = (
@@ -204,12 +214,32 @@ class Roster(Form[None]):
         for label, value in facts:
             rows.append(Words([(0, (muted(label),)), (14, (text_run(value),))]))
         if row is not None and row.message:
-            more = paragraph(row.message, cells, Role.WARN, at=14)[:2]
+            label, said = _last_word(row, now)
+            more = paragraph(said, cells, Role.WARN, at=14)[:2]
             head = more[0]
             if isinstance(head, Words):
-                more[0] = Words([(0, (muted("It says"),)), *head.pieces])
-            rows += more
+                more[0] = Words([(0, (muted(label),)), *head.pieces])
+            # Of all that can stand here it is what one looks for: it has its place in a small window, too.
+            rows[1:1] = more
         return rows
+
+    def _key_facts(self, name: str, seat: SeatPort, row: Account | None, cells: int) -> list[tuple[str, str]]:
+        """Where the key is, since when it is good, and what it gives."""
+        now = self.dashboard.board.now
+        place = self.places.get(name, READING)
+        if self.in_plain_text(name) and not place.startswith(PLAIN):
+            place += "; another one lies in plain text"
+        facts = [("Key", cut_middle(place, cells))]
+        if row is not None and row.accepted_at is not None:
+            since = "since " if row.health is not Health.AUTH_FAILED else "last new one "
+            facts.append(("Accepted", f"{since}{clock_text(row.accepted_at, now)}"))
+        token = seat.client.token
+        if token is not None:
+            ends = clock_text(token.expires_at, now) if token.expires_at is not None else ""
+            facts.append(("Token", f"expires {ends}" if ends else "does not say when it expires"))
+            if token.scope:
+                facts.append(("Scope", token.scope))
+        return facts
 
     def keys(self) -> Sequence[tuple[str, str]]:
         row = self.known.get(self.chosen)
@@ -281,12 +311,13 @@ class Roster(Form[None]):
         """The login of the chosen account, over this list."""
         if self._is_left_out():
             return
-        from reportdash.tui.screens.login import Login
+        from reportdash.tui.screens import login
 
-        self.app.push_screen(Login(self.dashboard, self.chosen), self._changed)
+        login.begin(self.dashboard, self.chosen, self._changed)
 
     def _changed(self, done: object = None) -> None:
-        self._spawn(self._find_keys([self.chosen]))
+        # An unlocked vault has the keys of others as well.
+        self._spawn(self._find_keys(self.names))
 
     def pause(self) -> None:
         """Stop polling the chosen account, or go on."""
@@ -335,7 +366,8 @@ class LogOut(Dialog[str]):
         self.where = where
 
     def rows(self, cells: int) -> list[Row]:
-        source = "memory" if self.where == "memory" else f"the {self.where}"
+        plain = f"the file {self.where.removeprefix(PLAIN)}" if self.where.startswith(PLAIN) else ""
+        source = plain or ("memory" if self.where == "memory" else f"the {self.where}")
         return [
             *paragraph(f"The key of {self.name_of} is removed from {source}.", cells),
             *paragraph("Its jobs stay in the table, and nobody looks at them meanwhile.", cells, Role.MUTED),
@@ -348,8 +380,18 @@ class LogOut(Dialog[str]):
         self.dismiss(self.name_of)
 
 
-def _columns(cells: int) -> list[tuple[str, int]]:
-    """The columns and where they begin."""
+def _last_word(row: Account, now: float) -> tuple[str, str]:
+    """What the account's message is, and it with its time: the vendor's words where it refused the key."""
+    at = f"{clock_text(row.since, now)}  " if row.since is not None else ""
+    if row.health is not Health.AUTH_FAILED:
+        return "It says", row.message or ""
+    refused = key_trouble(row.name, row.message) is KeyTrouble.REFUSED
+    return ("Refused" if refused else "No key"), f"{at}{row.message}"
+
+
+def _columns(cells: int, *, badge: bool) -> list[tuple[str, int]]:
+    """The columns and where they begin. `badge`: a key in plain text is to be seen in any window."""
     if cells >= ROOMY:
         return [("Account", 0), ("Vendor", 17), ("Health", 32), ("Key", 64), ("Slots", 88), ("Polled", 98)]
-    return [("Account", 0), ("Vendor", 14), ("Health", 26), ("Slots", cells - 8)]
+    key = [("Key", cells - 22)] if badge else []
+    return [("Account", 0), ("Vendor", 14), ("Health", 26), *key, ("Slots", cells - 8)]

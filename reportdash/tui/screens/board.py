@@ -77,6 +77,7 @@ class BoardScreen(Screen[None], inherit_bindings=False, inherit_css=False):
         self.slots: dict[str, Slots] = {}
         self.left_out: Collection[str] = ()
         self.read_only: Collection[str] = ()
+        self.plain_text: Collection[str] = ()
         self.titles = dict(look.titles)
         self.config = ""
         self.configured = True
@@ -231,6 +232,7 @@ class BoardScreen(Screen[None], inherit_bindings=False, inherit_css=False):
             login_key=keymap.shown("login"),
             left_out=self.left_out,
             read_only=self.read_only,
+            plain_text=self.plain_text,
             accounts_key=keymap.shown("accounts"),
             plain="everything is kept on this server" if empty else "",
         )

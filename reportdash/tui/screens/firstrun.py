@@ -11,7 +11,7 @@ from textual.strip import Strip
 
 from reportdash.board.counts import Counts
 from reportdash.board.facts import Run
-from reportdash.board.health import NO_KEY
+from reportdash.board.health import NO_KEY, KeyTrouble, key_trouble
 from reportdash.board.states import Role
 from reportdash.board.units import plural
 from reportdash.model import Account, Health
@@ -109,7 +109,10 @@ def _title(stage: Stage, room: int, keymap: Keymap) -> list[Run]:
     if stage.next == 3:
         first, *others = stage.shut
         names = f"{first.name} and {plural(len(others), 'other')} have" if others else f"{first.name} has"
-        rest = [text_run(f"  {names} {NO_KEY if first.message == NO_KEY else 'no key that works'}")]
+        trouble = key_trouble(first.name, first.message)
+        lacks = NO_KEY if trouble is KeyTrouble.NONE else "no key that works"
+        locked = trouble is KeyTrouble.VAULT
+        rest = [text_run("  The vault with the key is locked" if locked else f"  {names} {lacks}")]
     else:
         rest = [text_run("  "), key_run(keymap.shown("submit")), text_run(" submits one, ")]
         rest += [key_run(keymap.shown("track")), text_run(" follows one that runs already")]

@@ -1,15 +1,16 @@
 """`l`: give an account its key: tried at the vendor before it is kept, and never on the screen.
 
-What is typed lives in the fields until the dialog closes; it is named in no notice, log or exception.
+Where a key can live is looked at before it is asked for. What is typed lives in the fields until the dialog
+closes; it is named in no notice, log or exception.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reportdash.board.facts import Run
-from reportdash.board.health import NO_KEY
+from reportdash.board.health import KeyTrouble, key_trouble
 from reportdash.board.states import Role
 from reportdash.board.units import clock_text
 from reportdash.errors import AuthFailed, CallFailed, CredentialProblem, Problem, Throttled, Unreachable
@@ -18,7 +19,8 @@ from reportdash.plain import clean
 from reportdash.tui.screens.dialog import Dialog
 from reportdash.tui.screens.form import Form, paragraph
 from reportdash.tui.screens.parts import BLANK, Button, Choice, Field, Row, Words, words
-from reportdash.tui.text import muted, text_run
+from reportdash.tui.screens.passphrase import AT, NewPassphrase
+from reportdash.tui.text import cut_middle, muted, text_run
 
 if TYPE_CHECKING:
     from reportdash.tui.app import Dashboard
@@ -26,9 +28,16 @@ if TYPE_CHECKING:
 OPEN_FIELDS = ("username", "client_id")
 """Fields that are no secret by themselves; whatever else a vendor asks for is shown as dots."""
 MEMORY = "memory"
-KEYRING = "keyring"
+VAULT = "vault"
 ENVIRONMENT = "environment"
 COMMAND = "credential_command"
+UNKNOWN = "unknown: "
+OUTSIDE = (ENVIRONMENT, "systemd credential")
+"""Where a key comes from that goes before every other."""
+NEW, KNOWN = "new", "known"
+"""What the vault may need first: a passphrase that is chosen now, or the one it has."""
+UNLOCKING, TRYING = "unlocking", "trying"
+STOPPABLE = (UNLOCKING, TRYING)
 NAMES = {"api_key": "API key"}
 
 
@@ -39,14 +48,24 @@ def open(app: Dashboard, jobs: Sequence[Job]) -> None:
         return
     name = meant(list(engine.accounts), app.board.view.records.accounts, jobs)
     if name is not None:
-        app.push_screen(Login(app, name))
+        begin(app, name)
         return
 
     def chosen(name: str | None) -> None:
         if name is not None:
-            app.push_screen(Login(app, name))
+            begin(app, name)
 
     app.push_screen(Which(app), chosen)
+
+
+def begin(app: Dashboard, name: str, done: Callable[[object], None] = lambda result: None) -> None:
+    """The form of an account, or first the vault's passphrase, if the key is in it and it is locked."""
+    if name in app.live.stores.locked:
+        from reportdash.tui.screens import unlock
+
+        unlock.open(app, name, done)
+    else:
+        app.push_screen(Login(app, name), done)
 
 
 def meant(names: Sequence[str], rows: Mapping[str, Account], jobs: Sequence[Job]) -> str | None:
@@ -105,7 +124,7 @@ def about(row: Account | None, titles: Mapping[str, str]) -> str:
     title = titles.get(row.vendor, row.vendor)
     if row.health is not Health.AUTH_FAILED:
         return title
-    return f"{title} · {NO_KEY if row.message == NO_KEY else 'key refused'}"
+    return f"{title} · {key_trouble(row.name, row.message)}"
 
 
 class Login(Form[None]):
@@ -127,6 +146,9 @@ class Login(Form[None]):
         self.where = ""
         self._store: list[str] = []
         self._choices: list[Choice] = []
+        self._vault_needs = ""
+        self.passphrase = Field("Vault passphrase", secret=True, at=AT)
+        self.new = NewPassphrase()
         self._step_now = "looking"
 
     def on_mount(self) -> None:
@@ -134,23 +156,35 @@ class Login(Form[None]):
 
     def on_unmount(self) -> None:
         for field in self.fields.values():
-            field.edit.text, field.edit.at = "", 0
+            field.edit.set("")
+        self.passphrase.edit.set("")
+        self.new.wipe()
 
     async def _look(self) -> None:
         """Learn where a secret can live here, before one is asked for."""
         chain, seat = self.engine.chain, self.seat
         self.where = await chain.where(self.name_of, seat.vendor.name, seat.settings.secret_fields())  # type: ignore[union-attr]
-        self.stores = list(await chain.stores())
-        usable = [store for store in self.stores if store.usable]
-        self._store[:] = [usable[0].name] if usable else []
-        self._choices = [
-            Choice(*_store_words(store.name, store.sentence), self._store, store.name) for store in usable
-        ]
+        await self._look_at_stores(await chain.chosen(self.name_of))
         await self._fill()
         self._step_now = ""
         if self.focused_item is None or self.on_cancel:
             empty = [field for field in self.fields.values() if not field.edit.text]
             self.focused_item = next(iter(empty or self.fields.values()), None)
+
+    async def _look_at_stores(self, wish: str | None) -> None:
+        """What can be chosen now. `wish` is taken where it works, else the strongest."""
+        self.stores = list(await self.engine.chain.stores())
+        usable = {store.name: store for store in self.stores if store.usable}
+        # What a credential_command says goes before every store that outlives the run.
+        wish = MEMORY if self.where == COMMAND else wish
+        self._store[:] = [wish] if wish in usable else list(usable)[:1]
+        self._vault_needs = usable[VAULT].passphrase if VAULT in usable else ""
+        self._choices = [Choice(*_store_words(store), self._store, store.name) for store in usable.values()]
+
+    @property
+    def _needs(self) -> str:
+        """What the chosen store needs first: `new` or `known` passphrase, or nothing."""
+        return self._vault_needs if self._store == [VAULT] else ""
 
     async def _fill(self) -> None:
         """Put what is no secret into its field, as it is known."""
@@ -194,62 +228,88 @@ class Login(Form[None]):
         if row is not None and row.health is Health.AUTH_FAILED:
             at = clock_text(row.since, board.now) if row.since is not None else ""
             message = (row.message or "").rstrip(".")
-            if message == NO_KEY or message.startswith("no credential for "):
-                return paragraph(f"There is no key for {self.name_of} yet.", cells)
-            if message.startswith(f"{self.name_of}: ") or KEYRING in message:
-                # Our own sentence on where the key was looked for, not the vendor's.
-                return paragraph(f"No key could be used since {at}: {message}.", cells)
+            match key_trouble(row.name, message):
+                case KeyTrouble.NONE:
+                    return paragraph(f"There is no key for {self.name_of} yet.", cells)
+                case KeyTrouble.VAULT | KeyTrouble.KEYRING as locked:
+                    place = "vault" if locked is KeyTrouble.VAULT else "keyring"
+                    said = f"The key of {self.name_of} is in the {place}, which is locked since {at}."
+                    return paragraph(said, cells)
+                case KeyTrouble.UNUSABLE:
+                    # Our own sentence on where the key was looked for, not the vendor's.
+                    return paragraph(f"No key could be used since {at}: {message}.", cells)
             return paragraph(f"{self.title_of} refused the last key at {at}: {message}.", cells)
         if self.where in ("", "none"):
             return paragraph(f"The key for {self.name_of} at {self.title_of}.", cells)
-        more = "" if self.where.startswith(ENVIRONMENT) else "; a new one takes its place"
+        if self.where.startswith(UNKNOWN):
+            why = self.where.removeprefix(UNKNOWN)
+            return paragraph(f"Whether {self.name_of} has a key cannot be seen: {why}.", cells)
+        more = "" if self.where.startswith(OUTSIDE) else "; a new one takes its place"
         return paragraph(f"{self.name_of} has a key ({self.where}){more}.", cells)
 
     def _places(self, cells: int) -> list[Row]:
         """Where the secret will live: what works here, what does not and why."""
         rows: list[Row] = []
+        air: list[Row] = [] if self.fills else [BLANK]
         broken = [store for store in self.stores or () if not store.usable]
-        ask = text_run("Where should the secret live?")
         for store in broken:
-            head, _, rest = store.sentence.partition(":")
-            said = f"{head[:1].upper()}{head[1:]}"
-            lines = paragraph(f"{said}.", cells, Role.STRONG, at=2)
-            if isinstance(lines[0], Words):
-                lines[0] = Words([(0, (Run("▲", Role.WARN),)), *lines[0].pieces])
-            rows += lines
-            # The environment has its own line below; a small screen is told the cause alone.
-            more = rest.split(";" if self.fills else ", or set REPORTDASH_SECRET")[0].strip()
-            if more:
-                rows += paragraph(f"{more[:1].upper()}{more[1:]}.", cells, Role.MUTED, at=2)
-        if broken and not self.fills:
-            rows.append(BLANK)
-        rows.append(words(ask))
-        rows += [] if self.fills else [BLANK]
-        rows += self._choices
+            rows += self._broken(store.sentence, cells)
+        if broken:
+            rows += air
+        rows += [words(text_run("Where should the secret live?")), *air, *self._choices]
         rows += self._environment(cells)
-        if broken and not self.fills:
-            rows += [
-                BLANK,
+        if self._needs:
+            rows += air
+        rows += {NEW: [self.new.first, self.new.again], KNOWN: [self.passphrase]}.get(self._needs, [])
+        rows += [*air, *self._lives(cells)]
+        if len(self._choices) == 1 and not self.fills:
+            rows.append(
                 words(
-                    muted("To keep it without a keyring: "),
-                    text_run("credential_command"),
-                    muted(" in the config."),
-                ),
-            ]
+                    muted("To keep it for longer: "), text_run("credential_command"), muted(" in the config.")
+                )
+            )
         return rows
+
+    def _broken(self, sentence: str, cells: int) -> list[Row]:
+        """A store that cannot be used: the cause, then what would help; a small screen is told the cause."""
+        head, _, rest = sentence.partition(": ")
+        # The environment has its own line below.
+        more = rest.split(";" if self.fills else ", or set REPORTDASH_SECRET")[0].strip()
+        if self.fills:
+            return paragraph(f"{_capital(head)}: {more}." if more else f"{_capital(head)}.", cells, sign="▲")
+        lines = paragraph(f"{_capital(head)}.", cells, Role.STRONG, at=2)
+        if isinstance(lines[0], Words):
+            lines[0] = Words([(0, (Run("▲", Role.WARN),)), *lines[0].pieces])
+        return [*lines, *(paragraph(f"{_capital(more)}.", cells, Role.MUTED, at=2) if more else [])]
+
+    def _lives(self, cells: int) -> list[Row]:
+        """In one sentence where it will live."""
+        vault = self.engine.chain.vault
+        match self._store:
+            case ["vault"] if vault is not None:
+                # A long path gives way in its middle.
+                path = cut_middle(str(vault.path), max(24, cells - 48))
+                said = f"It will live in the vault, encrypted: {path}"
+            case ["memory"]:
+                said = "It will live in memory until you quit; the next start asks again."
+            case _:
+                said = "It will live in this server's keyring, encrypted."
+        return paragraph(said, cells)
 
     def _environment(self, cells: int) -> list[Row]:
         from reportdash.credentials import variable
 
         names = [variable(self.name_of, field) for field in self.secrets]
-        if self.where.startswith(ENVIRONMENT):
-            # What the environment says goes first: a key that is kept would not be used.
-            said = (
-                f"The environment has a key, which goes first: unset {' and '.join(names)} to use this one."
-            )
+        if self.where.startswith(OUTSIDE):
+            # What comes from outside goes first: a key that is kept would not be used.
+            end = "__FILE" if "file" in self.where else ""
+            away = f"unset {' and '.join(name + end for name in names)}"
+            if not self.where.startswith(ENVIRONMENT):
+                away = "take it out of the unit"
+            said = f"The {self.where.partition(',')[0]} has a key, which goes first: {away} to use this one."
             return paragraph(said, cells, Role.WARN, sign="▲")
         if self.where == COMMAND:
-            said = "The account's credential_command goes before the keyring: keep this key until you quit."
+            said = "The account's credential_command goes before what is kept: keep this key until you quit."
             return paragraph(said, cells, Role.WARN, sign="▲")
         return [Words([(4, (muted("Environment"),)), (20, (muted(f"set by you: {names[-1]}"),))])]
 
@@ -257,12 +317,12 @@ class Login(Form[None]):
         if self._step_now == "looking":
             return []
         return [
-            Button({"trying": "trying…", "keeping": "keeping…"}.get(self._step_now, "Try and keep"), "try")
+            Button(f"{self._step_now}…" if self._step_now else "Try and keep", "try"),
         ]
 
     def keys(self) -> Sequence[tuple[str, str]]:
-        if self._step_now == "trying":
-            return (("esc", "stop trying"),)
+        if self._step_now in STOPPABLE:
+            return (("esc", "stop"),)
         if self._step_now:
             return (("esc", "cancel"),) if self._step_now == "looking" else ()
         return (("esc", "cancel"), ("tab", "next"), ("enter", "try and keep"))
@@ -272,7 +332,7 @@ class Login(Form[None]):
     def stopped(self) -> None:
         if self._step_now == "looking":
             self.dismiss(None)
-        elif self._step_now == "trying":
+        elif self._step_now in STOPPABLE:
             self.stop()
             self._step_now = ""
             self.tell("Stopped: nothing was kept.")
@@ -287,28 +347,44 @@ class Login(Form[None]):
             self.focused_item = self.fields[empty]
             self.tell(f"{self.fields[empty].label} is empty.")
             return
+        wrong = self._wrong_passphrase()
+        if wrong is not None:
+            self.focused_item = wrong[0]
+            self.tell(wrong[1])
+            return
         self.note = ""
-        self._step_now = "trying"
-        self.work(self._try(values))
+        self._step_now = UNLOCKING if self._needs else TRYING
+        self.work(self._try(values, self._store[0], self._needs))
 
-    async def _try(self, values: Mapping[str, str]) -> None:
+    def _wrong_passphrase(self) -> tuple[Field, str] | None:
+        """The field to put right first, and what is wrong with it."""
+        if self._needs == NEW:
+            return self.new.wrong()
+        empty = self._needs == KNOWN and not self.passphrase.edit.text
+        return (self.passphrase, f"{self.passphrase.label} is empty.") if empty else None
+
+    async def _try(self, values: Mapping[str, str], store: str, needs: str) -> None:
         engine, name, seat = self.engine, self.name_of, self.seat
         if seat is None:
             return
         try:
+            if needs and not await self._open_vault(needs):
+                return
+            self._step_now = TRYING
+            self.redraw()
             await engine.try_credential(name, values)
             # From here on it is kept, whatever is pressed: half a store is worse than a second's wait.
             self._step_now = "keeping"
             self.redraw()
             origins = seat.settings.origins()
-            where = await engine.chain.keep(name, seat.vendor.name, values, origins, self._store[0])
+            where = await engine.chain.keep(name, seat.vendor.name, values, origins, store)
             await engine.logged_in(name)
         except CallFailed as error:
             # Masked before it is cut: half a secret is one too many.
-            error.text = masked(error.text, values)
+            error.text = masked(error.text, self._secrets(values))
             self._failed(refusal(error, self.title_of))
         except Problem as problem:
-            self._failed(masked(problem.text, values))
+            self._failed(masked(problem.text, self._secrets(values)))
         else:
             self.dashboard.holds_keys |= where == MEMORY
             kept = "in memory until you quit" if where == MEMORY else f"in the {where}"
@@ -316,6 +392,34 @@ class Login(Form[None]):
             self.dashboard.board.say(
                 f"{name}: accepted by {self.title_of}, the key is kept {kept}", role=Role.MUTED
             )
+
+    def _secrets(self, values: Mapping[str, str]) -> Mapping[str, str]:
+        """All that was typed and is nobody's business."""
+        return {**values, "passphrase": self.passphrase.edit.text, "new": self.new.text}
+
+    async def _open_vault(self, needs: str) -> bool:
+        """Unlock the vault, or make it, before the vendor hears of the key; False: it is said why not."""
+        from reportdash.credentials import VaultTrouble
+
+        vault = self.engine.chain.vault
+        assert vault is not None
+        passphrase = self.new.text if needs == NEW else self.passphrase.edit.text
+        try:
+            await vault.open(passphrase, create=needs == NEW)
+        except VaultTrouble as trouble:
+            if trouble.code == "wrong":
+                self.passphrase.edit.set("")
+            else:
+                # What can be chosen is no longer what it was: another process made a vault, for one.
+                await self._look_at_stores(self._store[0])
+            asked = {NEW: self.new.first, KNOWN: self.passphrase}.get(self._needs)
+            self.focused_item = asked or self.focused_item
+            self._failed(f"{trouble.text}.")
+            return False
+        self._vault_needs = ""
+        self.engine.unlocked()
+        await self.dashboard.live.stores.look(self.engine)
+        return True
 
     def _failed(self, text: str) -> None:
         self._step_now = ""
@@ -343,9 +447,16 @@ def masked(text: str, values: Mapping[str, str]) -> str:
     return text
 
 
-def _store_words(name: str, sentence: str) -> tuple[str, str]:
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def _store_words(store: Any) -> tuple[str, str]:
     """A store's label and what it means."""
-    if name == MEMORY:
+    if store.name == MEMORY:
         return "Until I quit", "in memory only; each start asks again"
-    title, _, rest = sentence.partition(": ")
-    return title[:1].upper() + title[1:], rest
+    if store.name == VAULT:
+        whose = "of your choice" if store.passphrase == NEW else "asked once a session"
+        return "Vault", f"a file of reportdash's own, encrypted; a passphrase {whose}"
+    title, _, rest = store.sentence.partition(": ")
+    return _capital(title), rest

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from textual.strip import Strip
 
 from reportdash.board.facts import Run
-from reportdash.board.health import health_words, slots_full
-from reportdash.board.states import HEALTH, Role
+from reportdash.board.health import KeyTrouble, face_of, health_words, key_trouble, slots_full
+from reportdash.board.states import Role
 from reportdash.model import Account, Health
 from reportdash.tui.columns import ROOMY
 from reportdash.tui.text import Pen, key_run, length, muted
@@ -18,6 +18,10 @@ from reportdash.tui.widgets.lines import Lines
 
 LONG, WORDS, BRIEF, SHORT = 3, 2, 1, 0
 """How much is said of an account: all, its name and all words, those but for the next try, the least."""
+
+
+PLAIN_TEXT = "▲ PLAIN TEXT"
+"""The badge of an account whose key lies in a file as it is, for as long as it does."""
 
 
 class Slots(NamedTuple):
@@ -44,17 +48,19 @@ class Accounts(Lines):
         login_key: str,
         left_out: Collection[str] = (),
         read_only: Collection[str] = (),
+        plain_text: Collection[str] = (),
         accounts_key: str = "",
         plain: str = "",
     ) -> None:
         """Show the accounts. `titles`: how people read a vendor's name; `left_out`: accounts whose plug-in
         can not be used, the page behind `accounts_key` says why; `read_only`: those in which nothing is
-        changed; `plain` stands alone.
+        changed; `plain_text`: those whose key lies in plain text; `plain` stands alone.
         """
         cells = self.size.width
         # Asked with every flush, and mostly the same; what time does to it is told in whole seconds.
         told = (tuple(accounts), int(now), tuple(titles.items()), tuple(slots.items()))
-        made_of = (self.pen, cells, *told, login_key, tuple(left_out), tuple(read_only), accounts_key, plain)
+        marked = (tuple(left_out), tuple(read_only), tuple(plain_text))
+        made_of = (self.pen, cells, *told, login_key, *marked, accounts_key, plain)
         if made_of == self._made_of:
             return
         self._made_of = made_of
@@ -73,6 +79,7 @@ class Accounts(Lines):
             login_key=login_key,
             broken=broken,
             read_only=read_only,
+            plain_text=plain_text,
         )
         self.show([shown])
 
@@ -88,6 +95,7 @@ def line(
     login_key: str,
     broken: Sequence[tuple[Run, ...]] = (),
     read_only: Collection[str] = (),
+    plain_text: Collection[str] = (),
 ) -> Strip:
     """Line 2 in `cells`. What does not fit is folded: healthy accounts, then vendors' names, then times."""
     roomy = cells >= ROOMY
@@ -100,7 +108,9 @@ def line(
         else:
             found = _troubled(account, titles, now, much, login_key)
         if account.name in read_only and much is not SHORT:
-            return (*found, Run(" · read-only" if much is LONG else " read-only", Role.TEXT))
+            found = (*found, Run(" · read-only" if much is LONG else " read-only", Role.TEXT))
+        if account.name in plain_text:
+            found = (*found, Run(f" {PLAIN_TEXT if much is LONG else PLAIN_TEXT[0]}", Role.WARN))
         return found
 
     def folded(kept: Sequence[Account], count: int, much: int) -> list[tuple[Run, ...]]:
@@ -139,10 +149,9 @@ def line(
 
 def _counted(accounts: Sequence[Account]) -> list[tuple[Run, ...]]:
     """Where there is no room for names: how many are in which trouble."""
-    found = Counter(account.shown for account in accounts)
+    found = Counter((account.shown, face_of(account)) for account in accounts)
     items: list[tuple[Run, ...]] = []
-    for health, count in sorted(found.items(), key=lambda item: item[0] is Health.OK):
-        face = HEALTH[health]
+    for (health, face), count in sorted(found.items(), key=lambda item: item[0][0] is Health.OK):
         if health is Health.OK:
             items.append((muted(f"{count} ok"),))
         else:
@@ -181,18 +190,18 @@ def _troubled(
     account: Account, titles: Mapping[str, str], now: float, much: int, login_key: str
 ) -> tuple[Run, ...]:
     health = account.shown
-    face = HEALTH[health]
+    face = face_of(account)
     heavy = face.role is not Role.MUTED
     head = Run(f"{face.glyph} {account.name}", face.role, bold=heavy)
     key = key_run(login_key)
+    trouble = key_trouble(account.name, account.message)
     words = health_words(account, now, next_try=much is not BRIEF) if much is not SHORT else face.word
     if much is not LONG:
         if health is Health.AUTH_FAILED:
-            return (
-                (head, Run(" log in: ", Role.TEXT), key) if login_key else (head, Run(" log in", Role.TEXT))
-            )
+            verb = " unlock" if trouble is KeyTrouble.VAULT else " log in"
+            return (head, Run(f"{verb}: ", Role.TEXT), key) if login_key else (head, Run(verb, Role.TEXT))
         return head, Run(f" {words}", Role.TEXT if heavy else Role.MUTED)
     vendor = muted(f" {titles.get(account.vendor, account.vendor)}")
     if health is Health.AUTH_FAILED:
-        return (head, vendor, Run(f" · {words}, ", Role.TEXT), key, Run(" log in", Role.TEXT))
+        return (head, vendor, Run(f" · {words}, ", Role.TEXT), key, Run(f" {trouble.login}", Role.TEXT))
     return head, vendor, Run(f" · {words}", Role.TEXT if heavy else Role.MUTED)
