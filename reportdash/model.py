@@ -279,8 +279,8 @@ class Account:
 
 VAULT_LOCKED = "the vault is locked"
 KEYRING_LOCKED = ("the keyring is locked", "the keyring was never unlocked")
-"""How the message of an account begins whose key is in a store that is locked. The credentials say it in these
-words, and by them the board knows that nobody refused anything."""
+"""How an account's message begins whose key is in a locked store. The credentials say it in these words, and
+by them the board knows that nobody refused anything."""
 
 
 class Fence(NamedTuple):

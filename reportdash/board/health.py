@@ -60,7 +60,7 @@ def slots_full(account: Account, now: float) -> bool:
 
 
 def health_words(account: Account, now: float, *, next_try: bool = True) -> str:
-    """`throttled until 14:33`, `unreachable since 14:02, next try 14:07`, `key refused`, `vault locked`, `ok`.
+    """`throttled until 14:33`, `unreachable since 14:02, next try 14:07`, `vault locked`, `ok`.
 
     The next try is told while it lies ahead, and only if `next_try`.
     """

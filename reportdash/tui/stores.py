@@ -24,9 +24,13 @@ AT_WORK = 2.0
 """Seconds after a key in which no dialog opens by itself."""
 
 
+LOOK_AGAIN = 1.0
+"""Seconds between two looks whether they rest."""
+
+
 class Stores:
-    """Looks at the stores beside the screen. `locked`: accounts whose key cannot be read until somebody unlocks
-    the vault; `plain`: those with a key in plain text."""
+    """Looks at the stores beside the screen. `locked`: accounts whose key cannot be read until the vault is
+    unlocked; `plain`: those with a key in plain text."""
 
     def __init__(self, app: Dashboard) -> None:
         self.app = app
@@ -67,6 +71,7 @@ class Stores:
         """Ask for the passphrase, or say that it is wanted."""
         if self._busy():
             self.say()
+            self.remind()
             return
         from reportdash.tui.screens import unlock
 
@@ -79,10 +84,18 @@ class Stores:
         return typing or self.app.screen is not board or board.too_small
 
     def say(self) -> None:
-        """The same on the notice line."""
-        self.app.board.say(*self.line())
-
-    def line(self) -> tuple[Run, ...]:
-        """That the vault is locked, and what unlocks it."""
+        """On the notice line: that the vault is locked, and what unlocks it."""
         key = key_run(self.app.look.keymap.named("login"))
-        return Run("The vault is locked: ", Role.WARN), key, Run(" unlocks it", Role.TEXT)
+        self.app.board.say(Run("The vault is locked: ", Role.WARN), key, Run(" unlocks it", Role.TEXT))
+
+    def remind(self) -> None:
+        """Say it once more when whoever is at work rests: the next key takes a notice away."""
+
+        async def remind() -> str:
+            while self.locked and (self._busy() or self.app.board.status.notice):
+                await self.app.clock.sleep(LOOK_AGAIN)
+            if self.locked:
+                self.say()
+            return ""
+
+        self.app.operator.task(remind())

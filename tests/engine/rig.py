@@ -35,6 +35,7 @@ class Rig:
     folder: Path
     environ: dict[str, str] = field(default_factory=dict)
     accounts: dict[str, Any] = field(default_factory=dict)
+    make_chain: Callable[[], Chain] | None = None  # without it a process has the environment and its memory
     stuck_after: float = 0.5  # real seconds; more where nothing hangs and time must not run ahead of answers
     engine: Engine = field(init=False)
     _open: list[tuple[Engine, Ledger]] = field(default_factory=list)
@@ -69,7 +70,7 @@ class Rig:
                 "keep_days": keep_days,
             }
         )
-        chain = Chain(environ=self.environ, use_keyring=False)
+        chain = self.make_chain() if self.make_chain else Chain(environ=self.environ, use_keyring=False)
         engine = Engine(settings, ledger, chain, clock=self.clock, **how)
         engine.core.chance = lambda: 0.5
         await engine.start()

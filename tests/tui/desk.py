@@ -143,14 +143,22 @@ Furnish = Callable[[Rig], Awaitable[Any]]
 
 @asynccontextmanager
 async def desk(
-    folder: Path, *, size: tuple[int, int] = (140, 40), accounts: tuple[str, ...] = ("main",), **keys: Any
+    folder: Path,
+    *,
+    size: tuple[int, int] = (140, 40),
+    accounts: tuple[str, ...] = ("main",),
+    furnish: Furnish | None = None,
+    **keys: Any,
 ) -> AsyncIterator[Desk]:
-    """A desk without jobs; `keys` are laid over each account's settings."""
+    """A desk without jobs; `keys` are laid over each account's settings. `furnish`: what there is before the
+    engine starts."""
     clock = ManualClock(START)
     async with Simulator(now=clock.now, published_dir=folder / "published") as sim:
         rig = Rig(sim, clock, folder)
         for name in accounts:
             rig.account(name, **keys)
+        if furnish is not None:
+            await furnish(rig)
         engine = await rig.start()
 
         @asynccontextmanager

@@ -26,8 +26,8 @@ LOOK_AGAIN = 30.0
 """Seconds after which who polls is read again, though no row changed."""
 ROOMY = 90
 """Room from which all columns are shown."""
-DETAILS = 10
-"""Lines kept for the details of the chosen account."""
+LEAST_SHOWN = 3
+"""Accounts that are seen however much is told of the chosen one."""
 READING = "…"
 PLAIN = "PLAIN TEXT, "
 """What begins the place of a key in a file as it is, before the file's path."""
@@ -128,13 +128,15 @@ class Roster(Form[None]):
         rows: list[Row] = [Words([(at, (muted(title),)) for title, at in columns])]
         if not self.names:
             return [*rows, words(text_run("There is no account yet."))]
-        shown = max(3, self.app.size.height - 8 - DETAILS - 2)
+        details = self._details(cells)
+        # Frame, titles, count and a blank line; a dialog that does not fill the screen leaves some around it.
+        shown = max(LEAST_SHOWN, self.app.size.height - (9 if self.fills else 11) - len(details))
         top = max(0, min(self.at - shown // 2, len(self.names) - shown))
         for place, name in enumerate(self.names[top : top + shown], top):
             rows.append(self._line(name, place == self.at, columns))
         if len(self.names) > shown:
             rows.append(words(muted(f"{self.at + 1} of {len(self.names)} accounts")))
-        return [*rows, BLANK, *self._details(cells)]
+        return [*rows, BLANK, *details]
 
     def _line(self, name: str, here: bool, columns: Sequence[tuple[str, int]]) -> Words:
         if name in self.left_out:
@@ -145,13 +147,13 @@ class Roster(Form[None]):
         sign = face_of(row).glyph if row is not None else ""
         title = self.engine.accounts[name].vendor.title
         healthy = role is Role.TEXT
+        badge = Run(PLAIN_TEXT, Role.WARN, bold=True) if self.in_plain_text(name) else None
         values: dict[str, Run] = {
             "Account": strong(name) if here else text_run(name),
             "Vendor": muted(title),
             "Health": Run(f"{sign} {said}".strip(), Role.MUTED if healthy else role, bold=role is Role.BAD),
-            "Key": Run(PLAIN_TEXT, Role.WARN, bold=True)
-            if self.in_plain_text(name)
-            else muted(self.places.get(name, READING)),
+            "Key": badge or muted(self.places.get(name, READING)),
+            "": badge or muted(""),
             "Slots": muted(self.slots.get(name, "")),
             "Polled": muted(self.polled(name)),
         }
@@ -212,10 +214,11 @@ class Roster(Form[None]):
             facts.append(("Careful", "a delete asks for the account's name"))
         rows: list[Row] = [words(strong(name), muted(f"  {seat.vendor.title}"))]
         for label, value in facts:
-            rows.append(Words([(0, (muted(label),)), (14, (text_run(value),))]))
+            said = Run(value, Role.WARN) if value.startswith(PLAIN) else text_run(value)
+            rows.append(Words([(0, (muted(label),)), (14, (said,))]))
         if row is not None and row.message:
             label, said = _last_word(row, now)
-            more = paragraph(said, cells, Role.WARN, at=14)[:2]
+            more = paragraph(said, cells, Role.WARN, at=14)[:3]
             head = more[0]
             if isinstance(head, Words):
                 more[0] = Words([(0, (muted(label),)), *head.pieces])
@@ -393,5 +396,6 @@ def _columns(cells: int, *, badge: bool) -> list[tuple[str, int]]:
     """The columns and where they begin. `badge`: a key in plain text is to be seen in any window."""
     if cells >= ROOMY:
         return [("Account", 0), ("Vendor", 17), ("Health", 32), ("Key", 64), ("Slots", 88), ("Polled", 98)]
-    key = [("Key", cells - 22)] if badge else []
-    return [("Account", 0), ("Vendor", 14), ("Health", 26), *key, ("Slots", cells - 8)]
+    if badge:
+        return [("Account", 0), ("Vendor", 14), ("Health", 24), ("", cells - 21), ("Slots", cells - 8)]
+    return [("Account", 0), ("Vendor", 14), ("Health", 26), ("Slots", cells - 8)]

@@ -287,9 +287,7 @@ class Login(Form[None]):
         vault = self.engine.chain.vault
         match self._store:
             case ["vault"] if vault is not None:
-                # A long path gives way in its middle.
-                path = cut_middle(str(vault.path), max(24, cells - 48))
-                said = f"It will live in the vault, encrypted: {path}"
+                said = f"It will live in the vault, encrypted: {cut_middle(str(vault.path), cells)}"
             case ["memory"]:
                 said = "It will live in memory until you quit; the next start asks again."
             case _:
@@ -400,6 +398,7 @@ class Login(Form[None]):
     async def _open_vault(self, needs: str) -> bool:
         """Unlock the vault, or make it, before the vendor hears of the key; False: it is said why not."""
         from reportdash.credentials import VaultTrouble
+        from reportdash.tui.screens.unlock import what_is_wrong
 
         vault = self.engine.chain.vault
         assert vault is not None
@@ -414,7 +413,7 @@ class Login(Form[None]):
                 await self._look_at_stores(self._store[0])
             asked = {NEW: self.new.first, KNOWN: self.passphrase}.get(self._needs)
             self.focused_item = asked or self.focused_item
-            self._failed(f"{trouble.text}.")
+            self._failed(f"{what_is_wrong(trouble)}.")
             return False
         self._vault_needs = ""
         self.engine.unlocked()
@@ -456,7 +455,10 @@ def _store_words(store: Any) -> tuple[str, str]:
     if store.name == MEMORY:
         return "Until I quit", "in memory only; each start asks again"
     if store.name == VAULT:
-        whose = "of your choice" if store.passphrase == NEW else "asked once a session"
-        return "Vault", f"a file of reportdash's own, encrypted; a passphrase {whose}"
+        new = store.passphrase == NEW
+        return (
+            "Vault",
+            f"encrypted file, {'a passphrase of your choice' if new else 'a passphrase once a session'}",
+        )
     title, _, rest = store.sentence.partition(": ")
     return _capital(title), rest

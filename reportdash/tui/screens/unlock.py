@@ -1,4 +1,4 @@
-"""The vault's passphrase, asked once a session: by itself at the start, or when `l` meets a key in the vault."""
+"""The vault's passphrase, asked once a session: by itself at the start, or by `l` where the key is in it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 OTHER = "other"
 TOO_SOON = 0.4
-"""Seconds in which nobody can have read a dialog that opened by itself: such a key was meant for the board."""
+"""Seconds in which nobody can have read a dialog that opened by itself: a key was meant for the board."""
 NAMED = 5
 """Accounts that are named, of those that wait."""
 
@@ -50,8 +50,8 @@ def _still_locked(app: Dashboard) -> None:
 
 
 class Unlock(Form[str]):
-    """One field. `name`: the account that was meant, which can be given another key; `uninvited`: it opened by
-    itself."""
+    """One field. `name`: the account that was meant, which can be given another key; `uninvited`: no key was
+    pressed for it."""
 
     def __init__(self, dashboard: Dashboard, name: str = "", *, uninvited: bool = False) -> None:
         super().__init__(dashboard, "Unlock the vault", cells=90)
@@ -83,7 +83,7 @@ class Unlock(Form[str]):
             BLANK,
             self.field,
             BLANK,
-            *paragraph("Until then nobody can sign in with them here; the table goes on.", cells, Role.MUTED),
+            *paragraph("Accounts with a key in it rest until then; the table goes on.", cells, Role.MUTED),
         ]
 
     def buttons(self) -> list[Button]:
@@ -106,11 +106,10 @@ class Unlock(Form[str]):
             super().on_key(event)
 
     def _make_way(self, event: events.Key) -> None:
-        """Whoever was at the board goes on there; what was to be asked is said after their key."""
-        board, live = self.dashboard.board, self.dashboard.live
-        live.returning.held = live.stores.line()
+        """Whoever was at the board goes on there; what was to be asked is said when they rest."""
         self.dismiss(None)
-        board.post_message(events.Key(event.key, event.character))
+        self.dashboard.board.post_message(events.Key(event.key, event.character))
+        self.dashboard.live.stores.remind()
 
     def _key(self, key: str, character: str | None) -> None:
         if not self.unlocking:
@@ -140,7 +139,7 @@ class Unlock(Form[str]):
         try:
             await vault.open(passphrase)
         except Problem as problem:
-            trouble = problem.text
+            trouble = what_is_wrong(problem)
             # Unlocked all the same, where only the proof that it takes a new key failed: a full disk.
             try:
                 opened = await vault.ready()
@@ -167,6 +166,14 @@ class Unlock(Form[str]):
         self.focused_item = self.field
         self.tell(f"{text}.")
         return ""
+
+
+def what_is_wrong(problem: Problem) -> str:
+    """Why the vault did not open; which vault it is stands in the dialog."""
+    from reportdash.credentials import VaultTrouble
+
+    wrong = isinstance(problem, VaultTrouble) and problem.code == "wrong"
+    return "this passphrase does not open the vault" if wrong else problem.text
 
 
 def _keys_of(names: Sequence[str]) -> str:

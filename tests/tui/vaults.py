@@ -1,0 +1,58 @@
+"""Keys in a real vault, as a session before this one left them; its passphrase takes no time."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from reportdash.credentials import Chain, KeyringProcess, KeyringTrouble
+from reportdash.credentials.vault import FILE_NAME, Cost, Vault
+from tests.engine.rig import Rig
+from tests.tui.desk import Desk, desk
+
+__all__ = ["PASSPHRASE", "NoKeyring", "chain_in", "desk", "keys_in_vault"]
+
+CHEAP = Cost(memory=64, iterations=1, lanes=1)
+PASSPHRASE = "seven blue herons"
+
+
+class NoKeyring(KeyringProcess):
+    """A keyring that this session cannot reach, as over SSH."""
+
+    async def find(self, service: str, user: str) -> str | None:
+        raise KeyringTrouble("no_bus", "no keyring can be reached: this session has no D-Bus")
+
+    async def probe(self) -> str:
+        raise KeyringTrouble("no_bus", "no keyring can be reached: this session has no D-Bus")
+
+
+def chain_in(rig: Rig, *, keyring: KeyringProcess | None = None) -> Chain:
+    """One process's chain in the rig's folder; its vault is locked until it is opened."""
+    folder = rig.folder / "data"
+    folder.mkdir(exist_ok=True)
+    vault = Vault(folder / FILE_NAME, cost=CHEAP)
+    return Chain(environ=rig.environ, folder=folder, keyring=keyring or NoKeyring({}), vault=vault)
+
+
+def keys_in_vault(*names: str, plain: tuple[str, ...] = ()) -> Callable[[Rig], Awaitable[None]]:
+    """Furnish a desk: the keys of `names` are in a vault, those of `plain` in plain text, none in the
+    environment."""
+
+    async def furnish(rig: Rig) -> None:
+        rig.make_chain = lambda: chain_in(rig)
+        before = chain_in(rig)
+        assert before.vault is not None
+        if names:
+            await before.vault.open(PASSPHRASE, create=True)
+        for name in (*names, *plain):
+            settings = rig.accounts[name]
+            store = "vault" if name in names else "plaintext"
+            await before.keep(name, settings.vendor, rig.forget_key(name), settings.origins(), store)
+        await before.aclose()
+
+    return furnish
+
+
+def vault_file(at: Desk) -> Path:
+    """Where the desk's vault is."""
+    return at.rig.folder / "data" / FILE_NAME
