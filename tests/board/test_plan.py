@@ -19,6 +19,7 @@ from reportdash.board.plan import (
 )
 from reportdash.model import (
     HAS_FILE,
+    VAULT_LOCKED,
     Account,
     Artifact,
     ArtifactState,
@@ -97,6 +98,10 @@ def test_a_part_of_a_group_is_never_acted_on_alone() -> None:
     ("account", "reason"),
     [
         (Account("main", "7g", health=Health.AUTH_FAILED), "key refused: log in to main first (l)"),
+        (
+            Account("main", "7g", health=Health.AUTH_FAILED, message=f"{VAULT_LOCKED} in this session"),
+            "vault locked: unlock it first (l)",
+        ),
         (Account("main", "7g", paused=True), "main is paused; p resumes it"),
         (Account("main", "7g", health=Health.UNREACHABLE), "main is unreachable"),
     ],

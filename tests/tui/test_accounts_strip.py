@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from reportdash.model import Account, Health, replace
+from reportdash.model import VAULT_LOCKED, Account, Health, replace
 from reportdash.tui import theme
 from reportdash.tui.text import Pen
 from reportdash.tui.widgets.accounts import Slots, line
@@ -24,12 +24,20 @@ NOW = at(14, 4)
 MAIN = Account("main", "7g", accepted_at=1.0)
 THROTTLED = Account("admissions", "webadmit", Health.THROTTLED, since=at(14, 1), until=at(14, 33))
 DOWN = Account("billing", "sigma", Health.UNREACHABLE, since=at(14, 2), until=at(14, 7), failures=6)
+LOCKED = Account("calls", "talkdesk", Health.AUTH_FAILED, since=at(13, 0), message=f"{VAULT_LOCKED} here")
 REFUSED = Account("calls", "talkdesk", Health.AUTH_FAILED, since=at(13, 0), message="invalid_client")
 
 
-def shown(*accounts: Account, cells: int, now: float = NOW, read_only: tuple[str, ...] = ()) -> str:
+def shown(
+    *accounts: Account,
+    cells: int,
+    now: float = NOW,
+    read_only: tuple[str, ...] = (),
+    plain_text: tuple[str, ...] = (),
+) -> str:
     slots = {"main": Slots(7, 10)}
-    strip = line(accounts, now, cells, PEN, titles=TITLES, slots=slots, login_key="l", read_only=read_only)
+    marked = {"read_only": read_only, "plain_text": plain_text}
+    strip = line(accounts, now, cells, PEN, titles=TITLES, slots=slots, login_key="l", **marked)
     assert strip.cell_length == cells
     return strip.text.strip()
 
@@ -95,3 +103,16 @@ def test_an_account_in_which_nothing_is_changed_says_so() -> None:
 def test_where_no_name_has_room_the_troubles_are_counted() -> None:
     down = [replace(DOWN, name=f"billing-number-{n}") for n in range(4)]
     assert shown(MAIN, REFUSED, *down, cells=60) == "✗ 1 key refused  ▲ 4 unreachable  1 ok"
+
+
+def test_a_locked_vault_is_not_a_refused_key() -> None:
+    assert shown(LOCKED, cells=140) == "✗ calls Talkdesk · vault locked, l unlocks"
+    assert shown(LOCKED, cells=80) == "✗ calls unlock: l"
+    down = [replace(DOWN, name=f"billing-number-{n}") for n in range(4)]
+    text = shown(replace(REFUSED, name="support"), LOCKED, *down, cells=60)
+    assert text == "✗ 1 key refused  ✗ 1 vault locked  ▲ 4 unreachable"
+
+
+def test_a_key_in_plain_text_has_its_badge_where_there_is_room() -> None:
+    assert shown(MAIN, cells=140, plain_text=("main",)) == "main 7G · 7 of 10 slots ▲ PLAIN TEXT"
+    assert shown(MAIN, REFUSED, cells=80, plain_text=("main",)) == "main ▲  ✗ calls log in: l"

@@ -27,7 +27,7 @@ async def shut(at: Desk, *names: str, message: str = "invalid_client") -> dict[s
             name,
             lambda row: replace(row, health=Health.AUTH_FAILED, since=at.rig.clock.now(), message=message),
         )
-        await at.until(lambda name=name: _health(at, name) is Health.AUTH_FAILED)
+        await at.until(lambda name=name: health(at, name) is Health.AUTH_FAILED)
     return keys
 
 
@@ -36,7 +36,7 @@ async def place(at: Desk) -> str:
     return await at.rig.engine.chain.where("calls", "talkdesk", [("client_id", "client_secret")])
 
 
-def _health(at: Desk, name: str) -> Health | None:
+def health(at: Desk, name: str) -> Health | None:
     row = at.app.board.view.records.accounts.get(name)
     return row.health if row is not None else None
 
@@ -72,7 +72,7 @@ async def test_a_key_that_works_is_kept_and_the_account_is_well_again(
         await at.press("enter")
         await at.until(lambda: at.app.screen is at.app.board)
         assert at.notice == "calls: accepted by Talkdesk, the key is kept in memory until you quit"
-        await at.until(lambda: _health(at, "calls") is Health.OK)
+        await at.until(lambda: health(at, "calls") is Health.OK)
         credential = await at.rig.engine.seat("calls").find_credential()
         assert credential is not None
         assert credential.source == "memory"
@@ -91,7 +91,7 @@ async def test_a_refused_key_is_told_in_the_vendors_words_and_nothing_typed_is_l
         assert form.fields["client_id"].edit.text == "nobody"
         assert form.fields["client_secret"].edit.text == CANARY
         assert await place(at) == "none"
-        assert _health(at, "calls") is Health.AUTH_FAILED
+        assert health(at, "calls") is Health.AUTH_FAILED
 
 
 async def test_a_vendor_that_repeats_the_secret_does_not_bring_it_to_the_screen(tmp_path: Path) -> None:

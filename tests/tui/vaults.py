@@ -8,9 +8,7 @@ from pathlib import Path
 from reportdash.credentials import Chain, KeyringProcess, KeyringTrouble
 from reportdash.credentials.vault import FILE_NAME, Cost, Vault
 from tests.engine.rig import Rig
-from tests.tui.desk import Desk, desk
-
-__all__ = ["PASSPHRASE", "NoKeyring", "chain_in", "desk", "keys_in_vault"]
+from tests.tui.desk import Desk
 
 CHEAP = Cost(memory=64, iterations=1, lanes=1)
 PASSPHRASE = "seven blue herons"
@@ -24,6 +22,27 @@ class NoKeyring(KeyringProcess):
 
     async def probe(self) -> str:
         raise KeyringTrouble("no_bus", "no keyring can be reached: this session has no D-Bus")
+
+
+class Keyring(KeyringProcess):
+    """A keyring that works, in memory."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.values: dict[tuple[str, str], str] = {}
+        self.backend = "SecretService"
+
+    async def probe(self) -> str:
+        return "SecretService"
+
+    async def find(self, service: str, user: str) -> str | None:
+        return self.values.get((service, user))
+
+    async def keep(self, service: str, user: str, value: str) -> None:
+        self.values[service, user] = value
+
+    async def remove(self, service: str, user: str) -> bool:
+        return self.values.pop((service, user), None) is not None
 
 
 def chain_in(rig: Rig, *, keyring: KeyringProcess | None = None) -> Chain:

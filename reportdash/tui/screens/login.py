@@ -461,4 +461,5 @@ def _store_words(store: Any) -> tuple[str, str]:
             f"encrypted file, {'a passphrase of your choice' if new else 'a passphrase once a session'}",
         )
     title, _, rest = store.sentence.partition(": ")
-    return _capital(title), rest
+    name, _, backend = title.partition(" (")
+    return _capital(name), f"{backend.rstrip(')')}: {rest}" if backend else rest

@@ -1,0 +1,78 @@
+"""What an account's message says of its key: a locked store is not a vendor that refused it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reportdash.board.case import Case
+from reportdash.board.explain import explain
+from reportdash.board.health import KeyTrouble, face_of, health_words, key_trouble
+from reportdash.credentials import keyring_process, vault
+from reportdash.model import Account, Health, Job, JobState, LastError, replace
+
+NOW = 1_800_000_000.0
+LOCKED = vault.locked(Path("/home/op/.local/share/reportdash/credentials.vault")).text
+
+
+def keyring(code: str) -> str:
+    """What the keyring says in this trouble."""
+    return keyring_process._trouble(code, "").text
+
+
+def account(message: str, *, paused: bool = False) -> Account:
+    return Account("calls", "talkdesk", Health.AUTH_FAILED, since=NOW, message=message, paused=paused)
+
+
+@pytest.mark.parametrize(
+    ("message", "trouble"),
+    [
+        (LOCKED, KeyTrouble.VAULT),
+        (keyring("locked"), KeyTrouble.KEYRING),
+        (keyring("never_unlocked"), KeyTrouble.KEYRING),
+        (keyring("mute"), KeyTrouble.UNUSABLE),
+        ("the vault /x is damaged and was left as it is: put a copy of it back", KeyTrouble.UNUSABLE),
+        ("calls: the stored credential was given for https://a.example:443", KeyTrouble.UNUSABLE),
+        ("no key yet", KeyTrouble.NONE),
+        ("no credential for calls; reportdash login calls", KeyTrouble.NONE),
+        ("invalid_client", KeyTrouble.REFUSED),
+        ("your account's vault is locked", KeyTrouble.REFUSED),
+        (None, KeyTrouble.REFUSED),
+    ],
+)
+def test_what_lacks_is_told_by_how_the_message_begins(message: str | None, trouble: KeyTrouble) -> None:
+    assert key_trouble("calls", message) is trouble
+    row = account(message or "")
+    assert health_words(row, NOW) == face_of(row).word == str(trouble)
+
+
+def test_a_paused_account_is_paused_whatever_its_key() -> None:
+    assert health_words(account(LOCKED, paused=True), NOW) == "paused"
+
+
+def running() -> Job:
+    return Job("aaaaaa", "calls", "talkdesk", "Report", "calls/1", JobState.RUNNING, submitted_at=NOW - 60)
+
+
+@pytest.mark.parametrize("error", [None, LastError(NOW, "auth_failed", LOCKED)])
+def test_a_job_of_an_account_whose_vault_is_locked_says_so_and_how_to_unlock_it(
+    error: LastError | None,
+) -> None:
+    job = running()
+    if error is not None:
+        job = replace(job, attempts=1)
+    found = explain(job, error, account(LOCKED), "Talkdesk", NOW)
+    assert found is not None
+    means = " ".join(str(part) for line in found.means for part in line)
+    todo = " ".join(str(part) for line in found.todo for part in line)
+    assert "in the vault, which is locked in this session" in means
+    assert "until somebody unlocks it" in means
+    assert "does not take" not in means
+    assert "Unlock it with its passphrase" in todo
+
+
+def test_what_waits_goes_on_with_the_vault() -> None:
+    case = Case(running(), None, account("invalid_client"), "Talkdesk", NOW)
+    assert case.again == "polling has stopped until somebody logs in."
+    assert case._replace(account=account(LOCKED)).again == "polling has stopped until somebody unlocks it."

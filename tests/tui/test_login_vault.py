@@ -1,0 +1,311 @@
+"""Logging in where there is a vault: which store is offered, and the passphrase that comes with it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reportdash.credentials import Chain
+from reportdash.errors import AuthFailed
+from reportdash.model import Health
+from reportdash.tui.screens import unlock
+from reportdash.tui.screens.accounts import Roster
+from reportdash.tui.screens.login import Login
+from reportdash.tui.screens.unlock import Unlock
+from tests.tui.desk import Desk, desk
+from tests.tui.test_login_screen import CANARY, form_of, health, shut
+from tests.tui.test_submit_screen import paste
+from tests.tui.vaults import PASSPHRASE, Keyring, chain_in, keys_in_vault, vault_file
+
+CALLS = [("client_id", "client_secret")]
+
+
+@pytest.fixture(autouse=True)
+def read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pilot reads a dialog faster than any person."""
+    monkeypatch.setattr(unlock, "TOO_SOON", 0.0)
+
+
+async def typed(at: Desk, *values: str) -> None:
+    """One field after the other; the focus stands in the last."""
+    for place, text in enumerate(values):
+        if place:
+            await at.press("tab")
+        await paste(at, text)
+
+
+async def to_first_passphrase(at: Desk) -> None:
+    """From the last field of the key over the two choices."""
+    await at.press("tab", "tab", "tab")
+
+
+async def vault_of(at: Desk) -> Chain:
+    """What the next session finds, the passphrase given."""
+    chain = chain_in(at.rig)
+    assert chain.vault is not None
+    await chain.vault.open(PASSPHRASE)
+    return chain
+
+
+@pytest.mark.parametrize("size", [(140, 40), (80, 24)])
+async def test_a_first_key_makes_the_vault_and_is_there_for_the_next_session(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with desk(tmp_path, size=size, accounts=("calls",), furnish=keys_in_vault()) as at:
+        keys = (await shut(at, "calls"))["calls"]
+        form = await form_of(at)
+        assert "(•) Vault" in at.text
+        assert "a passphrase of your choice" in at.text
+        assert "It will live in the vault, encrypted:" in at.text
+        assert "▲ No keyring can be reached" in at.text
+        await typed(at, keys["client_id"], keys["client_secret"])
+        await to_first_passphrase(at)
+        assert form.focused_item is form.new.first
+        await typed(at, PASSPHRASE, PASSPHRASE)
+        assert form.focused_item is form.new.again
+        for words in ("New passphrase", "Once more", "•" * len(PASSPHRASE), "Try and keep"):
+            assert words in at.text
+        assert PASSPHRASE not in at.text
+        await at.press("enter")
+        await at.until(lambda: at.app.screen is at.app.board)
+        assert at.notice == "calls: accepted by Talkdesk, the key is kept in the vault"
+        await at.until(lambda: health(at, "calls") is Health.OK)
+        assert form.new.first.edit.text == form.new.again.edit.text == ""
+        later = await vault_of(at)
+        found = await later.find("calls", "talkdesk", CALLS, at.rig.accounts["calls"].origins())
+        assert found is not None and dict(found.fields) == keys
+
+
+@pytest.mark.parametrize("size", [(140, 40), (80, 24)])
+async def test_the_fields_of_a_passphrase_come_and_go_with_the_choice(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with desk(tmp_path, size=size, accounts=("calls",), furnish=keys_in_vault()) as at:
+        await shut(at, "calls")
+        form = await form_of(at)
+        assert "New passphrase" in at.text
+        await at.press("tab", "tab", "down", "space")
+        assert "(•) Until I quit" in at.text
+        assert "New passphrase" not in at.text
+        assert "It will live in memory until you quit" in at.text
+        await at.press("up", "space")
+        assert "(•) Vault" in at.text
+        assert "Once more" in at.text
+        assert form.new.first in form._items()
+
+
+async def test_a_new_passphrase_that_is_weak_or_differs_is_said_before_anything_is_sent(
+    tmp_path: Path,
+) -> None:
+    async with desk(tmp_path, accounts=("calls",), furnish=keys_in_vault()) as at:
+        await shut(at, "calls")
+        form = await form_of(at)
+        before = len(at.rig.sim.calls("talkdesk"))
+        await typed(at, "somebody", CANARY)
+        await at.press("enter")
+        assert "New passphrase is empty." in at.text
+        assert form.focused_item is form.new.first
+        await paste(at, "seven")
+        await at.press("enter")
+        assert "too short: at least 8 characters" in at.text
+        await paste(at, " blue herons")
+        await at.press("tab")
+        await paste(at, "seven blue heroes")
+        await at.press("enter")
+        assert "The two passphrases differ." in at.text
+        assert form.focused_item is form.new.again
+        assert len(at.rig.sim.calls("talkdesk")) == before
+        assert not vault_file(at).exists()
+
+
+async def test_the_vault_is_opened_before_the_vendor_is_asked_and_only_once(tmp_path: Path) -> None:
+    async with desk(tmp_path, accounts=("calls", "billing"), furnish=keys_in_vault("billing")) as at:
+        await not_now(at)
+        keys = (await shut(at, "calls"))["calls"]
+        at.rig.engine.poll()
+        await at.until(lambda: health(at, "billing") is Health.AUTH_FAILED)
+        before = len(at.rig.sim.calls("talkdesk"))
+        form = await form_of_calls(at)
+        assert "Vault passphrase" in at.text
+        await typed(at, keys["client_id"], CANARY)
+        await at.press("enter")
+        assert "Vault passphrase is empty." in at.text
+        assert form.focused_item is form.passphrase
+        await paste(at, "not this one")
+        await at.press("enter")
+        await at.shows("This passphrase does not open the vault.")
+        assert form.focused_item is form.passphrase
+        assert form.passphrase.edit.text == ""
+        assert len(at.rig.sim.calls("talkdesk")) == before
+        await paste(at, PASSPHRASE)
+        await at.press("enter")
+        await at.shows("Talkdesk refused the key:")
+        assert "Vault passphrase" not in at.text
+        # Whoever else waited for the vault has its key by now.
+        await at.until(lambda: health(at, "billing") is Health.OK)
+        form.fields["client_secret"].edit.set(keys["client_secret"])
+        await at.press("enter")
+        await at.until(lambda: isinstance(at.app.screen, Roster))
+        assert await (await vault_of(at)).where("calls", "talkdesk", CALLS) == "vault"
+
+
+async def form_of_calls(at: Desk) -> Login:
+    """The form of `calls`, where another account is in trouble as well."""
+    await at.press("a")
+    await at.until(lambda: isinstance(at.app.screen, Roster))
+    await at.pilot.pause()
+    await at.press("l")
+    await at.until(lambda: isinstance(at.app.screen, Login))
+    await at.shows("Try and keep")
+    form = at.app.screen
+    assert isinstance(form, Login)
+    return form
+
+
+async def not_now(at: Desk) -> None:
+    """The passphrase is not given at the start."""
+    await at.until(lambda: isinstance(at.app.screen, Unlock))
+    await at.pilot.pause()
+    await at.press("escape")
+    await at.until(lambda: at.app.screen is at.app.board)
+
+
+async def test_an_open_vault_asks_for_no_passphrase(tmp_path: Path) -> None:
+    async with desk(tmp_path, accounts=("calls",), furnish=keys_in_vault()) as at:
+        keys = (await shut(at, "calls"))["calls"]
+        vault = at.rig.engine.chain.vault
+        assert vault is not None
+        await vault.open(PASSPHRASE, create=True)
+        await form_of(at)
+        assert "(•) Vault" in at.text
+        assert "assphrase  " not in at.text.replace("a passphrase once a session", "")
+        await typed(at, keys["client_id"], keys["client_secret"])
+        await at.press("enter")
+        await at.until(lambda: at.app.screen is at.app.board)
+        assert at.notice.endswith("the key is kept in the vault")
+
+
+async def test_a_vault_that_another_process_made_meanwhile_is_asked_for_its_passphrase(
+    tmp_path: Path,
+) -> None:
+    async with desk(tmp_path, accounts=("calls",), furnish=keys_in_vault()) as at:
+        keys = (await shut(at, "calls"))["calls"]
+        form = await form_of(at)
+        other = chain_in(at.rig).vault
+        assert other is not None
+        await other.open(PASSPHRASE, create=True)
+        await typed(at, keys["client_id"], keys["client_secret"])
+        await to_first_passphrase(at)
+        await typed(at, "some other words", "some other words")
+        await at.press("enter")
+        await at.shows("There is a vault already")
+        assert form.focused_item is form.passphrase
+        await paste(at, PASSPHRASE)
+        await at.press("enter")
+        await at.until(lambda: at.app.screen is at.app.board)
+        assert at.notice.endswith("the key is kept in the vault")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda data: data[:-1] + bytes([data[-1] ^ 1]), "is damaged and was left as it is"),
+        (lambda data: newer(data), "is of a newer reportdash"),
+    ],
+    ids=["damaged", "newer"],
+)
+@pytest.mark.parametrize("size", [(140, 40), (80, 24)])
+async def test_a_vault_that_cannot_be_used_is_said_and_not_offered(
+    tmp_path: Path, size: tuple[int, int], spoil: Callable[[bytes], bytes], said: str
+) -> None:
+    async with desk(tmp_path, size=size, accounts=("calls", "main"), furnish=keys_in_vault("main")) as at:
+        await not_now(at)
+        path = vault_file(at)
+        path.write_bytes(spoil(path.read_bytes()))
+        await shut(at, "calls")
+        await form_of(at)
+        assert said in " ".join(at.text.replace("│", " ").split())
+        assert "( ) Vault" not in at.text
+        assert "(•) Until I quit" in at.text
+
+
+def newer(data: bytes) -> bytes:
+    """The same file as a later version would write it."""
+    body = data[:8] + b"\x02" + data[9:-32]
+    return body + hashlib.sha256(body).digest()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "offered"),
+    [(None, "(•) Keyring         SecretService: stays"), ("vault", "(•) Vault"), ("keyring", "(•) Keyring")],
+)
+async def test_the_store_is_the_one_of_the_last_login_else_the_strongest_that_works(
+    tmp_path: Path, chosen: str | None, offered: str
+) -> None:
+    async with desk(tmp_path, accounts=("calls",), furnish=keys_in_vault()) as at:
+        keys = (await shut(at, "calls"))["calls"]
+        chain = chain_in(at.rig, keyring=Keyring())
+        at.rig.engine.chain = chain
+        assert chain.vault is not None
+        await chain.vault.open(PASSPHRASE, create=True)
+        if chosen is not None:
+            await chain.keep("calls", "talkdesk", keys, at.rig.accounts["calls"].origins(), chosen)
+        await form_of(at)
+        assert offered in at.text
+        for name in ("Keyring", "Vault", "Until I quit"):
+            assert f") {name}" in at.text
+
+
+async def test_a_passphrase_is_masked_in_what_others_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(tmp_path, accounts=("calls",), furnish=keys_in_vault()) as at:
+        await shut(at, "calls")
+        form = await form_of(at)
+
+        async def refused(*args: object) -> None:
+            raise AuthFailed(f"who is {PASSPHRASE}")
+
+        monkeypatch.setattr(at.rig.engine, "try_credential", refused)
+        await typed(at, "nobody", CANARY)
+        await to_first_passphrase(at)
+        await typed(at, PASSPHRASE, PASSPHRASE)
+        await at.press("enter")
+        await at.shows("refused the key: who is •••.")
+        assert PASSPHRASE not in at.app.export_screenshot()
+        await at.press("escape")
+        await at.until(lambda: at.app.screen is at.app.board)
+        assert form.new.text == form.new.again.edit.text == ""
+
+
+async def test_escape_while_the_vault_is_made_keeps_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(tmp_path, accounts=("calls",), furnish=keys_in_vault()) as at:
+        keys = (await shut(at, "calls"))["calls"]
+        form = await form_of(at)
+        vault = at.rig.engine.chain.vault
+        go, opened = asyncio.Event(), vault.open if vault is not None else None
+
+        async def slow(passphrase: str, *, create: bool = False) -> None:
+            await go.wait()
+            assert opened is not None
+            await opened(passphrase, create=create)
+
+        monkeypatch.setattr(vault, "open", slow)
+        await typed(at, keys["client_id"], keys["client_secret"])
+        await to_first_passphrase(at)
+        await typed(at, PASSPHRASE, PASSPHRASE)
+        await at.press("enter")
+        await at.shows("unlocking…")
+        await at.press("escape")
+        assert "nothing was kept" in at.text
+        assert form.is_current
+        go.set()
+        await at.press("enter")
+        await at.until(lambda: at.app.screen is at.app.board)
+        assert at.notice.endswith("the key is kept in the vault")
