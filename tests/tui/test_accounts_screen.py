@@ -8,18 +8,23 @@ from pathlib import Path
 
 import pytest
 
+from reportdash.board.units import clock_text
 from reportdash.clock import ManualClock
 from reportdash.engine.runtime import Engine
 from reportdash.model import Health, replace
+from reportdash.net.sessions import Token
 from reportdash.simulator import Simulator
 from reportdash.tui import theme
 from reportdash.tui.actions import Keymap
 from reportdash.tui.app import Dashboard
 from reportdash.tui.ports import Look
+from reportdash.tui.screens import unlock
 from reportdash.tui.screens.accounts import LogOut, Roster
 from reportdash.tui.screens.login import Login
+from reportdash.tui.screens.unlock import Unlock
 from tests.engine.rig import START, Rig
 from tests.tui.desk import Desk, ScreenClock, desk
+from tests.tui.vaults import PASSPHRASE, keys_in_vault
 
 FIELDS = [("client_id", "client_secret")]
 
@@ -117,7 +122,7 @@ async def test_a_key_of_the_environment_is_not_logged_out_here(tmp_path: Path) -
 
 async def test_many_accounts_scroll_with_the_cursor(tmp_path: Path) -> None:
     names = ("main", "funds", "trusts", "billing", "treasury", "admissions", "graduate", "calls", "support")
-    async with desk(tmp_path, size=(80, 24), accounts=names) as at:
+    async with desk(tmp_path, size=(80, 20), accounts=names) as at:
         await roster(at)
         await at.press("end")
         assert "▌ support" in at.text
@@ -148,3 +153,105 @@ async def test_a_dashboard_that_ends_with_the_list_open_ends_well(tmp_path: Path
             app.leave()
             await at.until(lambda: app._exit)
         assert app.return_value == 0
+
+
+# Where keys are, and what they give.
+
+
+@pytest.mark.parametrize("size", [(140, 40), (80, 24)])
+async def test_a_key_in_plain_text_has_its_badge_in_row_and_strip(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    furnish = keys_in_vault(plain=("calls",))
+    async with desk(tmp_path, size=size, accounts=("main", "calls"), furnish=furnish) as at:
+        await at.shows("calls Talkdesk ▲ PLAIN TEXT" if size[0] > 100 else "calls ▲")
+        await roster(at)
+        row = next(line for line in at.text.splitlines() if "Talkdesk" in line and "ok" in line)
+        assert "▲ PLAIN TEXT" in row
+        assert "▲" not in next(line for line in at.text.splitlines() if "▌ main" in line)
+        await at.press("end")
+        assert "PLAIN TEXT, /" in at.text
+        await at.press("x")
+        await at.until(lambda: isinstance(at.app.screen, LogOut))
+        await at.pilot.pause()
+        assert "removed from the file /" in at.text
+        await at.press("tab", "enter")
+        await at.shows("calls is logged out.")
+        await at.until(lambda: "PLAIN TEXT" not in at.text)
+        await at.press("escape")
+        await at.until(lambda: at.app.screen is at.app.board)
+        assert "PLAIN" not in at.text
+
+
+async def test_a_key_in_plain_text_keeps_its_badge_though_another_one_is_used(tmp_path: Path) -> None:
+    fill = keys_in_vault(plain=("calls",))
+
+    async def furnish(rig: Rig) -> None:
+        secrets = {key: value for key, value in rig.environ.items() if "CALLS" in key}
+        await fill(rig)
+        rig.environ.update(secrets)
+
+    async with desk(tmp_path, accounts=("calls",), furnish=furnish) as at:
+        await roster(at)
+        assert "▲ PLAIN TEXT" in at.text
+        assert "environment; another one lies in plain text" in at.text
+
+
+async def test_the_details_tell_since_when_a_key_is_good_and_what_it_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(tmp_path, accounts=("calls", "main")) as at:
+        await roster(at)
+        assert "Token" not in at.text
+        seat = at.rig.engine.seat("calls")
+        await at.rig.finish(seat.client.sign_in())
+        await at.rig.engine.logged_in("calls")
+        await at.rig.finish(seat.client.sign_in())
+        now = at.rig.clock.now()
+        token = seat.client.token
+        assert token is not None and token.expires_at is not None
+        assert now < token.expires_at < now + 3600
+        await at.shows(f"Accepted      since {clock_text(now, now)}")
+        await at.shows(f"Token         expires {clock_text(token.expires_at, now)}")
+        assert "Scope" not in at.text
+        scoped = Token(token.expires_at, "data-reports:read data-reports:write")
+        monkeypatch.setattr(type(seat.client), "token", property(lambda client: scoped))
+        await at.press("down", "up")
+        assert "Scope         data-reports:read data-reports:write" in at.text
+
+
+async def test_the_last_refusal_stands_there_in_the_vendors_words_with_its_time(tmp_path: Path) -> None:
+    async with desk(tmp_path, accounts=("calls",)) as at:
+        now = at.rig.clock.now()
+        await at.rig.ledger.change_account(
+            "calls",
+            lambda row: replace(
+                row, health=Health.AUTH_FAILED, since=now, accepted_at=now - 7200, message="no such client"
+            ),
+        )
+        await roster(at)
+        await at.shows(f"Refused       {clock_text(now, now)}  no such client")
+        assert f"Accepted      last new one {clock_text(now - 7200, now)}" in at.text
+
+
+async def test_l_on_an_account_of_a_locked_vault_unlocks_it_and_all_places_are_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unlock, "TOO_SOON", 0.0)
+    furnish = keys_in_vault("main", "calls")
+    async with desk(tmp_path, accounts=("main", "calls"), furnish=furnish) as at:
+        await at.until(lambda: isinstance(at.app.screen, Unlock))
+        await at.press("escape")
+        await at.until(lambda: at.app.screen is at.app.board)
+        at.rig.engine.poll()
+        below = await roster(at)
+        await at.shows("✗ vault locked, l unlocks")
+        await at.shows("No key")
+        assert "vault, locked" in at.text
+        await at.press("end", "l")
+        await at.until(lambda: isinstance(at.app.screen, Unlock))
+        await at.pilot.pause()
+        await at.press(*("space" if char == " " else char for char in PASSPHRASE), "enter")
+        await at.until(lambda: at.app.screen is below)
+        await at.until(lambda: set(below.places.values()) == {"vault"})
+        await at.until(lambda: "vault locked" not in at.text)
