@@ -36,8 +36,17 @@ def shown(
     plain_text: tuple[str, ...] = (),
 ) -> str:
     slots = {"main": Slots(7, 10)}
-    marked = {"read_only": read_only, "plain_text": plain_text}
-    strip = line(accounts, now, cells, PEN, titles=TITLES, slots=slots, login_key="l", **marked)
+    strip = line(
+        accounts,
+        now,
+        cells,
+        PEN,
+        titles=TITLES,
+        slots=slots,
+        login_key="l",
+        read_only=read_only,
+        plain_text=plain_text,
+    )
     assert strip.cell_length == cells
     return strip.text.strip()
 

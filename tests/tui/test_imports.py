@@ -41,6 +41,13 @@ def test_what_keys_and_data_need_is_imported_after_the_first_paint() -> None:
     assert "reportdash.board.query" not in modules
 
 
+def test_the_dialogs_of_keys_bring_no_cryptography() -> None:
+    modules = set()
+    for module in ("tui.stores", "tui.screens.unlock", "tui.screens.passphrase", "tui.screens.login"):
+        modules |= loaded_by(f"reportdash.{module}")
+    assert not [name for late in ("keyring", "cryptography", "_hashlib") for name in under(late, modules)]
+
+
 @pytest.mark.parametrize(
     "module", ["reportdash.board.view", "reportdash.board.query", "reportdash.board.explain"]
 )

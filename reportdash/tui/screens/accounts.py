@@ -214,8 +214,8 @@ class Roster(Form[None]):
             facts.append(("Careful", "a delete asks for the account's name"))
         rows: list[Row] = [words(strong(name), muted(f"  {seat.vendor.title}"))]
         for label, value in facts:
-            said = Run(value, Role.WARN) if value.startswith(PLAIN) else text_run(value)
-            rows.append(Words([(0, (muted(label),)), (14, (said,))]))
+            shown = Run(value, Role.WARN) if value.startswith(PLAIN) else text_run(value)
+            rows.append(Words([(0, (muted(label),)), (14, (shown,))]))
         if row is not None and row.message:
             label, said = _last_word(row, now)
             more = paragraph(said, cells, Role.WARN, at=14)[:3]

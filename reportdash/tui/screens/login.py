@@ -177,7 +177,7 @@ class Login(Form[None]):
         usable = {store.name: store for store in self.stores if store.usable}
         # What a credential_command says goes before every store that outlives the run.
         wish = MEMORY if self.where == COMMAND else wish
-        self._store[:] = [wish] if wish in usable else list(usable)[:1]
+        self._store[:] = [wish] if wish is not None and wish in usable else list(usable)[:1]
         self._vault_needs = usable[VAULT].passphrase if VAULT in usable else ""
         self._choices = [Choice(*_store_words(store), self._store, store.name) for store in usable.values()]
 
