@@ -87,7 +87,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("accounts", ("a",), "accounts", "accounts, their credentials and their health", Part.APP),
     Action("login", ("l",), "log in", "give an account its key", Part.APP),
     Action("add_account", (), "add an account", "write an account into the config", Part.APP, changes=True),
-    Action("passphrase", (), "change the passphrase", "another passphrase for the vault", Part.APP),
+    Action("passphrase", (), "new passphrase", "another passphrase for the vault", Part.APP),
     Action("demo", (), "look around", "the demo, until you leave it", Part.APP),
     Action("theme", (), "theme", "another theme, now and from now on", Part.APP),
     Action("help", ("?",), "help", "this page", Part.APP),

@@ -105,12 +105,16 @@ class Change(Form[None]):
         return [Button("changing…" if self.changing else "Change", "change")]
 
     def keys(self) -> Sequence[tuple[str, str]]:
-        return () if self.changing else (("esc", "cancel"), ("tab", "next"), ("enter", "change"))
+        if self.changing:
+            return (("esc", "close"),)
+        return (("esc", "cancel"), ("tab", "next"), ("enter", "change"))
 
     def _key(self, key: str, character: str | None) -> None:
-        # What is being written is brought to its end: it takes a second.
         if not self.changing:
             super()._key(key, character)
+        elif key in ("escape", "ctrl+c") or (key == "enter" and self.on_cancel):
+            # What is being written comes to its end all the same; the board says which.
+            self.dismiss(None)
 
     def pressed(self, value: str) -> None:
         wrong = (self.old, "Old passphrase is empty.") if not self.old.edit.text else self.new.wrong()
