@@ -9,33 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reportdash.board.facts import Run
 from reportdash.board.health import KeyTrouble, key_trouble
 from reportdash.board.states import Role
 from reportdash.board.units import clock_text
 from reportdash.errors import AuthFailed, CallFailed, CredentialProblem, Problem, Throttled, Unreachable
 from reportdash.model import Account, Health, Job
 from reportdash.plain import clean
+from reportdash.tui.screens import places
 from reportdash.tui.screens.dialog import Dialog
 from reportdash.tui.screens.form import Form, paragraph
-from reportdash.tui.screens.parts import BLANK, Button, Choice, Field, Row, Words, words
+from reportdash.tui.screens.parts import BLANK, Button, Choice, Field, Row, words
 from reportdash.tui.screens.passphrase import AT, NewPassphrase
-from reportdash.tui.text import cut_middle, muted, text_run
+from reportdash.tui.screens.places import COMMAND, KNOWN, MEMORY, NEW, OUTSIDE, UNKNOWN, VAULT
+from reportdash.tui.text import muted, text_run
 
 if TYPE_CHECKING:
     from reportdash.tui.app import Dashboard
 
 OPEN_FIELDS = ("username", "client_id")
 """Fields that are no secret by themselves; whatever else a vendor asks for is shown as dots."""
-MEMORY = "memory"
-VAULT = "vault"
-ENVIRONMENT = "environment"
-COMMAND = "credential_command"
-UNKNOWN = "unknown: "
-OUTSIDE = (ENVIRONMENT, "systemd credential")
-"""Where a key comes from that goes before every other."""
-NEW, KNOWN = "new", "known"
-"""What the vault may need first: a passphrase that is chosen now, or the one it has."""
 UNLOCKING, TRYING = "unlocking", "trying"
 STOPPABLE = (UNLOCKING, TRYING)
 NAMES = {"api_key": "API key"}
@@ -179,7 +171,9 @@ class Login(Form[None]):
         wish = MEMORY if self.where == COMMAND else wish
         self._store[:] = [wish] if wish is not None and wish in usable else list(usable)[:1]
         self._vault_needs = usable[VAULT].passphrase if VAULT in usable else ""
-        self._choices = [Choice(*_store_words(store), self._store, store.name) for store in usable.values()]
+        self._choices = [
+            Choice(*places.store_words(store), self._store, store.name) for store in usable.values()
+        ]
 
     @property
     def _needs(self) -> str:
@@ -253,15 +247,19 @@ class Login(Form[None]):
         air: list[Row] = [] if self.fills else [BLANK]
         broken = [store for store in self.stores or () if not store.usable]
         for store in broken:
-            rows += self._broken(store.sentence, cells)
+            rows += places.broken(store.sentence, cells, brief=self.fills)
         if broken:
             rows += air
         rows += [words(text_run("Where should the secret live?")), *air, *self._choices]
-        rows += self._environment(cells)
+        rows += places.environment(self.name_of, self.secrets, self.where, cells)
         if self._needs:
             rows += air
         rows += {NEW: [self.new.first, self.new.again], KNOWN: [self.passphrase]}.get(self._needs, [])
-        rows += [*air, *self._lives(cells)]
+        vault = self.engine.chain.vault
+        rows += [
+            *air,
+            *places.lives(self._store[0] if self._store else "", vault.path if vault else None, cells),
+        ]
         if len(self._choices) == 1 and not self.fills:
             rows.append(
                 words(
@@ -269,47 +267,6 @@ class Login(Form[None]):
                 )
             )
         return rows
-
-    def _broken(self, sentence: str, cells: int) -> list[Row]:
-        """A store that cannot be used: the cause, then what would help; a small screen is told the cause."""
-        head, _, rest = sentence.partition(": ")
-        # The environment has its own line below.
-        more = rest.split(";" if self.fills else ", or set REPORTDASH_SECRET")[0].strip()
-        if self.fills:
-            return paragraph(f"{_capital(head)}: {more}." if more else f"{_capital(head)}.", cells, sign="▲")
-        lines = paragraph(f"{_capital(head)}.", cells, Role.STRONG, at=2)
-        if isinstance(lines[0], Words):
-            lines[0] = Words([(0, (Run("▲", Role.WARN),)), *lines[0].pieces])
-        return [*lines, *(paragraph(f"{_capital(more)}.", cells, Role.MUTED, at=2) if more else [])]
-
-    def _lives(self, cells: int) -> list[Row]:
-        """In one sentence where it will live."""
-        vault = self.engine.chain.vault
-        match self._store:
-            case ["vault"] if vault is not None:
-                said = f"It will live in the vault, encrypted: {cut_middle(str(vault.path), cells)}"
-            case ["memory"]:
-                said = "It will live in memory until you quit; the next start asks again."
-            case _:
-                said = "It will live in this server's keyring, encrypted."
-        return paragraph(said, cells)
-
-    def _environment(self, cells: int) -> list[Row]:
-        from reportdash.credentials import variable
-
-        names = [variable(self.name_of, field) for field in self.secrets]
-        if self.where.startswith(OUTSIDE):
-            # What comes from outside goes first: a key that is kept would not be used.
-            end = "__FILE" if "file" in self.where else ""
-            away = f"unset {' and '.join(name + end for name in names)}"
-            if not self.where.startswith(ENVIRONMENT):
-                away = "take it out of the unit"
-            said = f"The {self.where.partition(',')[0]} has a key, which goes first: {away} to use this one."
-            return paragraph(said, cells, Role.WARN, sign="▲")
-        if self.where == COMMAND:
-            said = "The account's credential_command goes before what is kept: keep this key until you quit."
-            return paragraph(said, cells, Role.WARN, sign="▲")
-        return [Words([(4, (muted("Environment"),)), (20, (muted(f"set by you: {names[-1]}"),))])]
 
     def buttons(self) -> list[Button]:
         if self._step_now == "looking":
@@ -444,22 +401,3 @@ def masked(text: str, values: Mapping[str, str]) -> str:
         if name not in OPEN_FIELDS and value:
             text = text.replace(value, "•••").replace(value.strip() or value, "•••")
     return text
-
-
-def _capital(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"
-
-
-def _store_words(store: Any) -> tuple[str, str]:
-    """A store's label and what it means."""
-    if store.name == MEMORY:
-        return "Until I quit", "in memory only; each start asks again"
-    if store.name == VAULT:
-        new = store.passphrase == NEW
-        return (
-            "Vault",
-            f"encrypted file, {'a passphrase of your choice' if new else 'a passphrase once a session'}",
-        )
-    title, _, rest = store.sentence.partition(": ")
-    name, _, backend = title.partition(" (")
-    return _capital(name), f"{backend.rstrip(')')}: {rest}" if backend else rest

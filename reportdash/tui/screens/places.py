@@ -1,0 +1,85 @@
+"""Where a secret can live on this server, in the words of the login form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from reportdash.board.facts import Run
+from reportdash.board.states import Role
+from reportdash.tui.screens.form import paragraph
+from reportdash.tui.screens.parts import Row, Words
+from reportdash.tui.text import cut_middle, muted
+
+MEMORY = "memory"
+VAULT = "vault"
+ENVIRONMENT = "environment"
+COMMAND = "credential_command"
+UNKNOWN = "unknown: "
+OUTSIDE = (ENVIRONMENT, "systemd credential")
+"""Where a key comes from that goes before every other."""
+NEW, KNOWN = "new", "known"
+"""What the vault may need first: a passphrase that is chosen now, or the one it has."""
+
+
+def store_words(store: Any) -> tuple[str, str]:
+    """A store's label and what it means."""
+    if store.name == MEMORY:
+        return "Until I quit", "in memory only; each start asks again"
+    if store.name == VAULT:
+        new = store.passphrase == NEW
+        return (
+            "Vault",
+            f"encrypted file, {'a passphrase of your choice' if new else 'a passphrase once a session'}",
+        )
+    title, _, rest = store.sentence.partition(": ")
+    name, _, backend = title.partition(" (")
+    return _capital(name), f"{backend.rstrip(')')}: {rest}" if backend else rest
+
+
+def broken(sentence: str, cells: int, *, brief: bool) -> list[Row]:
+    """A store that cannot be used: the cause, then what would help; `brief`: the cause alone."""
+    head, _, rest = sentence.partition(": ")
+    # The environment has its own line in the form.
+    more = rest.split(";" if brief else ", or set REPORTDASH_SECRET")[0].strip()
+    if brief:
+        return paragraph(f"{_capital(head)}: {more}." if more else f"{_capital(head)}.", cells, sign="▲")
+    lines = paragraph(f"{_capital(head)}.", cells, Role.STRONG, at=2)
+    if isinstance(lines[0], Words):
+        lines[0] = Words([(0, (Run("▲", Role.WARN),)), *lines[0].pieces])
+    return [*lines, *(paragraph(f"{_capital(more)}.", cells, Role.MUTED, at=2) if more else [])]
+
+
+def lives(store: str, vault: Path | None, cells: int) -> list[Row]:
+    """In one sentence where the secret will live."""
+    if store == VAULT and vault is not None:
+        said = f"It will live in the vault, encrypted: {cut_middle(str(vault), cells)}"
+    elif store == MEMORY:
+        said = "It will live in memory until you quit; the next start asks again."
+    else:
+        said = "It will live in this server's keyring, encrypted."
+    return paragraph(said, cells)
+
+
+def environment(account: str, fields: Sequence[str], where: str, cells: int) -> list[Row]:
+    """What the operator can hand in instead; of a key that comes from outside, that it goes first."""
+    from reportdash.credentials import variable
+
+    names = [variable(account, field) for field in fields]
+    if where.startswith(OUTSIDE):
+        # A key that is kept would not be used.
+        end = "__FILE" if "file" in where else ""
+        away = f"unset {' and '.join(name + end for name in names)}"
+        if not where.startswith(ENVIRONMENT):
+            away = "take it out of the unit"
+        said = f"The {where.partition(',')[0]} has a key, which goes first: {away} to use this one."
+        return paragraph(said, cells, Role.WARN, sign="▲")
+    if where == COMMAND:
+        said = "The account's credential_command goes before what is kept: keep this key until you quit."
+        return paragraph(said, cells, Role.WARN, sign="▲")
+    return [Words([(4, (muted("Environment"),)), (20, (muted(f"set by you: {names[-1]}"),))])]
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
