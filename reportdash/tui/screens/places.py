@@ -42,7 +42,9 @@ def broken(sentence: str, cells: int, *, brief: bool) -> list[Row]:
     """A store that cannot be used: the cause, then what would help; `brief`: the cause alone."""
     head, _, rest = sentence.partition(": ")
     # The environment has its own line in the form.
-    more = rest.split(";" if brief else ", or set REPORTDASH_SECRET")[0].strip()
+    more = rest.partition(", or set REPORTDASH_SECRET")[0].strip()
+    if brief:
+        more = more.partition(";")[0]
     if brief:
         return paragraph(f"{_capital(head)}: {more}." if more else f"{_capital(head)}.", cells, sign="▲")
     lines = paragraph(f"{_capital(head)}.", cells, Role.STRONG, at=2)
