@@ -211,6 +211,8 @@ async def test_the_details_tell_since_when_a_key_is_good_and_what_it_gives(
         token = seat.client.token
         assert token is not None and token.expires_at is not None
         assert now < token.expires_at < now + 3600
+        # A sign-in changes no row: the next key, or the next look, shows what it gave.
+        await at.press("down", "up")
         await at.shows(f"Accepted      since {clock_text(now, now)}")
         await at.shows(f"Token         expires {clock_text(token.expires_at, now)}")
         assert token.scope is not None
