@@ -9,8 +9,10 @@ from __future__ import annotations
 import gc
 import io
 import os
+import resource
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -117,6 +119,9 @@ def run() -> NoReturn:
     sys.unraisablehook = lambda lost: None  # in a destructor, on the way out: nothing depends on it
     # Everything we write is private: ledger, parts, reports, logs.
     os.umask(0o077)
+    # No core dump of a process, nor of one it starts, that holds secrets.
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Nothing that is imported ever becomes garbage; looking for it would take a tenth of the start.
     gc.disable()
     _streams()

@@ -15,7 +15,9 @@ from reportdash.errors import CredentialProblem
 
 PATIENCE = 10.0
 """Seconds a command may take."""
-_WITHHELD = ("REPORTDASH_SECRET__", "GPG_TTY")
+# Other accounts' secrets, and the terminal by its names. They are left out and not set to something else: told
+# of a terminal that is none, such as /dev/null, gpg-agent's pinentry waits there for ever.
+_WITHHELD = ("REPORTDASH_SECRET__", "GPG_TTY", "SSH_TTY")
 
 
 async def run(
@@ -60,8 +62,8 @@ async def run(
             os.killpg(process.pid, signal.SIGKILL)
         await let_go(process)
     if code != 0:
-        ending = "printed too much" if code is None else f"ended with exit code {code}"
-        raise CredentialProblem(f"{name} {ending}: run it by hand to see why")
+        # Not what it wrote on stderr: a script that traces itself writes its secrets there.
+        raise CredentialProblem(f"{name} {_ending(code)}: run it by hand to see why")
     chosen = choose(fields, _parse(raw, fields))
     if chosen is None:
         wanted = " or ".join(" and ".join(part) for part in fields)
@@ -70,6 +72,14 @@ async def run(
             "field=value lines"
         )
     return chosen
+
+
+def _ending(code: int | None) -> str:
+    if code is None:
+        return "printed too much"
+    if code < 0:
+        return f"was ended by signal {-code}"
+    return f"ended with exit code {code}, without a terminal to ask on"
 
 
 def _parse(raw: bytes, fields: Sequence[Sequence[str]]) -> dict[str, str]:

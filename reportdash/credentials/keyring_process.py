@@ -26,7 +26,7 @@ from reportdash.plain import clean
 _CHILD = Path(__file__).with_name("keyring_child.py")
 _LINE = 4 << 20
 # Not for the child: our operator's secrets, and the terminal a pinentry would paint on.
-_WITHHELD = ("REPORTDASH_SECRET__", "GPG_TTY", "SSH_ASKPASS", "PINENTRY_USER_DATA")
+_WITHHELD = ("REPORTDASH_SECRET__", "GPG_TTY", "SSH_TTY", "SSH_ASKPASS", "PINENTRY_USER_DATA")
 
 
 class KeyringTrouble(CredentialProblem):

@@ -1,4 +1,4 @@
-"""Real session buses, a real gnome-keyring, a mute Secret Service, and keyrings that misbehave."""
+"""Real session buses, a real gnome-keyring, a mute Secret Service, a real pass, and keyrings that misbehave."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -226,3 +228,77 @@ def fake(bare: Environ, tmp_path: Path) -> Callable[[str], Environ]:
         }
 
     return install
+
+
+@dataclass
+class Pass:
+    """A password store of `pass` whose key has a passphrase; `entry` holds `canary`.
+
+    `asked`: what gpg-agent told its pinentry, line by line. `environ`: what a program needs to use the store.
+    """
+
+    environ: Environ
+    asked: Path
+    entry: str = "vendors/main"
+
+    def run(self, *words: str, say: str = "", **more: str) -> str:
+        done = subprocess.run(
+            words, input=say, env={**self.environ, **more}, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def remember(self) -> None:
+        """Let gpg-agent know the passphrase, as after a first `pass show` by hand."""
+        path = f"{self.environ['PASSWORD_STORE_DIR']}/{self.entry}.gpg"
+        self.run("gpg", "--batch", "--pinentry-mode=loopback", f"--passphrase={PASSPHRASE}", "-d", path)
+
+    def forget(self, *conf: str) -> None:
+        """End gpg-agent; the next one starts with these lines in its configuration and knows no passphrase."""
+        self.run("gpgconf", "--kill", "gpg-agent")
+        self.asked.unlink(missing_ok=True)
+        pinentry = self.asked.with_name("pinentry")
+        lines = [f"pinentry-program {pinentry}", "s2k-count 65536", *conf]
+        (Path(self.environ["GNUPGHOME"]) / "gpg-agent.conf").write_text("\n".join(lines) + "\n")
+
+
+PASSPHRASE = "canary-passphrase-51"
+IN_PASS = "canary-in-pass-52"
+
+
+@pytest.fixture(scope="module")
+def made_store() -> Iterator[Pass]:
+    for tool in ("pass", "gpg", "pinentry-curses"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    # The agent's socket stands in the folder, and its path has room for some hundred characters only.
+    with tempfile.TemporaryDirectory(prefix="reportdash-pass-") as folder:
+        place = Path(folder)
+        (place / "gnupg").mkdir(mode=0o700)
+        pinentry = place / "pinentry"
+        pinentry.write_text(f'#!/bin/sh\ntee -a {place}/asked | pinentry-curses "$@"\n')
+        pinentry.chmod(0o700)
+        environ = {
+            "PATH": os.environ.get("PATH", ""),
+            "HOME": folder,
+            "GNUPGHOME": f"{place}/gnupg",
+            "PASSWORD_STORE_DIR": f"{place}/store",
+            "TERM": "xterm-256color",
+        }
+        store = Pass(environ, place / "asked")
+        store.forget()
+        batch = ("gpg", "--batch", "--pinentry-mode=loopback", f"--passphrase={PASSPHRASE}")
+        store.run(*batch, "--quick-gen-key", "operator@example.test", "ed25519", "default", "never")
+        key = store.run("gpg", "--list-keys", "--with-colons").partition("fpr:")[2].split(":")[8]
+        store.run(*batch, "--quick-add-key", key, "cv25519", "encr", "never")
+        store.run("pass", "init", "operator@example.test")
+        store.run("pass", "insert", "-e", store.entry, say=f"{IN_PASS}\n")
+        yield store
+        store.forget()
+
+
+@pytest.fixture
+def store(made_store: Pass, bare: Environ) -> Pass:
+    """A store of `pass`, and a home that is this test's own; no gpg-agent runs."""
+    made_store.forget()
+    return Pass({**made_store.environ, **bare}, made_store.asked)
