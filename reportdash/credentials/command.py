@@ -15,8 +15,8 @@ from reportdash.errors import CredentialProblem
 
 PATIENCE = 10.0
 """Seconds a command may take."""
-# Other accounts' secrets, and the terminal by its names. They are left out and not set to something else: told
-# of a terminal that is none, such as /dev/null, gpg-agent's pinentry waits there for ever.
+# Other accounts' secrets, and the terminal by its names. Left out, not set to something else: a pinentry that
+# is told of a terminal which is none, such as /dev/null, waits there for ever.
 _WITHHELD = ("REPORTDASH_SECRET__", "GPG_TTY", "SSH_TTY")
 
 

@@ -1,4 +1,4 @@
-"""Real session buses, a real gnome-keyring, a mute Secret Service, a real pass, and keyrings that misbehave."""
+"""Real buses, a real gnome-keyring, a mute Secret Service, a real pass, and keyrings that misbehave."""
 
 from __future__ import annotations
 
@@ -254,7 +254,7 @@ class Pass:
         self.run("gpg", "--batch", "--pinentry-mode=loopback", f"--passphrase={PASSPHRASE}", "-d", path)
 
     def forget(self, *conf: str) -> None:
-        """End gpg-agent; the next one starts with these lines in its configuration and knows no passphrase."""
+        """End gpg-agent; the next one knows no passphrase, and has `conf` in its configuration."""
         self.run("gpgconf", "--kill", "gpg-agent")
         self.asked.unlink(missing_ok=True)
         pinentry = self.asked.with_name("pinentry")
