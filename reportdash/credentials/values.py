@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 VERSION = 1
 LONGEST = 64 * 1024
@@ -30,6 +31,10 @@ class Secrets(Mapping[str, str]):
 
     def __repr__(self) -> str:
         return f"Secrets({', '.join(sorted(self._values))})"
+
+    def __reduce__(self) -> NoReturn:
+        """Neither pickled nor copied with a record that holds them (dataclasses.asdict)."""
+        raise TypeError("secrets are not pickled")
 
 
 @dataclass(slots=True, frozen=True)

@@ -6,10 +6,11 @@ tokens, and the very values this account signs in with (`Known`).
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus, urlencode, urlsplit, urlunsplit
 
@@ -22,6 +23,7 @@ SIGNED = "(signed address)"
 MAX_BODY = 4096
 _WINDOW = 4 * MAX_BODY
 _MIN_SECRET = 4
+_MIN_ENCODED = 6
 
 # Names, lower case and without `_`, `-`, `.` and spaces, of fields whose value is never shown.
 _NAMES = r"""
@@ -102,7 +104,7 @@ class Known:
         return text
 
     def _compile(self) -> None:
-        writings: set[str] = set()
+        writings = {core for value in self._credential for core in _base64(value)}
         for value in (*self._credential, *self._tokens):
             if len(value) >= _MIN_SECRET:
                 writings |= {
@@ -118,6 +120,17 @@ class Known:
         self._writings = tuple(sorted(filter(None, writings), key=len, reverse=True))
         pattern = "|".join(map(_as_pattern, self._writings))
         self._pattern = re.compile(pattern, re.IGNORECASE) if pattern else None
+
+
+def _base64(value: str) -> Iterator[str]:
+    """What is the same in base64 wherever the value stands in what is encoded, as in HTTP's Basic."""
+    raw = value.encode("utf-8", "surrogatepass")
+    for before in range(3):
+        whole = raw[-before % 3 :]
+        whole = whole[: len(whole) // 3 * 3]
+        if len(whole) >= _MIN_ENCODED:
+            yield base64.b64encode(whole).decode()
+            yield base64.urlsafe_b64encode(whole).decode()
 
 
 def _as_pattern(writing: str) -> str:
