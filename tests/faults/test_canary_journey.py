@@ -1,8 +1,8 @@
 """One journey with canaries for secrets, and then a search for them wherever something could have stayed.
 
 Four accounts whose keys come from the vault, a file, a command and the environment; a sign-in whose refusal
-repeats the key in every writing, a redirect that carries one, a signed link whose refusal repeats it, downloads,
-the dashboard with its exchanges, a crash. All with the debug log on.
+repeats the key in every writing, a redirect that carries one, a signed link whose refusal repeats it,
+downloads, the dashboard with its exchanges, a crash. All with the debug log on.
 """
 
 from __future__ import annotations
@@ -99,10 +99,10 @@ class Processes:
 
     def _look(self) -> None:
         me = str(os.getpid())
-        before = set(os.listdir("/proc"))
+        proc = Path("/proc")
+        before = set(proc.iterdir())
         while not self._over.wait(0.01):
-            for name in set(os.listdir("/proc")) - before:
-                folder = Path("/proc", name)
+            for folder in set(proc.iterdir()) - before:
                 try:
                     environ = (folder / "environ").read_bytes()
                     if self._mark not in environ:
