@@ -102,7 +102,7 @@ class TalkdeskAccount(AccountSettings):
         if not isinstance(data, Mapping) or (data.get("base_url") and data.get("identity_url")):
             return data
         account, region = data.get("account"), data.get("region")
-        if region is not None and region not in REGIONS:
+        if region is not None and not (isinstance(region, str) and region in REGIONS):
             return {"base_url": "https://unset.invalid", "identity_url": "https://unset.invalid", **data}
         if region is None or (not account and not data.get("identity_url")):
             raise ValueError(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -141,6 +143,19 @@ def test_a_known_value_is_hidden_under_any_name(secret: str, around: Any, name: 
         for writing in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1]):
             # A value that is part of our own mask proves nothing.
             assert writing not in shown.replace(HIDDEN, "").replace(SIGNED, "")
+
+
+@pytest.mark.parametrize("around", [("", ""), ("op:", ""), ("x", "y"), ("ab", "cde"), ("äé", "")])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_a_credential_is_hidden_in_base64_wherever_it_stands_in_it(
+    around: tuple[str, str], encode: Callable[[bytes], bytes]
+) -> None:
+    secret = "k\xff/+~?>value-7"
+    text = encode(f"{around[0]}{secret}{around[1]}".encode()).decode()
+    shown = redact_body(f'{{"you sent": "{text}"}}', Known([secret]))
+    assert HIDDEN in shown
+    kept = base64.b64decode(shown.partition('": "')[2].replace(HIDDEN, "AAAA").partition('"')[0] + "==")
+    assert secret[3:-3].encode() not in kept
 
 
 @settings(deadline=None)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from reportdash.errors import UsageProblem
+from reportdash.settings import load
+from reportdash.vendors import registry
 from reportdash.vendors.seveng import SevenG, SevenGAccount
 from reportdash.vendors.sigma import SigmaAccount
 from reportdash.vendors.talkdesk import TalkdeskAccount
@@ -125,3 +130,22 @@ def test_talkdesk_an_unknown_region_is_named() -> None:
 @pytest.mark.parametrize("url", ["ftp://x", "https://u:p@x.example.org", "https://x.example.org/?a=1", "x"])
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     assert words(SevenGAccount, {"base_url": url})
+
+
+MISPLACED = "canary-in-a-wrong-place-91"
+
+
+@pytest.mark.parametrize("vendor", ["7g", "sigma", "webadmit", "talkdesk"])
+def test_whatever_is_written_for_a_key_is_a_sentence_without_it(tmp_path: Path, vendor: str) -> None:
+    keys = [key for key in registry.account_class(vendor).model_fields if key != "vendor"]
+    for key in [*keys, "password", "api_kye", "client-secret"]:
+        for value in (f'"{MISPLACED}"', f'["{MISPLACED}"]', f'{{ a = "{MISPLACED}" }}', "7", "true", "[]"):
+            config = tmp_path / "config.toml"
+            config.write_text(f'[accounts.main]\nvendor = "{vendor}"\n{key} = {value}\n', encoding="utf-8")
+            told = ""
+            try:
+                load(config, account_class=registry.account_class, environ={})
+            except UsageProblem as problem:
+                told = "".join(traceback.format_exception(problem)) + repr(vars(problem))
+            # The one key whose sentence needs what was written: a path that is not there.
+            assert MISPLACED not in told or key == "ca_file", (key, value)
