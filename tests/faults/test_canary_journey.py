@@ -144,6 +144,7 @@ class Journey:
 
     def hand_in(self, name: str, text: str) -> str:
         path = self.outside / name
+        path.touch(mode=0o600)
         path.write_text(f"{text}\n")
         return str(path)
 
