@@ -140,8 +140,8 @@ def _choice(
     why = why.replace(variable("<account>", "<field>"), _variables(seat))
     if named is None:
         raise CredentialProblem(
-            f"no place to keep a secret on this server: {why}; else name a credential_command in the account, "
-            f"or set {_variables(seat)} in the environment"
+            f"no place to keep a secret on this server: {why}; else name a credential_command in the "
+            f"account, or set {_variables(seat)} in the environment"
         )
     others = _others(named, stores)
     if wanted is None:
