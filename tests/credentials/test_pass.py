@@ -18,8 +18,7 @@ from reportdash.credentials import command
 from reportdash.errors import CredentialProblem
 from tests.credentials.conftest import IN_PASS, Environ, Pass
 from tests.credentials.test_chain import KEY, pipes
-from tests.terminal.pty import Terminal
-from tests.terminal.test_dead_terminals import wait_for
+from tests.terminal.pty import Terminal, wait_for
 
 SHELL = (
     "GPG_TTY=$(tty) SSH_TTY=$(tty); export GPG_TTY SSH_TTY; "

@@ -30,8 +30,7 @@ from reportdash.simulator.faults import Serve
 from reportdash.simulator.wire import Reply, Request
 from tests.cli.conftest import Ran, Shell, toml
 from tests.faults.canaries import files, hits
-from tests.terminal.pty import Terminal
-from tests.terminal.test_dead_terminals import wait_for
+from tests.terminal.pty import Terminal, wait_for
 
 ROOT = Path(__file__).parent.parent.parent
 KEYS = {
