@@ -16,7 +16,7 @@ import gc
 from contextlib import suppress
 from time import monotonic, thread_time
 
-LONG = 0.004
+LONG = 0.008
 """Seconds of work of a full collection after which what it kept is frozen; a busy machine does not count."""
 GARBAGE = 2_000
 """Objects from which on it was what a collection freed that made it long, not what it kept."""
@@ -26,6 +26,9 @@ THRESHOLDS = (50_000, 10, 10)
 """New objects before Python collects by itself: it should not come to that."""
 LARGER = 5
 """Small collections before one that looks at what they left."""
+
+_MALLOPT = {-3: 128 << 10, -1: 128 << 10, -8: 2}
+"""M_MMAP_THRESHOLD and M_TRIM_THRESHOLD in bytes, as they are before glibc adapts them; M_ARENA_MAX."""
 
 _small = 0
 _begun = 0.0
@@ -69,11 +72,18 @@ def look_through() -> None:
 
 
 def give_back() -> None:
-    """Give memory that only the start needed back to the system, if the C library can. In a thread."""
+    """Give memory that only the start needed back to the system, if the C library can. In a thread.
+
+    From then on large blocks go back as soon as they are free, and all threads share two heaps: glibc learns
+    from the first large block to keep such ones, and over days the holes between them are most of its heap.
+    """
     import ctypes
 
     with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+        library = ctypes.CDLL(None)
+        for option, value in _MALLOPT.items():
+            library.mallopt(option, value)
+        library.malloc_trim(0)
 
 
 def _watch(phase: str, found: dict[str, int]) -> None:

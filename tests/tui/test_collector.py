@@ -71,10 +71,19 @@ def test_while_it_is_off_nothing_is_looked_at(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_memory_is_given_back_or_the_c_library_does_not_know_how(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
-    monkeypatch.setattr("ctypes.CDLL", lambda name: SimpleNamespace(malloc_trim=asked.append))
+    asked: list[tuple[int, ...]] = []
+
+    def mallopt(option: int, value: int) -> int:
+        asked.append((option, value))
+        return 1
+
+    def trim(kept: int) -> None:
+        asked.append((kept,))
+
+    library = SimpleNamespace(malloc_trim=trim, mallopt=mallopt)
+    monkeypatch.setattr("ctypes.CDLL", lambda name: library)
     collector.give_back()
-    assert asked == [0]
+    assert asked == [(-3, 131_072), (-1, 131_072), (-8, 2), (0,)]
     monkeypatch.setattr("ctypes.CDLL", lambda name: SimpleNamespace())
     collector.give_back()
 
