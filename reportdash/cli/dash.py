@@ -115,7 +115,7 @@ def _board(args: argparse.Namespace, looked: bool, said: str) -> tuple[int, bool
             looked=looked,
             said=said,
         )
-        code = _run(app, first.mouse, args.data_dir)
+        code = _run(app, first.mouse, args.data_dir, goes_on=lambda: app.wants_demo)
     if stopped:
         raise stopped[0]
     return code, bool(app.wants_demo and not app.life.told_to_end and not code)
@@ -126,15 +126,22 @@ def visit(args: argparse.Namespace) -> tuple[int, bool]:
     from reportdash.cli.demo import opened
 
     words = {"jobs": 100, "changes": None, "seed": 1, "chaos": False}
-    return opened(SimpleNamespace(**{**vars(args), **words}))
+    return opened(SimpleNamespace(**{**vars(args), **words}), visited=True)
 
 
 def show(
-    ledger: Path, open_engine: OpenEngine, *, changes: bool, debug: bool, tidy: Callable[[], None]
+    ledger: Path,
+    open_engine: OpenEngine,
+    *,
+    changes: bool,
+    debug: bool,
+    visited: bool,
+    tidy: Callable[[], None],
 ) -> tuple[int, bool]:
     """The board on a ledger and an engine of the caller's, without any config: the demo.
 
-    Gives the exit code, and whether a signal ended it. `tidy` is called only if the end hangs.
+    Gives the exit code, and whether a signal ended it. `visited`: from another board, which comes back after
+    it. `tidy` is called only if the end hangs.
     """
     _need_terminal()
     first = FirstLook()
@@ -143,7 +150,7 @@ def show(
     look.show_bytes = debug
     with _same_terminal():
         app = _app(look, ledger, open_engine)
-        return _run(app, first.mouse, None, tidy), bool(app.life.told_to_end)
+        return _run(app, first.mouse, None, tidy, lambda: visited), bool(app.life.told_to_end)
 
 
 def load_engine() -> None:
@@ -208,8 +215,17 @@ def _same_terminal() -> Iterator[None]:
             os.environ["TERM"] = term
 
 
-def _run(app: Any, mouse: str | bool, folder: str | None, tidy: Callable[[], None] = lambda: None) -> int:
-    """Run it; its exit code. Raises the fault that ended it. `folder`: where a note of one goes."""
+def _run(
+    app: Any,
+    mouse: str | bool,
+    folder: str | None,
+    tidy: Callable[[], None] = lambda: None,
+    goes_on: Callable[[], bool] = lambda: False,
+) -> int:
+    """Run it; its exit code. Raises the fault that ended it. `folder`: where a note of one goes.
+
+    `goes_on`: whether the process has something to do after it, unless it was told to end.
+    """
     # The ledger's thread, and what imports the engine, give way to a key at once.
     sys.setswitchinterval(SWITCH)
     over_ssh = bool(os.environ.get("SSH_CONNECTION") or os.environ.get("SSH_TTY"))
@@ -223,7 +239,13 @@ def _run(app: Any, mouse: str | bool, folder: str | None, tidy: Callable[[], Non
         return report(app.life.fault, folder)
 
     last = LastResort(last_words)
-    app.life.on_left = last.arm
+
+    def left() -> None:
+        # A thread that still imports is waited for by whatever follows, not cut off with it.
+        if app.life.told_to_end or app.life.fault is not None or not goes_on():
+            last.arm()
+
+    app.life.on_left = left
     try:
         code = app.run(mouse=mouse if isinstance(mouse, bool) else not over_ssh)
     finally:

@@ -54,8 +54,8 @@ def demo(args: argparse.Namespace) -> int:
         return opened(args)[0]
 
 
-def opened(args: Any) -> tuple[int, bool]:
-    """The demo's exit code, and whether a signal ended it."""
+def opened(args: Any, *, visited: bool = False) -> tuple[int, bool]:
+    """The demo's exit code, and whether a signal ended it. `visited`: a board comes back after it."""
     from reportdash.cli.dash import show
 
     with (
@@ -77,7 +77,7 @@ def opened(args: Any) -> tuple[int, bool]:
             rmtree(folder, ignore_errors=True)
 
         changes = args.changes is not None
-        return show(folder / FILE_NAME, engine, changes=changes, debug=args.debug, tidy=tidy)
+        return show(folder / FILE_NAME, engine, changes=changes, debug=args.debug, visited=visited, tidy=tidy)
 
 
 def _fill(folder: Path, count: int, seed: int, *, only_working: bool) -> list[dict[str, Any]]:
