@@ -28,7 +28,7 @@ _PASTE = "\x1b[200~"
 _MARK = re.compile("(\x1b\\[20[01]~)")
 _HALF_A_MARK = re.compile(r"\x1b(\[(2(0[01]?)?)?)?\Z")
 # What follows an escape in no sequence of a terminal; those go on with [ O P ] X ^ _ or a backslash.
-_AND_A_KEY = re.compile(r"\x1b(?=([^\x00-\x0c\x0e-\x1a\x1c-\x1f\x7f\[OP\]X^_\\]))")
+_AND_A_KEY = re.compile(r"\x1b(?=([^\t\x7f\[OP\]X^_\\]))")
 
 
 class Keyboard:

@@ -18,6 +18,8 @@ from tests.terminal.pty import Terminal
 JOBS = int(os.environ.get("REPORTDASH_SOAK_JOBS", "20"))
 SECONDS = float(os.environ.get("REPORTDASH_SOAK_SECONDS", "2"))
 DRIFT, SHORT_DRIFT = 0.05, 0.15
+THREADS = 4 + min(32, (os.cpu_count() or 1) + 4)
+"""The loop's pool, which fills as it is needed and stays, and the few of our own: ledger, lookups."""
 POOL = 40
 """Sockets of four accounts and four downloads, at most."""
 
@@ -34,9 +36,10 @@ def steady(figures: Figures, made: Soak, count: int) -> None:
         and sum(made.befallen.values()) > made.befallen[""]
     )
     assert figures.drift <= (DRIFT if SECONDS >= LONG else SHORT_DRIFT), told
-    for what in ("files", "threads", "children"):
+    for what in ("files", "children"):
         first, *_, last = figures.resting(what)[1:]
         assert last <= first, f"{what}: {told}"
+    assert max(figures.most("threads")) <= THREADS, told
     assert max(figures.most("sockets")) <= POOL, told
     assert max(figures.resting("sockets")) <= POOL // 2, told
 

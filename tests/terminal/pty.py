@@ -86,6 +86,11 @@ class Terminal:
             self._text = "\n".join(line.rstrip() for line in self.screen.display)
         return self._text
 
+    def overwrite(self, data: bytes) -> None:
+        """What somebody else writes on the screen."""
+        self._stream.feed(data)
+        self._text_at = (-1, 0, 0)
+
     def send(self, keys: str) -> None:
         os.write(self._master, keys.encode())
 

@@ -397,10 +397,8 @@ def test_a_watch_without_end_ends_with_the_first_line_that_nobody_can_read(
 def test_a_login_that_is_broken_off_at_a_secret_gives_the_echo_back(
     tmp_path: Path, polled: dict[str, str], answer: signal.Signals | str, code: int
 ) -> None:
-    with Terminal(["login", "main"], env=polled, program=logging_in()) as terminal:
-        terminal.until("Username:")
-        terminal.send("operator\r")
-        terminal.until("Password:")
+    with Terminal(["login", "main"], env=polled) as terminal:
+        terminal.until("New passphrase")
         if isinstance(answer, str):
             terminal.send(answer)
         else:
@@ -412,25 +410,21 @@ def test_a_login_that_is_broken_off_at_a_secret_gives_the_echo_back(
 
 
 def test_a_signal_ends_a_login_that_reads_its_input(tmp_path: Path, polled: dict[str, str]) -> None:
-    with Terminal(["login", "main", "--stdin"], env=polled, program=logging_in()) as terminal:
-        terminal.until("ready to read")
-        terminal.signal(signal.SIGTERM)
-        assert terminal.finish() == 130
-        assert "Traceback" not in terminal.text
+    file = tmp_path / "passphrase"
+    file.write_text("seven blue herons\n")
+    with subprocess.Popen(
+        [sys.executable, "-m", "reportdash", "login", "main", "--stdin"],
+        env={**os.environ, **polled, "REPORTDASH_VAULT_PASSPHRASE_FILE": str(file)},
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert "will be kept in the vault" in process.stderr.readline()  # said before it reads
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 130
+        assert "Traceback" not in process.stderr.read()
     check_ledger(tmp_path)
-
-
-def logging_in() -> list[str]:
-    """The program with a place for a secret, though this server has none."""
-    code = (
-        "from reportdash.cli import accounts, main\n"
-        "async def store(*_):\n"
-        "    print('ready to read', flush=True)\n"
-        "    return 'keyring'\n"
-        "accounts._store = store\n"
-        "main.run()\n"
-    )
-    return [sys.executable, "-c", code]
 
 
 def test_the_terminal_of_somebody_else_is_still_never_waited_for(tmp_path: Path) -> None:

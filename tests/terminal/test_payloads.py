@@ -246,7 +246,7 @@ def test_a_pager_gets_a_harmless_name_the_report_as_it_is_and_nothing_else(tmp_p
     pager.chmod(0o755)
     with dashboard(tmp_path, (140, 40), ready=True, pager=str(pager), least=3) as terminal:
         terminal.send("d")
-        terminal.until(lambda text: "1 saved" in text)
+        terminal.until("length only")  # its row knows
         terminal.send("o")
         terminal.until("READ")
         terminal.send("\r")
@@ -300,7 +300,7 @@ def test_no_byte_of_a_path_or_an_accounts_name_leaves_on_the_first_page(
     with tempfile.TemporaryDirectory(prefix="rd") as short:  # the page shows the beginning of a path
         folder = Path(short) / name
         folder.mkdir()
-        env = {**environment(folder), "TMPDIR": short, "PAGER": name, "REPORTDASH_THEME": name}
+        env = {**environment(folder), "TMPDIR": short, "PAGER": name}
         name_accounts(
             folder / "data" / "reportdash" / "ledger.db", [name.replace("\udc9b", "\x9b"), *TOLD[::4]]
         )
@@ -320,3 +320,8 @@ def test_no_byte_of_a_path_or_an_accounts_name_leaves_on_the_first_page(
             assert terminal.finish() == 2, terminal.text  # with the sentence on the config
             assert terminal.modes_left_on() == []
         judge(terminal, 1)
+        config.unlink()
+        named = {**env, "REPORTDASH_THEME": name}
+        with Terminal([], env=named, columns=size[0], lines=size[1]) as terminal:
+            assert terminal.finish() == 2, terminal.text
+        judge(terminal, 0)

@@ -15,7 +15,7 @@ GARBAGE = "\x1b[m\x1b[H" + "#" * (140 * 40)
 
 def garble(terminal: Terminal) -> None:
     """As the shell or a message to all terminals leaves the screen."""
-    terminal._stream.feed(b"\x1b[?7h" + GARBAGE.encode() + b"\x1b[?7l")
+    terminal.overwrite(b"\x1b[?7h" + GARBAGE.encode() + b"\x1b[?7l")
     assert "#" * 100 in terminal.text
 
 
