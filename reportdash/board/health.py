@@ -41,7 +41,8 @@ def key_trouble(account: str, message: str | None) -> KeyTrouble:
         return KeyTrouble.VAULT
     if said.startswith(KEYRING_LOCKED):
         return KeyTrouble.KEYRING
-    if said.startswith((f"{account}: ", "the vault ", "the keyring ")) or "keyring" in said:
+    ours = (f"{account}: ", "the vault ", "the keyring ", "REPORTDASH_", "the systemd credential ")
+    if said.startswith(ours) or "keyring" in said:
         return KeyTrouble.UNUSABLE
     return KeyTrouble.REFUSED
 

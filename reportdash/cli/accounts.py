@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from reportdash.board.health import health_words
+from reportdash.board.health import KeyTrouble, health_words, key_trouble
 from reportdash.cli.context import asynchronous, engine
 from reportdash.cli.output import line_json, say, table
 from reportdash.clock import rfc3339
-from reportdash.engine.health import NO_KEY
 from reportdash.errors import Exit
 from reportdash.model import Account, Health
 
@@ -113,8 +112,9 @@ async def accounts(args: argparse.Namespace) -> int:
 
 
 def _refusal(row: Account) -> str | None:
-    """Why no call is let in, in the words of who said so; an account without a key was refused by nobody."""
-    return row.message if row.health is Health.AUTH_FAILED and row.message != NO_KEY else None
+    """The vendor's words for why it lets no call in; a key that is missing or locked away it never saw."""
+    refused = row.health is Health.AUTH_FAILED and key_trouble(row.name, row.message) is KeyTrouble.REFUSED
+    return row.message if refused else None
 
 
 def _health(account: Account | None, row: dict[str, object], now: float) -> str:

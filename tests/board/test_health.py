@@ -34,6 +34,7 @@ def account(message: str, *, paused: bool = False) -> Account:
         (keyring("mute"), KeyTrouble.UNUSABLE),
         ("the vault /x is damaged and was left as it is: put a copy of it back", KeyTrouble.UNUSABLE),
         ("calls: the stored credential was given for https://a.example:443", KeyTrouble.UNUSABLE),
+        ("REPORTDASH_VAULT_PASSPHRASE_FILE (/p): the passphrase in it does not open", KeyTrouble.UNUSABLE),
         ("no key yet", KeyTrouble.NONE),
         ("no credential for calls; reportdash login calls", KeyTrouble.NONE),
         ("invalid_client", KeyTrouble.REFUSED),

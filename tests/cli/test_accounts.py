@@ -7,7 +7,7 @@ import time
 
 from reportdash.clock import SystemClock, rfc3339
 from reportdash.ledger import Ledger
-from reportdash.model import Account, Health, replace
+from reportdash.model import VAULT_LOCKED, Account, Health, replace
 from reportdash.simulator import Simulator
 from tests.cli.conftest import Shell, toml
 
@@ -71,6 +71,7 @@ async def test_a_refusal_that_stands_is_told_with_its_time_and_words(shell: Shel
         shell,
         calls=Account("", "", Health.AUTH_FAILED, since, message="invalid_client"),
         main=Account("", "", Health.AUTH_FAILED, since, message="no key yet"),  # refused by nobody
+        billing=Account("", "", Health.AUTH_FAILED, since, message=VAULT_LOCKED),  # nor this one
     )
     rows = {row["account"]: row for row in (await shell("accounts", "--json")).rows}
     assert (rows["calls"]["refused_at"], rows["calls"]["refusal"]) == (rfc3339(since), "invalid_client")

@@ -18,7 +18,6 @@ from reportdash.tui import theme
 from reportdash.tui.actions import Keymap
 from reportdash.tui.app import Dashboard
 from reportdash.tui.ports import Look
-from reportdash.tui.screens import unlock
 from reportdash.tui.screens.accounts import LogOut, Roster
 from reportdash.tui.screens.login import Login
 from reportdash.tui.screens.unlock import Unlock
@@ -239,9 +238,8 @@ async def test_the_last_refusal_stands_there_in_the_vendors_words_with_its_time(
 
 
 async def test_l_on_an_account_of_a_locked_vault_unlocks_it_and_all_places_are_seen(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(unlock, "TOO_SOON", 0.0)
     furnish = keys_in_vault("main", "calls")
     async with desk(tmp_path, accounts=("main", "calls"), furnish=furnish) as at:
         await at.until(lambda: isinstance(at.app.screen, Unlock))

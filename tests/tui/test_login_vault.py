@@ -12,7 +12,6 @@ import pytest
 from reportdash.credentials import Chain
 from reportdash.errors import AuthFailed
 from reportdash.model import Health
-from reportdash.tui.screens import unlock
 from reportdash.tui.screens.accounts import Roster
 from reportdash.tui.screens.login import Login
 from reportdash.tui.screens.unlock import Unlock
@@ -22,12 +21,6 @@ from tests.tui.test_submit_screen import paste
 from tests.tui.vaults import PASSPHRASE, Keyring, chain_in, keys_in_vault, vault_file
 
 CALLS = [("client_id", "client_secret")]
-
-
-@pytest.fixture(autouse=True)
-def read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pilot reads a dialog faster than any person."""
-    monkeypatch.setattr(unlock, "TOO_SOON", 0.0)
 
 
 async def typed(at: Desk, *values: str) -> None:
@@ -309,3 +302,14 @@ async def test_escape_while_the_vault_is_made_keeps_nothing(
         await at.press("enter")
         await at.until(lambda: at.app.screen is at.app.board)
         assert at.notice.endswith("the key is kept in the vault")
+
+
+async def test_enter_on_the_store_that_is_chosen_tries_the_key(tmp_path: Path) -> None:
+    async with desk(tmp_path, accounts=("main",)) as at:
+        await at.press("l")
+        await at.until(lambda: isinstance(at.app.screen, Login) and bool(at.app.screen.stores))
+        form = at.app.screen
+        assert isinstance(form, Login)
+        form.focused_item = next(choice for choice in form._choices if choice.chosen)
+        await at.press("enter")
+        await at.until(lambda: "is empty" in at.text)

@@ -13,7 +13,6 @@ from reportdash.credentials import VaultTrouble
 from reportdash.credentials.vault import Vault
 from reportdash.model import Health, JobState, replace
 from reportdash.tui import stores
-from reportdash.tui.screens import unlock
 from reportdash.tui.screens.dialog import Dialog
 from reportdash.tui.screens.help import Help
 from reportdash.tui.screens.login import Login
@@ -28,8 +27,7 @@ SAYS = "The vault is locked: l unlocks it"
 
 @pytest.fixture(autouse=True)
 def swift(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pilot reads a dialog faster than any person, and the board does not wait long for it to rest."""
-    monkeypatch.setattr(unlock, "TOO_SOON", 0.0)
+    """The board does not wait long for whoever is at the keys to rest."""
     monkeypatch.setattr(stores, "LOOK_AGAIN", 0.02)
 
 
@@ -158,22 +156,16 @@ async def test_whoever_is_at_something_is_told_in_a_line_and_not_interrupted(
         await at.until(lambda: at.notice == SAYS)
 
 
-async def test_a_key_that_was_on_its_way_to_the_board_gets_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_what_is_typed_the_moment_it_opens_is_taken_for_a_passphrase_and_for_no_command(
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(unlock, "TOO_SOON", 3600.0)
     async with desk(tmp_path, accounts=("calls", "main"), furnish=keys_in_vault("calls")) as at:
         dialog = await asked(at)
         await job_in(at, 1, JobState.FAILED, "failed")
-        await at.press("space", "slash", "x")
-        await at.until(lambda: at.app.board.filter.edit.text == "x")
-        assert dialog.field.edit.text == ""
-        assert at.app.screen is at.app.board
-        assert len(at.app.board.view.selection) == 1
-        await at.press("escape")
-        assert at.notice == ""
-        at.app.board.pressed = float("-inf")
-        await at.until(lambda: at.notice == SAYS)
+        await at.press("f", "x", "d", "space", "t")
+        assert at.app.screen is dialog
+        assert dialog.field.edit.text == "fxd t"
+        assert len(at.app.board.view.selection) == 0
 
 
 async def test_the_table_lives_on_while_the_vault_is_being_unlocked(

@@ -263,7 +263,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False, inherit_css=Fal
                 self.changed(item)
             elif not self.typed(key, character) and key in ("pageup", "pagedown"):
                 self.scroll_top += _SCROLL[key]
-        elif isinstance(item, Choice) and key in ("space", "enter"):
+        elif isinstance(item, Choice) and (key == "space" or (key == "enter" and not item.chosen)):
             item.group[:] = [item.value]
             self.changed(item)
         elif key == "enter":
@@ -302,8 +302,9 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False, inherit_css=Fal
         self._show_at_once()
 
     def _enter(self, item: Item | None) -> None:
-        if isinstance(item, Field):
-            # Enter in a field means the button that carries the dialog out, as its keys line says.
+        if isinstance(item, Field | Choice):
+            # Enter there means the button that carries the dialog out, as its keys line says; on a line of a
+            # choice that is not taken yet it takes it first.
             buttons = self.buttons()
             if buttons:
                 self.pressed(buttons[-1].value)

@@ -102,8 +102,6 @@ class Which(Dialog[str]):
         if isinstance(self.focused_item, Choice):
             # The line under the cursor is the one that is meant: enter takes it at once.
             self._chosen[:] = [self.focused_item.value]
-            if key == "enter":
-                self.dismiss(self.focused_item.value)
 
     def pressed(self, value: str) -> None:
         self.dismiss(self._chosen[0])

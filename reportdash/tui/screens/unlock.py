@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from time import monotonic
 from typing import TYPE_CHECKING
-
-from textual import events
 
 from reportdash.board.states import Role
 from reportdash.errors import Problem
@@ -18,15 +15,13 @@ if TYPE_CHECKING:
     from reportdash.tui.app import Dashboard
 
 OTHER = "other"
-TOO_SOON = 0.4
-"""Seconds in which nobody can have read a dialog that opened by itself: a key was meant for the board."""
 NAMED = 5
 """Accounts that are named, of those that wait."""
 
 
 def open_uninvited(app: Dashboard) -> None:
     """Ask, though nobody pressed a key for it."""
-    app.push_screen(Unlock(app, uninvited=True), lambda result: _still_locked(app))
+    app.push_screen(Unlock(app), lambda result: _still_locked(app))
 
 
 def open(app: Dashboard, name: str, done: Callable[[object], None]) -> None:
@@ -50,16 +45,17 @@ def _still_locked(app: Dashboard) -> None:
 
 
 class Unlock(Form[str]):
-    """One field. `name`: the account that was meant, which can be given another key; `uninvited`: no key was
-    pressed for it."""
+    """One field, which takes every key from the first one on: what is typed may be a passphrase already.
 
-    def __init__(self, dashboard: Dashboard, name: str = "", *, uninvited: bool = False) -> None:
+    `name`: the account that was meant, which can be given another key.
+    """
+
+    def __init__(self, dashboard: Dashboard, name: str = "") -> None:
         super().__init__(dashboard, "Unlock the vault", cells=90)
         self.name_of = name
         self.field = Field("Passphrase", secret=True)
         self.focused_item = self.field
         self.unlocking = False
-        self._since = monotonic() if uninvited else float("-inf")
 
     @property
     def cancel_label(self) -> str:
@@ -96,20 +92,6 @@ class Unlock(Form[str]):
         return (("esc", "not now"), ("tab", "next"), ("enter", "unlock"))
 
     # What it does.
-
-    def on_key(self, event: events.Key) -> None:
-        if monotonic() - self._since < TOO_SOON and self.is_current:
-            event.stop()
-            event.prevent_default()
-            self._make_way(event)
-        else:
-            super().on_key(event)
-
-    def _make_way(self, event: events.Key) -> None:
-        """Whoever was at the board goes on there; what was to be asked is said when they rest."""
-        self.dismiss(None)
-        self.dashboard.board.post_message(events.Key(event.key, event.character))
-        self.dashboard.live.stores.remind()
 
     def _key(self, key: str, character: str | None) -> None:
         if not self.unlocking:
