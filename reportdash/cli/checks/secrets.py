@@ -200,7 +200,7 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> list[Finding]
             found += [_unread(name, known)] if name.upper() not in known else []
     if found:
         return found
-    count = len(variables(environ)) + len(secrets)
+    count = sum(bool(value) and name.startswith(PREFIX) for name, value in environ.items())
     words = (
         f"{count} {'variable' if count == 1 else 'variables'} of reportdash's, each is read" if count else ""
     )
