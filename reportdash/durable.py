@@ -19,6 +19,7 @@ from pathlib import Path
 MODE = 0o600
 FOLDER_MODE = 0o700
 _PAUSE = 0.02
+_RANDOM = 8  # letters that mkstemp puts after a prefix
 # What file systems say that know no fsync of a folder; the name is there all the same.
 _NO_SUCH_CALL = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF)
 
@@ -45,13 +46,29 @@ def beside(path: Path, content: bytes) -> Iterator[Path]:
 def replace(path: Path, content: bytes) -> None:
     """Put `content` at `path`, which need not exist. Raises OSError: the old file is whole then.
 
-    A symbolic link stays one: the file it leads to is replaced.
+    A symbolic link stays one: the file it leads to is replaced. For whoever holds the file's lock: what a
+    killed process left behind of its own try is removed first.
     """
     target = path.resolve()
     target.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    for stale in leftovers(target):
+        stale.unlink(missing_ok=True)
     with beside(target, content) as made:
         made.replace(target)
     sync_folder(target.parent)
+
+
+def leftovers(path: Path) -> list[Path]:
+    """What processes that were killed in `beside` left of the file at `path`, secrets and all."""
+    target = path.resolve()
+    prefix = f".{target.name}-"
+    with contextlib.suppress(FileNotFoundError):
+        return [
+            target.parent / name
+            for name in os.listdir(target.parent)
+            if name.startswith(prefix) and len(name) == len(prefix) + _RANDOM
+        ]
+    return []
 
 
 def sync_folder(folder: Path) -> None:
@@ -70,24 +87,40 @@ def sync_folder(folder: Path) -> None:
 def locked(path: Path, patience: float) -> Iterator[None]:
     """Hold the lock of the file at `path` (`path`.lock, which stays): one process, one thread at a time.
 
-    Blocks for `patience` seconds at most. Raises Busy after them, and OSError where no lock can be made.
+    The lock is that of the file a symbolic link leads to. Blocks for `patience` seconds at most. Raises Busy
+    after them, and OSError where no lock can be made.
     """
-    path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-    lock = path.with_name(f"{path.name}.lock")
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, MODE)
+    target = path.resolve()
+    target.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    lock, end = target.with_name(f"{target.name}.lock"), time.monotonic() + patience
+    while True:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, MODE)
+        try:
+            _take(descriptor, lock, end)
+            if _is_at(descriptor, lock):
+                yield
+                return
+        finally:
+            os.close(descriptor)  # which gives the lock back
+
+
+def _take(descriptor: int, lock: Path, end: float) -> None:
+    """Lock it, by the moment `end`. Raises Busy."""
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                raise Busy(errno.EWOULDBLOCK, "another process holds its lock", str(lock)) from None
+            time.sleep(_PAUSE)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether the open file still has its name: the next one to come locks the file of that name."""
     try:
-        end = time.monotonic() + patience
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= end:
-                    raise Busy(errno.EWOULDBLOCK, "another process holds its lock", str(lock)) from None
-                time.sleep(_PAUSE)
-        yield
-    finally:
-        os.close(descriptor)  # which gives the lock back
+        return os.path.samestat(os.fstat(descriptor), os.stat(path, follow_symlinks=False))
+    except FileNotFoundError:
+        return False
 
 
 def read_regular(path: Path, limit: int) -> bytes:

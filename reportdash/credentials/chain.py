@@ -10,39 +10,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from reportdash.credentials import command, files, handed
+from reportdash.credentials.choices import (
+    KEYRING,
+    MEMORY,
+    PLAINTEXT,
+    VAULT,
+    StoreChoice,
+    keyring_choice,
+    keyring_title,
+    vault_choice,
+)
 from reportdash.credentials.keyring_process import KeyringProcess, KeyringTrouble
 from reportdash.credentials.unlocking import Unlocking
 from reportdash.credentials.values import LONGEST, Secrets, Stored
-from reportdash.credentials.vault import FILE_NAME, Vault, VaultState, VaultTrouble
+from reportdash.credentials.vault import FILE_NAME, Vault, VaultTrouble, locked
 from reportdash.errors import CredentialProblem, UsageProblem
 from reportdash.model import Credential
+from reportdash.plain import clean
 
-KEYRING = "keyring"
-VAULT = "vault"
-PLAINTEXT = "plaintext"
-MEMORY = "memory"
+__all__ = ["KEPT", "KEYRING", "MEMORY", "PLAINTEXT", "VAULT", "Chain"]
 KEPT = (KEYRING, VAULT, PLAINTEXT)
 """Stores that outlive the process, the strongest first."""
-
-
-@dataclass(slots=True, frozen=True)
-class StoreChoice:
-    """A place for a credential.
-
-    `usable`: proved by a dummy value, or, for a vault without its passphrase, as far as one can see without
-    it. `sentence`: what it is, or why not. `passphrase`: what the vault needs first, `new` or `known`; empty:
-    nothing. `trouble`: the code of the KeyringTrouble or VaultTrouble that makes it unusable, if it has one.
-    """
-
-    name: str
-    usable: bool
-    sentence: str
-    passphrase: str = ""
-    trouble: str = ""
+LOGGED_OUT = "none"
+"""In place of a store: what is left of the key in one that could not be opened is not used again."""
 
 
 def _service(vendor: str) -> str:
@@ -74,6 +67,7 @@ class Chain:
         self._environ = environ
         self._keyring = (keyring or KeyringProcess(environ)) if use_keyring else None
         self.vault = Unlocking(vault or Vault(folder / FILE_NAME), environ) if folder is not None else None
+        self._folder = folder
         self._pins = files.pins(folder) if folder is not None else None
         self._plain = files.plain(folder) if folder is not None else None
         self._commands = dict(commands or {})
@@ -132,7 +126,7 @@ class Chain:
 
         Takes some three seconds at most. The plain-text store is never among them.
         """
-        keyring, vault = await asyncio.gather(self._keyring_choice(), self._vault_choice())
+        keyring, vault = await asyncio.gather(keyring_choice(self._keyring), vault_choice(self.vault))
         choices = [choice for choice in (keyring, vault) if choice is not None]
         return [*choices, StoreChoice(MEMORY, True, "memory: until I quit")]
 
@@ -156,67 +150,83 @@ class Chain:
             return MEMORY
         if store not in KEPT:
             raise UsageProblem(f"no store is called {store}: use {KEYRING}, {VAULT} or {MEMORY}")
-        if store == KEYRING:
-            if self._keyring is None:
-                raise CredentialProblem("the keyring is switched off in this run: keep it in memory")
-            await self._keyring.keep(_service(vendor), account, stored.encode())
-        elif store == VAULT:
-            await self._the_vault().keep(_service(vendor), account, stored.encode())
-        elif store == PLAINTEXT:
-            await asyncio.to_thread(self._keep_plain, account, stored.encode())
-        self._memory.pop(account, None)
-        if self._pins is not None:
-            before = (await asyncio.to_thread(self._pins.read)).get(account)
-            await asyncio.to_thread(self._pins.put, account, store)
-            await self._tidy(account, vendor, store, before)
+        async with self._turn():
+            before = await self._pin(account, known=False)
+            await self._put(store, account, vendor, stored.encode())
+            if self._pins is not None:
+                await asyncio.to_thread(self._pins.put, account, store)
+            self._memory.pop(account, None)
+            tidy = await self._tidy(account, vendor, store, before)
         self._note(values)
-        return self._title(store)
+        title = self._title(store)
+        return title if tidy else f"{title}; an older copy in plain text could not be removed"
 
     async def remove(self, account: str, vendor: str) -> bool:
         """Remove the account's credential from every store; False if none had one.
 
-        Raises CredentialProblem when the store it was kept in may hold one but cannot be opened.
+        Raises CredentialProblem when the store it was kept in, or the file of plain text, may hold one but
+        cannot be opened; it is gone from the others then. What lies in another store that cannot be opened
+        is not used any more.
         """
-        removed = self._memory.pop(account, None) is not None
-        pin = await self._pin(account)
-        if self._plain is not None:
-            removed |= await asyncio.to_thread(self._plain.drop, account)
-        if self.vault is not None:
-            try:
-                removed |= await self.vault.remove(_service(vendor), account)
-            except VaultTrouble:
-                if pin == VAULT:
-                    raise
-        if self._keyring is not None:
-            try:
-                removed |= await self._keyring.remove(_service(vendor), account)
-            except KeyringTrouble as trouble:
-                if not trouble.absent and pin in (KEYRING, None):
-                    raise
-        if self._pins is not None:
-            await asyncio.to_thread(self._pins.drop, account)
-        return removed
+        async with self._turn():
+            removed = self._memory.pop(account, None) is not None
+            if self._pins is None:
+                return removed
+            pin = await self._pin(account)
+            troubles: dict[str, CredentialProblem] = {}
+            for store in KEPT:
+                try:
+                    removed |= await self._drop(store, account, vendor)
+                except CredentialProblem as problem:
+                    troubles[store] = problem
+            if pin in troubles:
+                raise troubles[pin]
+            if pin is None:
+                keyring = troubles.get(KEYRING)
+                if isinstance(keyring, KeyringTrouble) and not keyring.absent:
+                    raise keyring
+                if VAULT in troubles and not await self._any_choice():
+                    raise troubles[VAULT]
+            if troubles:
+                await asyncio.to_thread(self._pins.put, account, LOGGED_OUT)
+            else:
+                await asyncio.to_thread(self._pins.drop, account)
+            if PLAINTEXT in troubles:
+                raise troubles[PLAINTEXT]
+            return removed
 
     async def pins(self) -> dict[str, str]:
         """Account -> the store its operator chose at the last login. Raises CredentialProblem."""
-        return await asyncio.to_thread(self._pins.read) if self._pins is not None else {}
+        if self._pins is None:
+            return {}
+        chosen = await asyncio.to_thread(self._pins.read)
+        return {account: store for account, store in chosen.items() if store != LOGGED_OUT}
 
     @property
     def plaintext_path(self) -> Path | None:
         """The file of the plain-text store, which need not be there; None in a run that has none."""
         return self._plain.path if self._plain is not None else None
 
-    async def locked_out(self, accounts: Iterable[str]) -> list[str]:
-        """Those of `accounts` whose credential is in a vault that this process cannot open by itself."""
+    async def locked_out(self, accounts: Iterable[str] | Mapping[str, Sequence[Sequence[str]]]) -> list[str]:
+        """Those of `accounts` whose credential is in a vault that this process cannot open by itself.
+
+        With the fields of each account, as `find` takes them, what is handed in from outside is looked at.
+        """
         if self.vault is None or self._pins is None:
             return []
         with contextlib.suppress(CredentialProblem):
-            chosen = await asyncio.to_thread(self._pins.read)
+            chosen, any_choice = await self.pins(), await self._any_choice()
             wanted = [
                 name
                 for name in accounts
-                if chosen.get(name) == VAULT and name not in self._memory and not self._commands.get(name)
+                if (chosen.get(name) == VAULT or not any_choice)
+                and name not in self._memory
+                and not self._commands.get(name)
             ]
+            if isinstance(accounts, Mapping):
+                wanted = await asyncio.to_thread(
+                    lambda: [n for n in wanted if not handed.anything(self._environ, n, accounts[n])]
+                )
             if wanted and not await self.vault.ready():
                 return wanted
         return []
@@ -224,14 +234,20 @@ class Chain:
     async def chosen(self, account: str) -> str | None:
         """The store its operator chose at the last login: keyring, vault or plaintext; None: not known."""
         with contextlib.suppress(CredentialProblem):
-            return await self._pin(account)
+            return (await self.pins()).get(account)
         return None
 
     async def in_plain_text(self) -> list[str]:
-        """The accounts that have a credential in the plain-text store, whether it is the one used or not."""
-        if self._plain is not None:
-            with contextlib.suppress(CredentialProblem):
-                return sorted(await asyncio.to_thread(self._plain.read))
+        """The accounts that have a credential in the plain-text store, whether it is the one used or not.
+
+        Where that cannot be read: those that were logged in with it.
+        """
+        if self._plain is None:
+            return []
+        with contextlib.suppress(CredentialProblem):
+            return sorted(await asyncio.to_thread(self._plain.read))
+        with contextlib.suppress(CredentialProblem):
+            return sorted(name for name, store in (await self.pins()).items() if store == PLAINTEXT)
         return []
 
     def live_values(self) -> list[str]:
@@ -248,18 +264,36 @@ class Chain:
 
     # where it lies
 
-    async def _pin(self, account: str) -> str | None:
-        """The store its operator chose; None if that is not known, as of credentials kept long ago."""
+    def _turn(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """While it is held no other session moves a credential."""
+        return files.turn(self._folder) if self._folder is not None else contextlib.nullcontext()
+
+    async def _pin(self, account: str, *, known: bool = True) -> str | None:
+        """The store its operator chose, or LOGGED_OUT; None if there is no word of it, as of old ones.
+
+        Raises CredentialProblem: the choices cannot be read or, if it has to be `known`, make no sense here.
+        """
         if self._pins is None:
             return None
         chosen = (await asyncio.to_thread(self._pins.read)).get(account)
-        return chosen if chosen in KEPT else None
+        if known and chosen is not None and chosen not in (LOGGED_OUT, *KEPT):
+            raise CredentialProblem(
+                f"{account}: {self._pins.path} says that its credential is in {clean(chosen, 40)}, which "
+                f"this reportdash does not know: upgrade it, or run `reportdash login {account}` again"
+            )
+        return chosen
+
+    async def _any_choice(self) -> bool:
+        """Whether there is a file of choices: without one, any account's key may be in the vault."""
+        return self._pins is None or await asyncio.to_thread(self._pins.path.exists)
 
     async def _stored(self, account: str, vendor: str) -> tuple[str, Stored | None]:
         """The store that was chosen, and what it has. Raises CredentialProblem."""
         pin = await self._pin(account)
+        if pin == LOGGED_OUT:
+            return pin, None
         for store in (pin,) if pin is not None else (KEYRING, VAULT):
-            text = await self._text(store, account, vendor)
+            text = await self._text(store, account, vendor, pinned=pin is not None)
             if text is None:
                 continue
             stored = Stored.decode(text)
@@ -268,45 +302,47 @@ class Chain:
             return store, stored
         return pin or KEYRING, None
 
-    async def _text(self, store: str, account: str, vendor: str) -> str | None:
+    async def _text(self, store: str, account: str, vendor: str, *, pinned: bool) -> str | None:
         if store == KEYRING and self._keyring is not None:
             try:
                 return await self._keyring.find(_service(vendor), account)
             except KeyringTrouble as trouble:
                 # Where no keyring exists nothing of ours can be in it.
-                if trouble.absent and await self._pin(account) is None:
+                if trouble.absent and not pinned:
                     return None
                 raise
         if store == VAULT and self.vault is not None:
-            wanted = await self._pin(account) is not None
-            return await self.vault.find(_service(vendor), account, wanted=wanted)
+            if not pinned and not await self._any_choice() and not await self.vault.ready():
+                raise locked(self.vault.path)
+            return await self.vault.find(_service(vendor), account, wanted=pinned)
         if store == PLAINTEXT and self._plain is not None:
             return (await asyncio.to_thread(self._plain.read)).get(account)
         return None
 
-    async def _keyring_choice(self) -> StoreChoice | None:
-        if self._keyring is None:
-            return None
-        try:
-            await self._keyring.probe()
-        except KeyringTrouble as trouble:
-            return StoreChoice(KEYRING, False, trouble.text, trouble=trouble.code)
-        return StoreChoice(KEYRING, True, f"{self._title(KEYRING)}: stays on this server, encrypted")
+    async def _put(self, store: str, account: str, vendor: str, text: str) -> None:
+        """Into this store, and read back. Raises CredentialProblem."""
+        if store == KEYRING:
+            if self._keyring is None:
+                raise CredentialProblem("the keyring is switched off in this run: keep it in memory")
+            await self._keyring.keep(_service(vendor), account, text)
+        elif store == VAULT:
+            if self.vault is None:
+                raise CredentialProblem("there is no vault in this run: keep it in memory")
+            await self.vault.keep(_service(vendor), account, text)
+        else:
+            await asyncio.to_thread(self._keep_plain, account, text)
 
-    async def _vault_choice(self) -> StoreChoice | None:
-        if self.vault is None:
-            return None
-        where = f"vault: {self.vault.path}, encrypted with a passphrase"
-        try:
-            if not await self.vault.ready():
-                return StoreChoice(VAULT, True, where, "known")
-            if await self.vault.state() is VaultState.ABSENT:
-                return StoreChoice(VAULT, True, f"{where} of your choice", "new")
-            await self.vault.probe()
-        except CredentialProblem as problem:
-            code = problem.code if isinstance(problem, VaultTrouble) else ""
-            return StoreChoice(VAULT, False, problem.text, trouble=code)
-        return StoreChoice(VAULT, True, where)
+    async def _drop(self, store: str, account: str, vendor: str) -> bool:
+        """Out of this store; False if it was not there. Raises CredentialProblem."""
+        if store == KEYRING:
+            if self._keyring is None:
+                raise KeyringTrouble("off", "the keyring is switched off in this run")
+            return await self._keyring.remove(_service(vendor), account)
+        if store == VAULT and self.vault is not None:
+            return await self.vault.remove(_service(vendor), account)
+        if store == PLAINTEXT and self._plain is not None:
+            return await asyncio.to_thread(self._plain.drop, account)
+        return False
 
     def _keep_plain(self, account: str, text: str) -> None:
         plain = self._plain
@@ -316,21 +352,20 @@ class Chain:
         if plain.read().get(account) != text:
             raise CredentialProblem(f"{plain.path} does not have what was written to it: check its disk")
 
-    async def _tidy(self, account: str, vendor: str, store: str, before: str | None) -> None:
-        """Remove what an older choice left behind; what that would need a person for stays."""
-        with contextlib.suppress(CredentialProblem):
-            if store != PLAINTEXT and self._plain is not None:
-                await asyncio.to_thread(self._plain.drop, account)
-            if store != VAULT and self.vault is not None:
-                with contextlib.suppress(VaultTrouble):  # locked: it stays, and is never looked at again
-                    await self.vault.remove(_service(vendor), account)
-            if store != KEYRING and before == KEYRING and self._keyring is not None:
-                await self._keyring.remove(_service(vendor), account)
+    async def _tidy(self, account: str, vendor: str, store: str, before: str | None) -> bool:
+        """Remove what an older choice left behind; False: not what may be there in plain text.
 
-    def _the_vault(self) -> Unlocking:
-        if self.vault is None:
-            raise CredentialProblem("there is no vault in this run: keep it in memory")
-        return self.vault
+        What that would need a person for stays, and is never looked at again.
+        """
+        tidy = True
+        for other in KEPT:
+            if other == store or (other == KEYRING and before != KEYRING):
+                continue
+            try:
+                await self._drop(other, account, vendor)
+            except CredentialProblem:
+                tidy &= other != PLAINTEXT
+        return tidy
 
     def _for_origin(
         self,
@@ -366,9 +401,8 @@ class Chain:
                 self._seen[value] = None
 
     def _title(self, store: str) -> str:
-        if store == KEYRING:
-            backend = self._keyring.backend if self._keyring is not None else None
-            return f"keyring ({backend})" if backend else KEYRING
+        if store == KEYRING and self._keyring is not None:
+            return keyring_title(self._keyring)
         return f"PLAIN TEXT, {self._plain.path}" if store == PLAINTEXT and self._plain is not None else store
 
 

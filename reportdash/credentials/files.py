@@ -1,12 +1,16 @@
 """Two small files of the data folder: which store each account's credential is in, and the plain-text store.
 
-The plain-text store exists only where an operator typed that it shall. Every call may block on the disk.
+The plain-text store exists only where an operator typed that it shall. Every call may block on the disk, but
+for `turn`, which waits beside the loop.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from reportdash import durable
@@ -14,8 +18,39 @@ from reportdash.errors import CredentialProblem
 
 PINS = "credential-stores.json"
 PLAIN = "credentials-PLAIN-TEXT.json"
+TURN = 15.0
+"""Seconds to wait for another session that keeps or removes a credential; a keyring may take some of them."""
+_VERSION = 1
 _LIMIT = 4 << 20
-_PATIENCE = 5.0
+_PATIENCE = 2.5
+_PAUSE = 0.05
+
+
+@contextlib.asynccontextmanager
+async def turn(folder: Path) -> AsyncIterator[None]:
+    """One session at a time moves credentials between stores: the other would remove the only copy.
+
+    Raises CredentialProblem: the lock is held for long, or cannot be made.
+    """
+    end = time.monotonic() + TURN
+    with contextlib.ExitStack() as held:
+        while True:
+            lock = durable.locked(folder / "credentials", 0)
+            try:
+                await asyncio.to_thread(held.enter_context, lock)
+                break
+            except durable.Busy:
+                if time.monotonic() >= end:
+                    raise CredentialProblem(
+                        f"another session has been storing or removing a credential in {folder} for long: "
+                        "try again"
+                    ) from None
+            except OSError as error:
+                raise CredentialProblem(
+                    f"{folder} cannot be written ({error.strerror}): mend that, then try again"
+                ) from None
+            await asyncio.sleep(_PAUSE)
+        yield
 
 
 class Table:
@@ -32,8 +67,14 @@ class Table:
         """What the file holds, empty where there is none. Raises CredentialProblem: it cannot be read."""
         try:
             data = json.loads(durable.read_regular(self.path, _LIMIT))
-            entries = data["entries"]
-            if not all(isinstance(text, str) for pair in entries.items() for text in pair):
+            version, entries = data["v"], data["entries"]
+            if isinstance(version, int) and version > _VERSION:
+                raise CredentialProblem(
+                    f"{self.path}, {self._what}, is of a newer reportdash and was left alone: upgrade this one"
+                )
+            if version != _VERSION or not all(
+                isinstance(text, str) for pair in entries.items() for text in pair
+            ):
                 raise ValueError
         except FileNotFoundError:
             return {}
@@ -49,18 +90,23 @@ class Table:
 
     def drop(self, name: str) -> bool:
         """Take one entry away; False if there was none. Raises CredentialProblem."""
-        if name not in self.read():
-            return False
-        self._change(lambda entries: entries.pop(name, None))
-        return True
+        found = name in self.read()
+        if found or durable.leftovers(self.path):
+            self._change(lambda entries: entries.pop(name, None))
+        return found
 
     def _change(self, change: Callable[[dict[str, str]], object]) -> None:
         try:
             with durable.locked(self.path, _PATIENCE):
                 entries = self.read()
                 change(entries)
-                text = json.dumps({"v": 1, "entries": entries}, indent=1, sort_keys=True)
-                durable.replace(self.path, text.encode() + b"\n")
+                text = json.dumps({"v": _VERSION, "entries": entries}, indent=1, sort_keys=True).encode()
+                if len(text) >= _LIMIT:
+                    raise CredentialProblem(
+                        f"{self.path}, {self._what}, would be larger than the {_LIMIT >> 20} MiB that are read "
+                        "back, and was left as it was: log out of accounts that are no longer used"
+                    )
+                durable.replace(self.path, text + b"\n")
         except OSError as error:
             raise CredentialProblem(
                 f"{self.path}, {self._what}, cannot be written ({error.strerror}): mend that, then try again"

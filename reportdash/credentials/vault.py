@@ -6,6 +6,7 @@ some seconds): call it from a thread. Nothing here asks anybody anything.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -15,7 +16,6 @@ import struct
 import threading
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -36,6 +36,7 @@ _HEADER = struct.Struct(">8sBBHIII16s12s")
 _TAG = 16
 _CHECKSUM = 32
 PROBE = "reportdash:probe"
+PROBE_USER = "probe"
 
 Entries = dict[str, dict[str, str]]
 
@@ -52,7 +53,11 @@ class Cost:
     def sane(self) -> bool:
         """A header is read before it can be trusted: it must not make us take all memory, or all day."""
         right = 1 <= self.lanes <= 16 and 1 <= self.iterations <= 16
-        return right and 8 * self.lanes <= self.memory <= 256 * 1024
+        return (
+            right
+            and 8 * self.lanes <= self.memory <= 256 * 1024
+            and self.memory * self.iterations <= 16 * 64 * 1024
+        )
 
 
 class VaultState(StrEnum):
@@ -93,7 +98,7 @@ class _Sealed:
 class Vault:
     """The vault at `path`. `patience`: seconds to wait for another process that writes."""
 
-    def __init__(self, path: Path, *, cost: Cost | None = None, patience: float = 5.0) -> None:
+    def __init__(self, path: Path, *, cost: Cost | None = None, patience: float = 2.5) -> None:
         self.path = path
         self._cost = cost or Cost()
         self._patience = patience
@@ -176,9 +181,9 @@ class Vault:
 
     def probe(self) -> None:
         """Write, read back and remove a dummy value. Raises VaultTrouble."""
-        user, value = secrets.token_hex(8), secrets.token_hex(16)
-        self.set(PROBE, user, value)
-        self.remove(PROBE, user)
+        # One name for all of them: what a killed process leaves there, the next probe takes away.
+        self.set(PROBE, PROBE_USER, secrets.token_hex(16))
+        self.remove(PROBE, PROBE_USER)
 
     def change_passphrase(self, old: str, new: str) -> None:
         """Encrypt everything under a new passphrase; other processes are locked out until they are told it.
@@ -193,7 +198,7 @@ class Vault:
     # the file
 
     def _change(self, change: Callable[[Entries], bool]) -> bool:
-        """Apply `change` to what is in the file now; write it if it says so, and read it back."""
+        """Apply `change` to what is in the file now; write it if it says so."""
         with self._mutex, self._locked():
             sealed = self._there()
             entries = self._entries(sealed)
@@ -201,10 +206,6 @@ class Vault:
             if changed:
                 assert self._key is not None
                 self._write(entries, *self._key)
-                if self._entries(self._there()) != entries:
-                    raise VaultTrouble(
-                        "failed", f"the vault {self.path} lacks what was written: check its disk"
-                    )
             return changed
 
     def _there(self) -> _Sealed:
@@ -267,6 +268,7 @@ class Vault:
         return json.loads(plain)["entries"]  # type: ignore[no-any-return]  # authentic: it is as we wrote it
 
     def _write(self, entries: Entries, lock: tuple[bytes, Cost], key: bytes) -> None:
+        """Write the file, and read it back. Raises VaultTrouble: failed."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         (salt, cost), nonce = lock, os.urandom(12)
@@ -275,13 +277,23 @@ class Vault:
         )
         plain = json.dumps({"entries": entries}, sort_keys=True).encode()
         sealed = header + AESGCM(key).encrypt(nonce, plain, header)
+        if len(sealed) + _CHECKSUM > LARGEST:
+            raise VaultTrouble(
+                "failed",
+                f"the vault {self.path} would be larger than the {LARGEST >> 20} MiB that are read back, and was "
+                "left as it was: log out of accounts that are no longer used",
+            )
         try:
             durable.replace(self.path, sealed + hashlib.sha256(sealed).digest())
         except OSError as error:
             raise self._unwritable(error) from None
         self._key = (lock, key)
+        with contextlib.suppress(VaultTrouble):
+            if self._entries(self._there()) == entries:
+                return
+        raise VaultTrouble("failed", f"the vault {self.path} lacks what was written: check its disk")
 
-    @contextmanager
+    @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         try:
             with durable.locked(self.path, self._patience):

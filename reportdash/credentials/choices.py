@@ -1,0 +1,64 @@
+"""What an operator can choose between at a login: the stores, each proved, with a sentence about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reportdash.credentials.keyring_process import KeyringProcess, KeyringTrouble
+from reportdash.credentials.unlocking import Unlocking
+from reportdash.credentials.vault import VaultState, VaultTrouble
+from reportdash.errors import CredentialProblem
+
+KEYRING = "keyring"
+VAULT = "vault"
+PLAINTEXT = "plaintext"
+MEMORY = "memory"
+
+
+@dataclass(slots=True, frozen=True)
+class StoreChoice:
+    """A place for a credential.
+
+    `usable`: proved by a dummy value, or, for a vault without its passphrase, as far as one can see without
+    it. `sentence`: what it is, or why not. `passphrase`: what the vault needs first, `new` or `known`; empty:
+    nothing. `trouble`: the code of the KeyringTrouble or VaultTrouble that makes it unusable, if it has one.
+    """
+
+    name: str
+    usable: bool
+    sentence: str
+    passphrase: str = ""
+    trouble: str = ""
+
+
+def keyring_title(keyring: KeyringProcess) -> str:
+    """Its name, with that of its backend once it is known."""
+    return f"keyring ({keyring.backend})" if keyring.backend else KEYRING
+
+
+async def keyring_choice(keyring: KeyringProcess | None) -> StoreChoice | None:
+    """The keyring, proved by a dummy value; None where it is switched off."""
+    if keyring is None:
+        return None
+    try:
+        await keyring.probe()
+    except KeyringTrouble as trouble:
+        return StoreChoice(KEYRING, False, trouble.text, trouble=trouble.code)
+    return StoreChoice(KEYRING, True, f"{keyring_title(keyring)}: stays on this server, encrypted")
+
+
+async def vault_choice(vault: Unlocking | None) -> StoreChoice | None:
+    """The vault, as far as it can be proved without asking for its passphrase; None where there is none."""
+    if vault is None:
+        return None
+    where = f"vault: {vault.path}, encrypted with a passphrase"
+    try:
+        if not await vault.ready():
+            return StoreChoice(VAULT, True, where, "known")
+        if await vault.state() is VaultState.ABSENT:
+            return StoreChoice(VAULT, True, f"{where} of your choice", "new")
+        await vault.probe()
+    except CredentialProblem as problem:
+        code = problem.code if isinstance(problem, VaultTrouble) else ""
+        return StoreChoice(VAULT, False, problem.text, trouble=code)
+    return StoreChoice(VAULT, True, where)
