@@ -64,9 +64,9 @@ def leftovers(path: Path) -> list[Path]:
     prefix = f".{target.name}-"
     with contextlib.suppress(FileNotFoundError):
         return [
-            target.parent / name
-            for name in os.listdir(target.parent)
-            if name.startswith(prefix) and len(name) == len(prefix) + _RANDOM
+            file
+            for file in target.parent.iterdir()
+            if file.name.startswith(prefix) and len(file.name) == len(prefix) + _RANDOM
         ]
     return []
 
@@ -118,7 +118,7 @@ def _take(descriptor: int, lock: Path, end: float) -> None:
 def _is_at(descriptor: int, path: Path) -> bool:
     """Whether the open file still has its name: the next one to come locks the file of that name."""
     try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path, follow_symlinks=False))
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
     except FileNotFoundError:
         return False
 

@@ -268,14 +268,12 @@ async def unlock(running: Engine, accounts: Iterable[str] | None = None) -> None
 
 async def unlocked(chain: Chain, accounts: Mapping[str, AccountSettings]) -> bool:
     """The same before there is an engine; whether it was unlocked by what was typed."""
-    from reportdash.credentials import VaultTrouble, handed
+    from reportdash.credentials import VaultTrouble
 
     if chain.vault is None or not on_terminal():
         return False
-    for name in await chain.locked_out(accounts):
-        if not await asyncio.to_thread(handed.anything, os.environ, name, accounts[name].secret_fields()):
-            break
-    else:
+    fields = {name: settings.secret_fields() for name, settings in accounts.items()}
+    if not await chain.locked_out(fields):
         return False
     try:
         return await opened(chain.vault, "Passphrase of the vault (enter: leave it locked): ") is not None

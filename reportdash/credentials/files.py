@@ -70,7 +70,8 @@ class Table:
             version, entries = data["v"], data["entries"]
             if isinstance(version, int) and version > _VERSION:
                 raise CredentialProblem(
-                    f"{self.path}, {self._what}, is of a newer reportdash and was left alone: upgrade this one"
+                    f"{self.path}, {self._what}, is of a newer reportdash and was left alone: "
+                    "upgrade this one"
                 )
             if version != _VERSION or not all(
                 isinstance(text, str) for pair in entries.items() for text in pair
@@ -103,8 +104,8 @@ class Table:
                 text = json.dumps({"v": _VERSION, "entries": entries}, indent=1, sort_keys=True).encode()
                 if len(text) >= _LIMIT:
                     raise CredentialProblem(
-                        f"{self.path}, {self._what}, would be larger than the {_LIMIT >> 20} MiB that are read "
-                        "back, and was left as it was: log out of accounts that are no longer used"
+                        f"{self.path}, {self._what}, would be larger than the {_LIMIT >> 20} MiB that are "
+                        "read back, and was left as it was: log out of accounts that are no longer used"
                     )
                 durable.replace(self.path, text + b"\n")
         except OSError as error:

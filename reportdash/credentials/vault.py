@@ -280,8 +280,8 @@ class Vault:
         if len(sealed) + _CHECKSUM > LARGEST:
             raise VaultTrouble(
                 "failed",
-                f"the vault {self.path} would be larger than the {LARGEST >> 20} MiB that are read back, and was "
-                "left as it was: log out of accounts that are no longer used",
+                f"the vault {self.path} would be larger than the {LARGEST >> 20} MiB that are read back, and "
+                "was left as it was: log out of accounts that are no longer used",
             )
         try:
             durable.replace(self.path, sealed + hashlib.sha256(sealed).digest())

@@ -60,7 +60,8 @@ class Stores:
     async def look(self, engine: EnginePort) -> None:
         """Look anew, and show it."""
         chain = engine.chain
-        plain, locked = await asyncio.gather(chain.in_plain_text(), chain.locked_out(list(engine.accounts)))
+        fields = {name: seat.settings.secret_fields() for name, seat in engine.accounts.items()}
+        plain, locked = await asyncio.gather(chain.in_plain_text(), chain.locked_out(fields))
         self.locked = locked
         if plain != self.plain:
             self.plain = plain
