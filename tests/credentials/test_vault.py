@@ -1,4 +1,4 @@
-"""The vault's file: what it holds, who can open it, what becomes of it when it is damaged or two write it."""
+"""The vault's file: what it holds, who can open it, and the bytes it is made of."""
 
 from __future__ import annotations
 
@@ -6,19 +6,13 @@ import hashlib
 import json
 import os
 import stat
-import subprocess
-import sys
-import threading
 from base64 import b64decode
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from reportdash import durable
 from reportdash.credentials.vault import Cost, Vault, VaultState, VaultTrouble
 
 CHEAP = Cost(memory=64, iterations=1, lanes=1)
@@ -106,6 +100,19 @@ def test_the_probe_leaves_nothing_behind(path: Path) -> None:
     assert entries_by_the_book(path.read_bytes(), PASSPHRASE) == {"s": {"main": "x"}}
 
 
+def test_probes_that_were_killed_leave_one_entry_which_the_next_one_removes(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault = made(path, main="x")
+    with monkeypatch.context() as patch:
+        patch.setattr(vault, "remove", lambda service, user: False)
+        for _ in range(3):
+            vault.probe()
+    assert len(entries_by_the_book(path.read_bytes(), PASSPHRASE)["reportdash:probe"]) == 1
+    vault.probe()
+    assert entries_by_the_book(path.read_bytes(), PASSPHRASE) == {"s": {"main": "x"}}
+
+
 # the passphrase
 
 
@@ -173,232 +180,6 @@ def test_a_second_vault_is_not_made_over_the_first(path: Path) -> None:
     made(path, main=CANARY)
     assert code_of(Vault(path).create, "some other words") == "exists"
     assert opened(path).get("s", "main") == CANARY
-
-
-# damage
-
-_sound: list[bytes] = []
-
-
-def sound(folder: Path) -> bytes:
-    """A vault's bytes; the same for all examples."""
-    if not _sound:
-        made(folder / "sound.vault", main=CANARY)
-        _sound.append((folder / "sound.vault").read_bytes())
-    return _sound[0]
-
-
-def refused(folder: Path, data: bytes) -> VaultTrouble:
-    """What is said of a file with these bytes; it stays as it is, whatever is tried."""
-    path = folder / "bent.vault"
-    path.write_bytes(data)
-    vault = Vault(path, cost=CHEAP)
-    caught: list[VaultTrouble] = []
-    for doing in (
-        lambda: vault.unlock(PASSPHRASE),
-        lambda: vault.set("s", "main", "new"),
-        lambda: vault.remove("s", "main"),
-        lambda: vault.create(PASSPHRASE),
-        lambda: vault.change_passphrase(PASSPHRASE, "another passphrase"),
-    ):
-        with pytest.raises(VaultTrouble) as info:
-            doing()
-        caught.append(info.value)
-    assert path.read_bytes() == data
-    return caught[0]
-
-
-@settings(max_examples=150, deadline=None)
-@given(cut=st.integers(min_value=0, max_value=10_000))
-def test_a_file_cut_anywhere_is_damaged_and_kept(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:
-    folder = tmp_path_factory.getbasetemp()
-    whole = sound(folder)
-    trouble = refused(folder, whole[: cut % len(whole)])
-    assert trouble.code == "damaged"
-    assert "was left as it is" in trouble.text
-
-
-@settings(max_examples=300, deadline=None)
-@given(bit=st.integers(min_value=0, max_value=100_000))
-def test_a_flipped_bit_anywhere_is_damage_and_no_wrong_passphrase(
-    tmp_path_factory: pytest.TempPathFactory, bit: int
-) -> None:
-    folder = tmp_path_factory.getbasetemp()
-    data = bytearray(sound(folder))
-    bit %= len(data) * 8
-    data[bit // 8] ^= 1 << bit % 8
-    assert refused(folder, bytes(data)).code == "damaged"
-
-
-@settings(max_examples=200, deadline=None)
-@given(place=st.integers(min_value=24, max_value=100_000), by=st.integers(min_value=1, max_value=255))
-def test_whoever_changes_a_byte_and_mends_the_checksum_is_found_out(
-    tmp_path_factory: pytest.TempPathFactory, place: int, by: int
-) -> None:
-    folder = tmp_path_factory.getbasetemp()
-    data = bytearray(sound(folder)[:-32])
-    data[24 + (place - 24) % (len(data) - 24)] ^= by
-    bent = bytes(data) + hashlib.sha256(data).digest()
-    path = folder / "forged.vault"
-    path.write_bytes(bent)
-    assert code_of(Vault(path).unlock, PASSPHRASE) == "wrong"
-
-
-@pytest.mark.parametrize(
-    ("offset", "value"), [(12, 1 << 30), (16, 10_000), (20, 0), (20, 4096), (10, 1 << 16), (8, 0x01020000)]
-)
-def test_costs_nobody_would_choose_are_not_paid(tmp_path: Path, offset: int, value: int) -> None:
-    data = bytearray(sound(tmp_path)[:-32])
-    data[offset : offset + 4] = value.to_bytes(4, "big")
-    assert refused(tmp_path, bytes(data) + hashlib.sha256(data).digest()).code == "damaged"
-
-
-def test_a_lower_cost_written_in_by_somebody_is_found_out(tmp_path: Path) -> None:
-    path = tmp_path / "v"
-    Vault(path, cost=Cost(memory=128, iterations=2, lanes=1)).create(PASSPHRASE)
-    data = bytearray(path.read_bytes()[:-32])
-    data[16:20] = (1).to_bytes(4, "big")
-    path.write_bytes(bytes(data) + hashlib.sha256(data).digest())
-    assert code_of(Vault(path).unlock, PASSPHRASE) == "wrong"
-
-
-def test_a_vault_of_a_newer_reportdash_is_left_alone(tmp_path: Path) -> None:
-    data = bytearray(sound(tmp_path)[:-32])
-    data[8] = 2
-    assert refused(tmp_path, bytes(data) + hashlib.sha256(data).digest()).code == "newer"
-
-
-@pytest.mark.parametrize("size", [0, 7, 8, 9, 60, 99, 100])
-def test_no_short_file_is_more_than_damaged(tmp_path: Path, size: int) -> None:
-    assert refused(tmp_path, sound(tmp_path)[:size]).code == "damaged"
-
-
-def test_a_pipe_in_its_place_keeps_nobody_waiting(path: Path) -> None:
-    path.parent.mkdir()
-    os.mkfifo(path)
-    assert code_of(Vault(path).state) == "failed"
-
-
-# several at once
-
-_WRITER = """
-import sys
-from pathlib import Path
-from reportdash.credentials.vault import Vault
-path, passphrase, name, count = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
-vault = Vault(path, patience=60)
-vault.unlock(passphrase)
-print("ready", flush=True)
-sys.stdin.readline()
-for n in range(count):
-    vault.set("s", f"{name}-{n}", str(n))
-"""
-
-
-def test_two_processes_that_write_at_once_lose_nothing(path: Path) -> None:
-    made(path)
-    writers = [
-        subprocess.Popen(
-            [sys.executable, "-c", _WRITER, str(path), PASSPHRASE, name, "20"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for name in ("a", "b")
-    ]
-    for writer in writers:
-        assert writer.stdout is not None
-        assert writer.stdout.readline() == "ready\n"
-    for writer in writers:  # both are let go before either is waited for
-        assert writer.stdin is not None
-        writer.stdin.write("\n")
-        writer.stdin.flush()
-    for writer in writers:
-        writer.communicate()
-        assert writer.returncode == 0
-    wanted = {f"{name}-{n}": str(n) for name in "ab" for n in range(20)}
-    assert entries_by_the_book(path.read_bytes(), PASSPHRASE)["s"] == wanted
-
-
-def test_threads_of_one_process_lose_nothing_either(path: Path) -> None:
-    vault = made(path)
-    threads = [
-        threading.Thread(target=vault.set, args=("s", f"{n}", "x"), name=f"writer {n}") for n in range(16)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(entries_by_the_book(path.read_bytes(), PASSPHRASE)["s"]) == 16
-
-
-def test_a_lock_that_is_not_given_back_is_waited_for_only_so_long(path: Path) -> None:
-    made(path)
-    vault = Vault(path, patience=0)
-    vault.unlock(PASSPHRASE)
-    with durable.locked(path, 0):
-        assert code_of(vault.set, "s", "main", "x") == "busy"
-    vault.set("s", "main", "x")
-
-
-@pytest.mark.parametrize("step", ["write", "fsync", "rename", "fsync of the folder"])
-def test_a_crash_at_any_step_leaves_the_old_file_or_the_new_one(
-    path: Path, step: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    vault = made(path, main="old")
-
-    class PowerCut(BaseException):
-        pass
-
-    def cut(*args: object, **kwargs: object) -> None:
-        raise PowerCut
-
-    with monkeypatch.context() as patch:
-        if step == "write":
-            patch.setattr("tempfile.mkstemp", cut)
-        elif step == "fsync":
-            patch.setattr("os.fsync", cut)
-        elif step == "rename":
-            patch.setattr(Path, "replace", cut)
-        else:
-            patch.setattr(durable, "sync_folder", cut)
-        with pytest.raises(PowerCut):
-            vault.set("s", "main", "new")
-    assert opened(path).get("s", "main") == ("new" if step == "fsync of the folder" else "old")
-    vault.set("s", "main", "newer")
-    assert opened(path).get("s", "main") == "newer"
-
-
-def test_bytes_are_durable_before_the_name_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    vault, calls = made(path), []
-    fsync, rename = os.fsync, Path.replace
-
-    def noted_fsync(descriptor: int) -> None:
-        calls.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
-        fsync(descriptor)
-
-    def noted_rename(source: Path, target: Path) -> Path:
-        calls.append("rename")
-        return rename(source, target)
-
-    monkeypatch.setattr(os, "fsync", noted_fsync)
-    monkeypatch.setattr(Path, "replace", noted_rename)
-    vault.set("s", "main", "x")
-    assert calls == ["file", "rename", "folder"]
-
-
-def test_a_full_disk_leaves_the_vault_as_it_was(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    vault = made(path, main="old")
-
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("os.fsync", full)
-        with pytest.raises(VaultTrouble, match=r"cannot be written \(No space left on device\)"):
-            vault.set("s", "main", "new")
-    assert opened(path).get("s", "main") == "old"
-    assert sorted(file.name for file in path.parent.iterdir()) == [path.name, f"{path.name}.lock"]
 
 
 # the format, read as docs/vault.md has it, with nothing of the program
