@@ -100,6 +100,8 @@ def locked(path: Path, patience: float) -> Iterator[None]:
             if _is_at(descriptor, lock):
                 yield
                 return
+            if time.monotonic() >= end:
+                raise Busy(errno.EWOULDBLOCK, "its lock is replaced again and again", str(lock))
         finally:
             os.close(descriptor)  # which gives the lock back
 

@@ -170,8 +170,6 @@ class Chain:
         """
         async with self._turn():
             removed = self._memory.pop(account, None) is not None
-            if self._pins is None:
-                return removed
             pin = await self._pin(account)
             troubles: dict[str, CredentialProblem] = {}
             for store in KEPT:
@@ -187,9 +185,9 @@ class Chain:
                     raise keyring
                 if VAULT in troubles and not await self._any_choice():
                     raise troubles[VAULT]
-            if troubles:
+            if self._pins is not None and troubles:
                 await asyncio.to_thread(self._pins.put, account, LOGGED_OUT)
-            else:
+            elif self._pins is not None:
                 await asyncio.to_thread(self._pins.drop, account)
             if PLAINTEXT in troubles:
                 raise troubles[PLAINTEXT]

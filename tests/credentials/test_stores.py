@@ -246,7 +246,17 @@ async def test_a_credential_in_the_vault_is_not_handed_out_for_another_origin(tm
         await chain.find("main", "webadmit", KEY, ["https://evil.example:443"])
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"entries": 1}', '{"entries": {"main": 1}}', "\xff"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"v": 0, "entries": {"main": "vault"}}',
+        '{"entries": 1}',
+        '{"entries": {"main": 1}}',
+        "\xff",
+    ],
+)
 async def test_a_file_of_choices_that_cannot_be_read_is_said_and_nothing_is_guessed(
     tmp_path: Path, text: str
 ) -> None:

@@ -124,7 +124,7 @@ def test_a_lock_file_that_was_removed_meanwhile_is_not_the_lock(
         real(descriptor, how)
 
     monkeypatch.setattr(fcntl, "flock", removed_first)
-    with durable.locked(path, 0), pytest.raises(durable.Busy), durable.locked(path, 0):
+    with durable.locked(path, 60), pytest.raises(durable.Busy), durable.locked(path, 0):
         pass
 
 
