@@ -17,8 +17,10 @@ from reportdash.credentials.choices import (
     KEYRING,
     MEMORY,
     PLAINTEXT,
+    SHORT,
     VAULT,
     StoreChoice,
+    Unreadable,
     keyring_choice,
     keyring_title,
     vault_choice,
@@ -111,10 +113,10 @@ class Chain:
             if stored is not None:
                 return self._title(store)
         except KeyringTrouble as trouble:
-            return f"unknown: keyring {_SHORT.get(trouble.code, 'failed')}"
+            return f"unknown: keyring {SHORT.get(trouble.code, 'failed')}"
         except VaultTrouble as trouble:
-            return f"vault, {_SHORT.get(trouble.code, 'failed')}"
-        except _Unreadable as problem:
+            return f"vault, {SHORT.get(trouble.code, 'failed')}"
+        except Unreadable as problem:
             return f"{problem.store}, unreadable entry"
         except CredentialProblem:
             outside_too = await asyncio.to_thread(handed.anything, self._environ, account, fields)
@@ -296,7 +298,7 @@ class Chain:
                 continue
             stored = Stored.decode(text)
             if stored is None:
-                raise _Unreadable(account, store)
+                raise Unreadable(account, store)
             return store, stored
         return pin or KEYRING, None
 
@@ -402,24 +404,3 @@ class Chain:
         if store == KEYRING and self._keyring is not None:
             return keyring_title(self._keyring)
         return f"PLAIN TEXT, {self._plain.path}" if store == PLAINTEXT and self._plain is not None else store
-
-
-class _Unreadable(CredentialProblem):
-    """An entry that is not ours, or from another version."""
-
-    def __init__(self, account: str, store: str) -> None:
-        super().__init__(
-            f"{account}: the {store}'s entry is not readable: run `reportdash login {account}` again"
-        )
-        self.store = store
-
-
-_SHORT = {
-    "locked": "locked",
-    "never_unlocked": "never unlocked",
-    "mute": "does not answer",
-    "slow": "slow to start",
-    "damaged": "damaged",
-    "newer": "of a newer reportdash",
-    "wrong": "wrong passphrase",
-}

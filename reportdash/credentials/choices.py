@@ -1,4 +1,4 @@
-"""What an operator can choose between at a login: the stores, each proved, with a sentence about it."""
+"""What an operator can choose between at a login: the stores, each proved, and words for what they say."""
 
 from __future__ import annotations
 
@@ -62,3 +62,24 @@ async def vault_choice(vault: Unlocking | None) -> StoreChoice | None:
         code = problem.code if isinstance(problem, VaultTrouble) else ""
         return StoreChoice(VAULT, False, problem.text, trouble=code)
     return StoreChoice(VAULT, True, where)
+
+
+class Unreadable(CredentialProblem):
+    """An entry that is not ours, or from another version."""
+
+    def __init__(self, account: str, store: str) -> None:
+        super().__init__(
+            f"{account}: the {store}'s entry is not readable: run `reportdash login {account}` again"
+        )
+        self.store = store
+
+
+SHORT = {
+    "locked": "locked",
+    "never_unlocked": "never unlocked",
+    "mute": "does not answer",
+    "slow": "slow to start",
+    "damaged": "damaged",
+    "newer": "of a newer reportdash",
+    "wrong": "wrong passphrase",
+}
