@@ -312,10 +312,12 @@ def on_terminal() -> bool:
 
 
 def ask_secret(prompt: str) -> str:
-    """What is typed on the terminal without being shown. Inside `prompting`."""
+    """What is typed on the terminal without being shown. Inside `prompting`, which tells of a UnicodeError."""
     import getpass
 
-    return getpass.getpass(prompt, stream=sys.stderr)
+    typed = getpass.getpass(prompt, stream=sys.stderr)
+    typed.encode()
+    return typed
 
 
 @contextmanager
@@ -343,6 +345,10 @@ def prompting() -> Iterator[None]:
         interrupted = True
         note("")  # the prompt's line is over
         raise
+    except UnicodeError:
+        raise UsageProblem(
+            "what was typed is not UTF-8 text, so nothing was done: set the terminal to UTF-8 and try again"
+        ) from None
     except (EOFError, OSError, termios.error):
         raise UsageProblem(
             "the input ended before the answer, so nothing was done: run it again on a terminal"

@@ -10,7 +10,7 @@ import signal
 from collections.abc import Mapping, Sequence
 
 from reportdash.credentials.ending import let_go
-from reportdash.credentials.values import LONGEST, Secrets, choose
+from reportdash.credentials.values import LONGEST, Secrets, choose, is_text
 from reportdash.errors import CredentialProblem
 
 PATIENCE = 10.0
@@ -69,7 +69,7 @@ async def run(
         wanted = " or ".join(" and ".join(part) for part in fields)
         raise CredentialProblem(
             f"{name} printed no complete credential: it must print {wanted} as a JSON object or as "
-            "field=value lines"
+            "field=value lines, in UTF-8"
         )
     return chosen
 
@@ -84,23 +84,26 @@ def _ending(code: int | None) -> str:
 
 def _parse(raw: bytes, fields: Sequence[Sequence[str]]) -> dict[str, str]:
     try:
-        text = raw.decode("utf-8").strip()
+        text = raw.decode("utf-8")
     except UnicodeDecodeError:
         return {}
-    if text.startswith("{"):
+    if text.lstrip().startswith("{"):
         try:
             data = json.loads(text)
         except (ValueError, RecursionError):
             return {}
-        return {str(key): value for key, value in data.items() if isinstance(value, str)}
-    lines = text.splitlines()
+        return {str(key): value for key, value in data.items() if isinstance(value, str) and is_text(value)}
+    # A value has all characters between its sign and the line's end, blanks and rare separators as well.
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
     names = {field for wanted in fields for field in wanted}
     found = {}
     for line in lines:
         key, sign, value = line.partition("=")
         if sign and key.strip() in names:
-            found[key.strip()] = value.strip()
-    if not found and len(lines) == 1 and all(len(wanted) == 1 for wanted in fields):
+            # `field = value`: the blanks are no part of it. `field=value` is taken to the letter.
+            found[key.strip()] = value.strip(" \t") if key[-1:].isspace() else value
+    full = [line for line in lines if line.strip()]
+    if not found and len(full) == 1 and all(len(wanted) == 1 for wanted in fields):
         # A key alone, as most password stores print it.
-        return {wanted[0]: text for wanted in fields}
+        return {wanted[0]: full[0] for wanted in fields}
     return found

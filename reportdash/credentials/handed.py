@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reportdash import durable
-from reportdash.credentials.values import LONGEST, Secrets, choose, variable
+from reportdash.credentials.values import LONGEST, Secrets, choose, is_text, variable
 from reportdash.errors import CredentialProblem
 
 ENVIRONMENT = "environment"
@@ -90,6 +90,8 @@ def _field(environ: Mapping[str, str], account: str, field: str) -> tuple[str, s
     direct, path = environ.get(name), environ.get(f"{name}__FILE")
     if direct and path:
         raise CredentialProblem(f"{account}: {name} and {name}__FILE are both set: leave one of them away")
+    if direct and not is_text(direct):
+        raise CredentialProblem(f"{account}: {name} is not UTF-8 text: set it again, encoded as UTF-8")
     if direct:
         return direct, ENVIRONMENT
     if path:
@@ -106,15 +108,22 @@ def _credential(environ: Mapping[str, str], name: str) -> Path | None:
     if not folder:
         return None
     path = Path(folder) / name
-    return path if path.exists() else None
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        pass  # whether it is there cannot be seen: to read it tells why
+    return path
 
 
 def _content(path: str | Path, said_by: str) -> str:
     """A file's text without the line's end that editors put there. Raises CredentialProblem."""
     try:
-        text = durable.read_regular(Path(path), LONGEST).decode("utf-8")
-    except (OSError, ValueError) as error:
-        reason = (error.strerror or "no file") if isinstance(error, OSError) else "not UTF-8 text"
+        text = durable.read_regular(Path(path).expanduser(), LONGEST).decode("utf-8")
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = {RuntimeError: "no such home"}.get(type(error), "not UTF-8 text")
+        reason = (error.strerror or "no file") if isinstance(error, OSError) else reason
         raise CredentialProblem(
             f"{said_by} names {path}, which cannot be read ({reason}): correct the name or the file"
         ) from None

@@ -69,6 +69,27 @@ def variable(account: str, field: str) -> str:
     return f"REPORTDASH_SECRET__{account}__{field}".upper().replace("-", "_")
 
 
+def unfit(values: Mapping[str, str]) -> str:
+    """Why these values cannot be kept, as `password is not UTF-8 text`; empty: they can."""
+    for field, value in values.items():
+        if not value:
+            return f"{field} is empty"
+        if not is_text(value):
+            return f"{field} is not UTF-8 text"
+    if sum(map(len, values.values())) > LONGEST:
+        return f"{' and '.join(values)} must be shorter, {LONGEST} characters at most"
+    return ""
+
+
+def is_text(value: str) -> bool:
+    """Whether it can be written as UTF-8: bytes of another encoding, read as text, cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def choose(fields: Sequence[Sequence[str]], present: Mapping[str, str]) -> Secrets | None:
     """The values of the first alternative set that is complete, and only those."""
     for wanted in fields:

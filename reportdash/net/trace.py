@@ -109,9 +109,9 @@ class Known:
             if len(value) >= _MIN_SECRET:
                 writings |= {
                     value,
-                    quote(value),
-                    quote(value, safe=""),
-                    quote_plus(value),
+                    quote(value, errors="surrogatepass"),
+                    quote(value, safe="", errors="surrogatepass"),
+                    quote_plus(value, errors="surrogatepass"),
                     json.dumps(value)[1:-1],
                     json.dumps(value, ensure_ascii=False)[1:-1],
                     json.dumps(value)[1:-1].replace("/", "\\/"),
@@ -233,7 +233,7 @@ def _sent(request: Request, known: Known, names: Collection[str]) -> str:
     if request.json is not None:
         text = json.dumps(_walk(request.json, names), ensure_ascii=False, default=str)
     elif request.form is not None:
-        text = "&".join(_query_field(f, names) for f in urlencode(request.form).split("&"))
+        text = "&".join(_query_field(f, names) for f in urlencode(request.form, errors="surrogatepass").split("&"))
     else:
         return ""
     return clean_block(known.hide(text), MAX_BODY)

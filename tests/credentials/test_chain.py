@@ -221,8 +221,8 @@ async def test_a_command_gets_no_shell_no_terminal_and_no_other_secret() -> None
         "import os, sys\n"
         "try: tty = os.open('/dev/tty', os.O_RDWR)\n"
         "except OSError: tty = None\n"
-        "print('api_key=', [tty, sys.stdin.read(), os.getsid(0) == os.getpid(), sys.argv[1],\n"
-        "      [n for n in os.environ if 'SECRET' in n]])\n"
+        "print('api_key=' + str([tty, sys.stdin.read(), os.getsid(0) == os.getpid(), sys.argv[1],\n"
+        "      [n for n in os.environ if 'SECRET' in n]]))\n"
     )
     chain = Chain(
         environ={"REPORTDASH_SECRET__OTHER__API_KEY": CANARY},

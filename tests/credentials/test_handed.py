@@ -101,3 +101,53 @@ def test_the_vaults_passphrase_comes_from_a_file_or_from_systemd(tmp_path: Path)
     environ["REPORTDASH_VAULT_PASSPHRASE_FILE"] = str(tmp_path / "none")
     with pytest.raises(CredentialProblem, match=r"REPORTDASH_VAULT_PASSPHRASE_FILE names .*No such file"):
         handed.vault_passphrase(environ)
+
+
+@pytest.mark.parametrize("fields", [KEY, BASIC])
+async def test_a_secret_in_another_encoding_is_said_without_it(fields: tuple[tuple[str, ...], ...]) -> None:
+    latin = os.fsdecode(CANARY.encode() + b"\xe4")
+    environ = {f"REPORTDASH_SECRET__A__{field.upper()}": latin for field in fields[0]}
+    with pytest.raises(CredentialProblem, match="is not UTF-8 text: set it again") as caught:
+        handed.find(environ, "a", fields)
+    assert CANARY not in caught.value.text
+    chain = Chain(environ=environ, use_keyring=False)
+    assert await chain.where("a", "sigma", fields) == "environment, incomplete"
+
+
+@pytest.mark.parametrize("name", ["/nowhere", "/dev/null/x"])
+async def test_a_credentials_folder_that_is_gone_hands_nothing_in(name: str) -> None:
+    chain = Chain(environ={"CREDENTIALS_DIRECTORY": name}, use_keyring=False)
+    assert await chain.find("a", "webadmit", KEY, HERE) is None
+    assert await chain.where("a", "webadmit", KEY) == "none"
+
+
+@pytest.mark.parametrize("trouble", ["too long", "shut"])
+async def test_a_credentials_folder_that_cannot_be_read_is_a_sentence(
+    tmp_path: Path, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = str(tmp_path) + "x" * 5000 if trouble == "too long" else str(tmp_path)
+    if trouble == "shut":  # as root nothing is shut, so it is played
+
+        def refused(*_: object, **__: object) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(os, "stat", refused)
+        monkeypatch.setattr(os, "open", refused)
+    environ = {"CREDENTIALS_DIRECTORY": folder}
+    with pytest.raises(CredentialProblem, match=r"systemd credential reportdash\.a\.api_key .*cannot be read"):
+        handed.find(environ, "a", KEY)
+    with pytest.raises(CredentialProblem, match="cannot be read"):
+        handed.vault_passphrase(environ)
+    assert await Chain(environ=environ, use_keyring=False).where("a", "webadmit", KEY) == (
+        "environment, incomplete"
+    )
+
+
+def test_the_tilde_before_the_passphrase_file_is_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    secret(tmp_path / "passphrase", "of a file\n")
+    assert handed.vault_passphrase({handed.PASSPHRASE_FILE: "~/passphrase"}) == "of a file"
+    with pytest.raises(CredentialProblem, match="no such home"):
+        handed.vault_passphrase({handed.PASSPHRASE_FILE: "~nobody-by-this-name/passphrase"})

@@ -296,3 +296,11 @@ def test_no_body_makes_redaction_slow(text: str) -> None:
     start = time.process_time()
     redact_body(text)
     assert time.process_time() - start < 2  # quadratic ways take minutes; this is no measurement
+
+
+def test_a_value_that_is_no_text_is_hidden_and_breaks_nothing() -> None:
+    secret = "canary-\udce4-9b21"
+    known = Known([secret])
+    assert secret not in known.hide(f"it was {secret}.")
+    sent = kept(Request("POST", "/x", form={"name": secret}), known=known)
+    assert "canary" not in sent.request
