@@ -10,34 +10,28 @@ from collections.abc import Mapping, Sequence
 from reportdash.cli.context import ask_secret, asynchronous, engine, on_terminal, opened, prompting
 from reportdash.cli.output import note, say
 from reportdash.cli.vault import made
-from reportdash.credentials import Chain, StoreChoice, variable
+from reportdash.credentials import Chain, KeyringTrouble, StoreChoice, variable
 from reportdash.credentials.chain import KEYRING, MEMORY, PLAINTEXT, VAULT
 from reportdash.credentials.handed import PASSPHRASE_FILE, passphrase_source
+from reportdash.credentials.values import unfit
 from reportdash.engine.runtime import Engine, Seat
 from reportdash.errors import (
     CallFailed,
     CredentialProblem,
     Exit,
     SafetyProblem,
-    Unreachable,
+    UnreachableProblem,
     UsageProblem,
 )
-from reportdash.plain import clean
+from reportdash.logins import NEW, is_refused, outside, refusal
+from reportdash.vendors import registry
 
-NEW = ("new",)
-"""What `StoreChoice.passphrase` says of a vault that is not made yet."""
+_MOST = 1 << 20
+"""Bytes that are read of stdin: more than the longest credential that can be kept."""
 _OTHERWISE = {
     KEYRING: "--store keyring keeps it in the keyring",
     VAULT: "--store vault keeps it in a file with a passphrase",
 }
-_OUTSIDE = {
-    "environment": "the environment still carries a credential; unset {variable} to end it",
-    "environment, incomplete": "the environment still carries a part of one; unset {variable} to end it",
-    "environment, a file": "a file from the environment still hands one in; unset {variable}__FILE to end it",
-    "systemd credential": "systemd still hands one in; take it out of the unit to end it",
-    "credential_command": "its credential_command still gives one; take it out of the config to end it",
-}
-"""What a stored credential does not matter for, as `Chain.where` calls it, and what ends it."""
 
 
 @asynchronous
@@ -48,6 +42,10 @@ async def login(args: argparse.Namespace) -> int:
             "--store plaintext takes a word typed on a terminal, so that no script chooses it: leave --stdin "
             "away and run it on one, or take --store vault"
         )
+    if args.stdin and sys.stdin.isatty():
+        raise UsageProblem(
+            "login --stdin would show the secret on this terminal: leave --stdin away, then it is asked unseen"
+        )
     if not args.stdin and not sys.stdin.isatty():
         raise UsageProblem("login asks on a terminal, and there is none; give --stdin and field=value lines")
     async with engine(args) as running:
@@ -56,25 +54,22 @@ async def login(args: argparse.Namespace) -> int:
         sets = seat.settings.secret_fields()
         with prompting():
             values = _from_stdin(sets, seat) if args.stdin else _from_terminal(sets[0], seat)
-        untried: str | None = None
+        wrong = unfit(values)
+        if wrong:
+            raise UsageProblem(f"{wrong}: nothing was sent or stored; log in again with the right one")
         try:
             await running.try_credential(seat.name, values)
-        except Unreachable as error:
-            untried = clean(error.text, 200)
         except CallFailed as error:
-            raise CredentialProblem(
-                f"{seat.vendor.title} refused the credential of {seat.name}: "
-                f"{clean(error.text, 200).rstrip('.')}; "
-                "nothing was stored, check the fields and log in again"
-            ) from error
+            said = f"{seat.name}: {refusal(error, seat.vendor.title)}"
+            if is_refused(error):
+                raise CredentialProblem(
+                    f"{said}; nothing was stored, check the fields and log in again"
+                ) from error
+            raise UnreachableProblem(f"{said}; nothing was stored, try again later") from error
         where = await running.chain.keep(seat.name, seat.vendor.name, values, seat.settings.origins(), store)
         await running.logged_in(seat.name)
         first = _outside(seat, await running.chain.where(seat.name, seat.vendor.name, sets))
         more = f"; it is not used yet: {first}" if first else ""
-        if untried is not None:
-            then = f"`reportdash watch` will tell{more}"
-            say(f"{seat.name}: stored in {where}, but not tried: {untried}; {then}")
-            return int(Exit.UNREACHABLE)
         say(f"{seat.name}: accepted by {seat.vendor.title}, stored in {where}{more}")
         return int(Exit.OK)
 
@@ -98,7 +93,7 @@ async def _prepared(chain: Chain, seat: Seat, wanted: str | None, *, asking: boo
     note(f"The key of {seat.name} will be kept in {_home(chain, choice, stores, before)}.")
     if choice.passphrase:
         assert chain.vault is not None
-        if choice.passphrase in NEW:
+        if choice.passphrase == NEW:
             await made(chain.vault)
         elif await opened(chain.vault, "Passphrase of the vault: ") is None:
             raise CredentialProblem(
@@ -123,15 +118,15 @@ def _choice(
     for one in able:
         if asking or not _needs_somebody(one):
             return one
-    outside = f"name a credential_command in the account, or set {_variables(seat)} in the environment"
+    otherwise = f"name a credential_command in the account, or set {_variables(seat)} in the environment"
     if able:
         lacking = [_short(one) for one in stores.values() if not one.usable and named is None]
         assert chain.vault is not None
-        state = "is not made yet" if stores[VAULT].passphrase in NEW else "is locked"
+        state = "is not made yet" if stores[VAULT].passphrase == NEW else "is locked"
         lacking.append(f"the vault {chain.vault.path} {state}")
         raise CredentialProblem(
             f"no store works without somebody to ask: {'; '.join(lacking)}; name a file that holds the "
-            f"vault's passphrase in {PASSPHRASE_FILE}, or {outside}"
+            f"vault's passphrase in {PASSPHRASE_FILE}, or {otherwise}"
         )
     why = (
         "; ".join(one.sentence for one in stores.values() if named in (None, one.name)) or "none is built in"
@@ -151,7 +146,7 @@ def _choice(
 
 def _needs_somebody(choice: StoreChoice) -> bool:
     """A vault that is there was opened by the file already, where one is named."""
-    return bool(choice.passphrase) and not (choice.passphrase in NEW and passphrase_source(os.environ))
+    return bool(choice.passphrase) and not (choice.passphrase == NEW and passphrase_source(os.environ))
 
 
 def _home(chain: Chain, choice: StoreChoice, stores: Mapping[str, StoreChoice], before: str | None) -> str:
@@ -200,7 +195,7 @@ def _from_stdin(sets: Sequence[Sequence[str]], seat: Seat) -> dict[str, str]:
     known = {field for fields in sets for field in fields}
     values: dict[str, str] = {}
     try:
-        text = sys.stdin.buffer.read(65_536).decode("utf-8-sig")
+        text = sys.stdin.buffer.read(_MOST).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageProblem("stdin is not UTF-8 text; save it as UTF-8, nothing was stored") from None
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
@@ -242,6 +237,8 @@ def _from_terminal(fields: Sequence[str], seat: Seat) -> dict[str, str]:
 async def logout(args: argparse.Namespace) -> int:
     """Remove the stored credential from every store; the vendor hears nothing."""
     async with engine(args) as running:
+        if args.account not in running.accounts and await _has_left_one(running.chain, args.account):
+            return await _clear(running, args.account)
         seat = running.seat(args.account)
         await _open_for_removal(running, seat.name)
         removed = await running.chain.remove(seat.name, seat.vendor.name)
@@ -252,6 +249,26 @@ async def logout(args: argparse.Namespace) -> int:
             await running.logged_out(seat.name)
         say(f"{seat.name}: {told}" + (f"; {still}" if still else ""))
         return int(Exit.OK)
+
+
+async def _has_left_one(chain: Chain, name: str) -> bool:
+    """Whether an account that is not in the config (any more) logged in once."""
+    return name in await chain.pins() or name in await chain.in_plain_text()
+
+
+async def _clear(running: Engine, name: str) -> int:
+    """Remove the credential of an account that is not in the config: of whichever vendor it was."""
+    await _open_for_removal(running, name)
+    pin, removed = (await running.chain.pins()).get(name), False
+    for vendor in registry.names():
+        try:
+            removed |= await running.chain.remove(name, vendor)
+        except KeyringTrouble:
+            # The choice of a store is forgotten with the first vendor: another store's trouble is none.
+            if pin in (KEYRING, None):
+                raise
+    say(f"{name}: {'removed' if removed else 'nothing was stored'}; it is not in the config")
+    return int(Exit.OK)
 
 
 async def _open_for_removal(running: Engine, account: str) -> None:
@@ -265,4 +282,7 @@ async def _open_for_removal(running: Engine, account: str) -> None:
 
 def _outside(seat: Seat, where: str) -> str:
     """What goes before every store, and how it is ended; empty where nothing does."""
-    return _OUTSIDE.get(where, "").format(variable=variable(seat.name, "…"))
+    found = outside(where)
+    if found is None:
+        return ""
+    return f"{found.source} still hands one in; {found.end([variable(seat.name, '…')])} to end it"

@@ -8,6 +8,7 @@ import os
 from reportdash.cli.context import ask_secret, asynchronous, chain_of, on_terminal, opened, place, prompting
 from reportdash.cli.output import note, say, words
 from reportdash.credentials import Chain, VaultState, VaultTrouble
+from reportdash.credentials.chain import VAULT
 from reportdash.credentials.handed import passphrase_source
 from reportdash.credentials.unlocking import Unlocking
 from reportdash.credentials.vault import SHORTEST
@@ -32,7 +33,7 @@ async def vault(args: argparse.Namespace) -> int:
 
 async def _state(chain: Chain, kept: Unlocking) -> Exit:
     """Raises CredentialProblem: damaged, or a passphrase file that does not open it."""
-    owners = sorted(name for name, store in (await chain.pins()).items() if store == "vault")
+    owners = sorted(name for name, store in (await chain.pins()).items() if store == VAULT)
     words(f"path      {kept.path}")
     ready = await kept.ready()
     if await kept.state() is VaultState.ABSENT:

@@ -7,8 +7,10 @@ import stat
 
 import pytest
 
+from reportdash.credentials.values import LONGEST
 from reportdash.credentials.vault import FILE_NAME
 from reportdash.simulator import Simulator
+from reportdash.simulator.wire import Reply
 from tests.cli.asked import (
     AGAIN,
     KNOWN,
@@ -24,7 +26,7 @@ from tests.cli.asked import (
     vault,
     with_keyring,
 )
-from tests.cli.conftest import Shell, secrets
+from tests.cli.conftest import Shell, secrets, toml
 from tests.cli.test_words import one_sentence
 
 WITHOUT = {"PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
@@ -271,7 +273,7 @@ async def test_what_the_vendor_refuses_is_not_kept(shell: Shell, sim: Simulator)
     was = (shell.data / FILE_NAME).read_bytes()
     ran = await shell("login", "main", "--stdin", stdin="username=demo-main\npassword=wrong-canary\n")
     assert ran.code == 3
-    assert "refused the credential of main" in ran.err
+    assert "main: 7G refused the key: " in ran.err and "check the fields" in ran.err
     assert "wrong-canary" not in ran.err
     assert pins(shell) == {}
     opened = vault(shell)
@@ -288,7 +290,7 @@ async def test_a_login_says_when_the_environment_goes_before_what_was_kept(
     ran = await shell("login", "main", "--stdin", stdin=lines(sim, "main"))
     assert ran.code == 0
     assert (
-        "not used yet: the environment still carries a credential; unset REPORTDASH_SECRET__MAIN__…"
+        "not used yet: the environment still hands one in; unset REPORTDASH_SECRET__MAIN__…"
         in ran.err
     )
 
@@ -297,3 +299,89 @@ async def test_an_unknown_store_is_a_wrong_word(shell: Shell) -> None:
     ran = await shell("login", "main", "--stdin", "--store", "memory", stdin="")
     assert ran.code == 2
     assert "keyring" in one_sentence(ran)
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (Reply(429, b"slow down"), "takes no sign-in just now"),
+        (Reply(503, b"later"), "takes no sign-in just now"),
+        (Reply(500, b"oops"), "answer was not understood"),
+        (Reply(200, b"<html>maintenance</html>"), "answer was not understood"),
+        (None, "can not be reached"),
+    ],
+)
+async def test_a_vendor_that_did_not_judge_the_key_is_not_said_to_have_refused_it(
+    shell: Shell, sim: Simulator, answer: Reply | None, says: str
+) -> None:
+    keyless(shell, sim)
+    shell.env = passphrase_file(shell)
+
+    async def reset(*_: object) -> None:
+        return None
+
+    sim.inject("7g", answer or reset, path="/User/Login", times=None)
+    ran = await shell("login", "main", "--stdin", stdin=lines(sim, "main"))
+    assert ran.code == 4, ran.err
+    assert says in ran.err and "nothing was stored, try again later" in ran.err
+    assert "refused" not in ran.err and "check the fields" not in ran.err
+    assert pins(shell) == {}
+
+
+async def test_a_secret_is_not_read_from_stdin_where_it_would_be_seen(shell: Shell, sim: Simulator) -> None:
+    keyless(shell, sim)
+    done = await talk(shell, ("login", "main", "--stdin"))
+    assert done.code == 2
+    assert "would show the secret on this terminal: leave --stdin away" in done.text
+    assert not sim.requests and not (shell.data / FILE_NAME).exists()
+
+
+async def test_a_secret_that_no_store_takes_is_not_sent(shell: Shell, sim: Simulator) -> None:
+    keyless(shell, sim)
+    shell.env = passphrase_file(shell)
+    ran = await shell("login", "main", "--stdin", stdin=f"username=me\npassword={'x' * (LONGEST + 1)}\n")
+    assert ran.code == 2
+    assert "username and password must be shorter" in ran.err and "nothing was sent or stored" in ran.err
+    assert not sim.requests and pins(shell) == {}
+
+
+@pytest.mark.parametrize("at", ["Password: ", NEW])
+async def test_what_is_typed_in_another_encoding_is_a_sentence(shell: Shell, sim: Simulator, at: str) -> None:
+    keyless(shell, sim)
+    if at != NEW:
+        shell.env = passphrase_file(shell)
+    first = [("Username: ", "me")] if at != NEW else []
+    done = await talk(shell, ("login", "main"), *first, (at, "canary \udce4 heron"))
+    assert done.code == 2, done.text
+    assert "what was typed is not UTF-8 text" in done.text
+    assert "canary" not in done.text and done.restored
+    assert not sim.requests and pins(shell) == {}
+
+
+async def test_an_environment_in_another_encoding_is_a_sentence(shell: Shell, sim: Simulator) -> None:
+    keyless(shell, sim)
+    shell.env = {"REPORTDASH_SECRET__ADMISSIONS__API_KEY": "canary\udce4"}
+    ran = await shell("accounts")
+    assert ran.code == 0 and "environment, incomplete" in ran.out
+    ran = await shell("track", "admissions", "--all")
+    assert ran.code == 3, ran.err
+    assert "REPORTDASH_SECRET__ADMISSIONS__API_KEY is not UTF-8 text" in ran.err
+    assert "canary" not in ran.err
+
+
+async def test_an_account_that_left_the_config_is_logged_out(shell: Shell, sim: Simulator) -> None:
+    await kept(shell, sim, "main", "calls")
+    everybody = sim.accounts()
+    shell.write(toml({"calls": everybody["calls"]}))
+    shell.env = passphrase_file(shell)
+    ran = await shell("logout", "main")
+    assert ran.code == 0, ran.err
+    assert "main: removed; it is not in the config" in ran.err
+    assert pins(shell) == {"calls": "vault"}
+    opened = vault(shell)
+    opened.unlock(PASSPHRASE)
+    assert opened.get("reportdash:7g", "main") is None
+    assert opened.get("reportdash:talkdesk", "calls") is not None
+    ran = await shell("logout", "main")
+    assert ran.code == 2
+    assert "main" in one_sentence(ran)

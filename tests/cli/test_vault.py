@@ -283,7 +283,7 @@ async def test_logging_out_says_who_still_hands_one_in(shell: Shell, sim: Simula
         file.write_text(value)
         named[f"{name}__FILE"] = str(file)
     for env, says in (
-        (given, "the environment still carries a credential; unset REPORTDASH_SECRET__MAIN__… to end it"),
+        (given, "the environment still hands one in; unset REPORTDASH_SECRET__MAIN__… to end it"),
         (named, "unset REPORTDASH_SECRET__MAIN__…__FILE to end it"),
         (systemd, "systemd still hands one in"),
     ):

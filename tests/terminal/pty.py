@@ -92,7 +92,8 @@ class Terminal:
         self._text_at = (-1, 0, 0)
 
     def send(self, keys: str) -> None:
-        os.write(self._master, keys.encode())
+        # A lone surrogate stands for a byte that is no UTF-8.
+        os.write(self._master, keys.encode(errors="surrogateescape"))
 
     def hang_up(self) -> None:
         """The line drops: the master side is closed, and the kernel sends SIGHUP."""
