@@ -18,8 +18,9 @@ from reportdash.tui import theme
 from reportdash.tui.actions import Keymap
 from reportdash.tui.app import Dashboard
 from reportdash.tui.ports import Look
-from reportdash.tui.screens.accounts import LogOut, Roster
+from reportdash.tui.screens.accounts import Roster
 from reportdash.tui.screens.login import Login
+from reportdash.tui.screens.logout import LogOut
 from reportdash.tui.screens.unlock import Unlock
 from tests.engine.rig import START, Rig
 from tests.tui.desk import Desk, ScreenClock, desk
@@ -111,12 +112,48 @@ async def test_logging_out_asks_and_then_takes_the_key_away(tmp_path: Path) -> N
         await at.shows("no key yet")
 
 
-async def test_a_key_of_the_environment_is_not_logged_out_here(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        ("environment", "the environment hands its key in, unset REPORTDASH_SECRET__MAIN__… to end it"),
+        ("environment, incomplete", "the environment hands its key in"),
+        ("environment, a file", "a file from the environment hands its key in, unset REPORTDASH_SECRET__MAIN__…__FILE to end it"),
+        ("systemd credential", "systemd hands its key in, take it out of the unit to end it"),
+        ("credential_command", "its credential_command hands its key in, take it out of the config"),
+        ("unknown: keyring locked", "where its key is cannot be seen, keyring locked"),
+    ],
+)
+async def test_a_key_that_no_store_here_gave_is_not_logged_out(
+    tmp_path: Path, where: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with desk(tmp_path) as at:
-        await roster(at)
+
+        async def found(*_: object) -> str:
+            return where
+
+        monkeypatch.setattr(at.rig.engine.chain, "where", found)
+        below = await roster(at)
         await at.press("x")
-        await at.shows("The key of main comes from the environment")
-        assert at.rig.environ
+        assert at.app.screen is below
+        assert f"main is not logged out: {says}" in " ".join(below.note.split())
+        assert (await at.rig.row("main")).health is not Health.AUTH_FAILED
+
+
+async def test_a_stored_key_is_removed_but_the_account_goes_on_where_another_is_handed_in(
+    tmp_path: Path,
+) -> None:
+    async with desk(tmp_path, accounts=("calls",)) as at:
+        chain = at.rig.engine.chain
+        handed = {name: value for name, value in at.rig.environ.items() if "CALLS" in name}
+        await in_memory(at)
+        await roster(at)
+        at.rig.environ |= handed
+        await at.press("x")
+        await at.until(lambda: isinstance(at.app.screen, LogOut))
+        await at.press("tab", "enter")
+        await at.shows("calls: what was stored is removed, but the environment hands its key in")
+        assert await chain.where("calls", "talkdesk", FIELDS) == "environment"
+        assert (await at.rig.row("calls")).health is not Health.AUTH_FAILED
 
 
 async def test_many_accounts_scroll_with_the_cursor(tmp_path: Path) -> None:

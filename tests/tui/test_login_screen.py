@@ -9,10 +9,11 @@ import pytest
 
 from reportdash.credentials import Chain
 from reportdash.errors import AuthFailed
+from reportdash.logins import refusal
 from reportdash.model import Account, Health, JobState, replace
 from reportdash.simulator import Hang
 from reportdash.simulator.wire import Reply
-from reportdash.tui.screens.login import Login, Which, masked, meant, refusal
+from reportdash.tui.screens.login import Login, Which, masked, meant
 from tests.tui.desk import Desk, desk, job_in
 from tests.tui.test_submit_screen import paste
 
@@ -183,6 +184,19 @@ async def test_an_empty_field_is_named_before_anything_is_sent(tmp_path: Path) -
         assert "Client secret is empty." in at.text
         assert form.focused_item is form.fields["client_secret"]
         assert len(at.rig.sim.calls("talkdesk")) == before
+
+
+async def test_a_key_that_was_cut_is_not_sent(tmp_path: Path) -> None:
+    async with desk(tmp_path, accounts=("calls",)) as at:
+        await shut(at, "calls")
+        form = await form_of(at)
+        before = len(at.rig.sim.calls("talkdesk"))
+        await paste(at, "somebody")
+        await at.press("tab")
+        await paste(at, CANARY * 1000)
+        await at.press("enter")
+        assert "Client secret is too long: a field here holds 1,999 characters" in at.text
+        assert form.is_current and len(at.rig.sim.calls("talkdesk")) == before
 
 
 async def test_a_webadmit_key_is_really_tried(tmp_path: Path) -> None:

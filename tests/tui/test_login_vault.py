@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from reportdash.credentials import Chain
+from reportdash.credentials.vault import Vault
 from reportdash.errors import AuthFailed
 from reportdash.model import Health
 from reportdash.tui.screens.accounts import Roster
@@ -275,33 +277,57 @@ async def test_a_passphrase_is_masked_in_what_others_say(
         assert form.new.text == form.new.again.edit.text == ""
 
 
-async def test_escape_while_the_vault_is_made_keeps_nothing(
+async def test_escape_does_not_give_up_a_vault_that_is_being_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with desk(tmp_path, accounts=("calls",), furnish=keys_in_vault()) as at:
         keys = (await shut(at, "calls"))["calls"]
         form = await form_of(at)
-        vault = at.rig.engine.chain.vault
-        go, opened = asyncio.Event(), vault.open if vault is not None else None
+        began, go, create = threading.Event(), threading.Event(), Vault.create
 
-        async def slow(passphrase: str, *, create: bool = False) -> None:
-            await go.wait()
-            assert opened is not None
-            await opened(passphrase, create=create)
+        def slow(self: Vault, passphrase: str) -> None:
+            began.set()
+            assert go.wait(60)
+            create(self, passphrase)
 
-        monkeypatch.setattr(vault, "open", slow)
+        monkeypatch.setattr(Vault, "create", slow)
+        await typed(at, keys["client_id"], keys["client_secret"])
+        await to_first_passphrase(at)
+        await typed(at, PASSPHRASE, PASSPHRASE)
+        try:
+            await at.press("enter")
+            await at.shows("making the vault…")
+            await at.until(began.is_set)
+            await at.press("escape", "ctrl+c")
+            assert form.is_current and form.busy
+            assert "esc" not in dict(form.keys()) and "nothing was kept" not in at.text
+        finally:
+            go.set()
+        await at.until(lambda: at.app.screen is at.app.board)
+        assert at.notice.endswith("the key is kept in the vault")
+        later = await vault_of(at)
+        assert await later.where("calls", "talkdesk", CALLS) == "vault"
+
+
+async def test_a_try_that_is_stopped_tells_of_the_vault_that_was_made_for_it(tmp_path: Path) -> None:
+    async with desk(tmp_path, accounts=("calls",), furnish=keys_in_vault()) as at:
+        keys = (await shut(at, "calls"))["calls"]
+        await form_of(at)
+        hang = asyncio.Event()
+
+        async def mute(*_: object) -> None:
+            await hang.wait()
+
+        at.rig.sim.inject("talkdesk", mute, path="*token*")
         await typed(at, keys["client_id"], keys["client_secret"])
         await to_first_passphrase(at)
         await typed(at, PASSPHRASE, PASSPHRASE)
         await at.press("enter")
-        await at.shows("unlocking…")
+        await at.shows("trying…")
         await at.press("escape")
-        assert "nothing was kept" in at.text
-        assert form.is_current
-        go.set()
-        await at.press("enter")
-        await at.until(lambda: at.app.screen is at.app.board)
-        assert at.notice.endswith("the key is kept in the vault")
+        hang.set()
+        assert "Stopped: the key was not kept, the vault is made and has your passphrase." in at.text
+        await vault_of(at)
 
 
 async def test_enter_on_the_store_that_is_chosen_tries_the_key(tmp_path: Path) -> None:

@@ -11,10 +11,11 @@ from reportdash.board.health import KeyTrouble, face_of, health_words, key_troub
 from reportdash.board.states import Role
 from reportdash.board.units import clock_text, plural
 from reportdash.errors import Problem
+from reportdash.logins import UNKNOWN, outside
 from reportdash.model import Account, Health, Job
-from reportdash.tui.screens.dialog import Dialog
 from reportdash.tui.screens.form import Form, paragraph
-from reportdash.tui.screens.parts import BLANK, Button, Row, Words, words
+from reportdash.tui.screens.logout import PLAIN, LogOut, still_handed_in
+from reportdash.tui.screens.parts import BLANK, Row, Words, words
 from reportdash.tui.text import cut_middle, muted, strong, text_run
 from reportdash.tui.widgets.accounts import PLAIN_TEXT
 
@@ -29,8 +30,6 @@ ROOMY = 90
 LEAST_SHOWN = 3
 """Accounts that are seen however much is told of the chosen one."""
 READING = "…"
-PLAIN = "PLAIN TEXT, "
-"""What begins the place of a key in a file as it is, before the file's path."""
 
 
 def open(app: Dashboard, jobs: Sequence[Job]) -> None:
@@ -342,9 +341,11 @@ class Roster(Form[None]):
             self.tell(f"Still looking where the key of {name} lives.")
         elif where == "none":
             self.tell(f"{name} has no key.")
-        elif where.startswith("environment") or where == "credential_command":
-            source = "the environment" if where.startswith("environment") else "its credential_command"
-            self.tell(f"The key of {name} comes from {source}: it ends when it is taken away there.")
+        elif where.startswith(UNKNOWN):
+            why = where.removeprefix(UNKNOWN)
+            self.tell(f"{name} is not logged out: where its key is cannot be seen, {why}.")
+        elif outside(where) is not None:
+            self.tell(f"{name} is not logged out: {still_handed_in(name, where)}.")
         else:
             self.app.push_screen(LogOut(self.dashboard, name, where), self._answered)
 
@@ -355,32 +356,13 @@ class Roster(Form[None]):
     async def _log_out(self, name: str) -> None:
         seat = self.engine.accounts[name]
         await self.engine.chain.remove(name, seat.vendor.name)
-        await self.engine.logged_out(name)
         await self._find_keys([name])
+        still = still_handed_in(name, self.places[name])
+        if still:
+            self.tell(f"{name}: what was stored is removed, but {still}.")
+            return
+        await self.engine.logged_out(name)
         self.tell(f"{name} is logged out.")
-
-
-class LogOut(Dialog[str]):
-    """The account's name: log out."""
-
-    def __init__(self, dashboard: Dashboard, name: str, where: str) -> None:
-        super().__init__(dashboard.pen, f"Log out of {name}", cells=84)
-        self.name_of = name
-        self.where = where
-
-    def rows(self, cells: int) -> list[Row]:
-        plain = f"the file {self.where.removeprefix(PLAIN)}" if self.where.startswith(PLAIN) else ""
-        source = plain or ("memory" if self.where == "memory" else f"the {self.where}")
-        return [
-            *paragraph(f"The key of {self.name_of} is removed from {source}.", cells),
-            *paragraph("Its jobs stay in the table, and nobody looks at them meanwhile.", cells, Role.MUTED),
-        ]
-
-    def buttons(self) -> list[Button]:
-        return [Button("Log out", "logout", danger=True)]
-
-    def pressed(self, value: str) -> None:
-        self.dismiss(self.name_of)
 
 
 def _last_word(row: Account, now: float) -> tuple[str, str]:

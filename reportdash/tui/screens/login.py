@@ -12,24 +12,25 @@ from typing import TYPE_CHECKING, Any
 from reportdash.board.health import KeyTrouble, key_trouble
 from reportdash.board.states import Role
 from reportdash.board.units import clock_text
-from reportdash.errors import AuthFailed, CallFailed, CredentialProblem, Problem, Throttled, Unreachable
+from reportdash.errors import CallFailed, CredentialProblem, Problem
+from reportdash.logins import COMMAND, KNOWN, MEMORY, NEW, UNKNOWN, VAULT, is_refused, outside, refusal
 from reportdash.model import Account, Health, Job
-from reportdash.plain import clean
 from reportdash.tui.screens import places
 from reportdash.tui.screens.dialog import Dialog
 from reportdash.tui.screens.form import Form, paragraph
 from reportdash.tui.screens.parts import BLANK, Button, Choice, Field, Row, words
 from reportdash.tui.screens.passphrase import AT, NewPassphrase
-from reportdash.tui.screens.places import COMMAND, KNOWN, MEMORY, NEW, OUTSIDE, UNKNOWN, VAULT
 from reportdash.tui.text import muted, text_run
+from reportdash.tui.widgets.edit import MOST
 
 if TYPE_CHECKING:
     from reportdash.tui.app import Dashboard
 
 OPEN_FIELDS = ("username", "client_id")
 """Fields that are no secret by themselves; whatever else a vendor asks for is shown as dots."""
-UNLOCKING, TRYING = "unlocking", "trying"
+UNLOCKING, MAKING, TRYING = "unlocking", "making the vault", "trying"
 STOPPABLE = (UNLOCKING, TRYING)
+"""Not the making of a vault: it would be there all the same, under a passphrase that was given up."""
 NAMES = {"api_key": "API key"}
 
 
@@ -139,6 +140,7 @@ class Login(Form[None]):
         self._vault_needs = ""
         self.passphrase = Field("Vault passphrase", secret=True, at=AT)
         self.new = NewPassphrase()
+        self._made = False
         self._step_now = "looking"
 
     def on_mount(self) -> None:
@@ -236,7 +238,8 @@ class Login(Form[None]):
         if self.where.startswith(UNKNOWN):
             why = self.where.removeprefix(UNKNOWN)
             return paragraph(f"Whether {self.name_of} has a key cannot be seen: {why}.", cells)
-        more = "" if self.where.startswith(OUTSIDE) else "; a new one takes its place"
+        first = self.where != COMMAND and outside(self.where) is not None
+        more = "" if first else "; a new one takes its place"
         return paragraph(f"{self.name_of} has a key ({self.where}){more}.", cells)
 
     def _places(self, cells: int) -> list[Row]:
@@ -269,9 +272,7 @@ class Login(Form[None]):
     def buttons(self) -> list[Button]:
         if self._step_now == "looking":
             return []
-        return [
-            Button(f"{self._step_now}…" if self._step_now else "Try and keep", "try"),
-        ]
+        return [Button(f"{self._step_now}…" if self._step_now else "Try and keep", "try")]
 
     def keys(self) -> Sequence[tuple[str, str]]:
         if self._step_now in STOPPABLE:
@@ -288,7 +289,8 @@ class Login(Form[None]):
         elif self._step_now in STOPPABLE:
             self.stop()
             self._step_now = ""
-            self.tell("Stopped: nothing was kept.")
+            made = "the key was not kept, the vault is made and has your passphrase"
+            self.tell(f"Stopped: {made if self._made else 'nothing was kept'}.")
 
     def pressed(self, value: str) -> None:
         values = {name: field.edit.text for name, field in self.fields.items()}
@@ -300,13 +302,18 @@ class Login(Form[None]):
             self.focused_item = self.fields[empty]
             self.tell(f"{self.fields[empty].label} is empty.")
             return
+        cut = next((field for field in self.fields.values() if len(field.edit.text) >= MOST), None)
+        if cut is not None:
+            self.focused_item = cut
+            self.tell(f"{cut.label} is too long: a field here holds {MOST - 1:,} characters, the command more.")
+            return
         wrong = self._wrong_passphrase()
         if wrong is not None:
             self.focused_item = wrong[0]
             self.tell(wrong[1])
             return
         self.note = ""
-        self._step_now = UNLOCKING if self._needs else TRYING
+        self._step_now = {NEW: MAKING, KNOWN: UNLOCKING}.get(self._needs, TRYING)
         self.work(self._try(values, self._store[0], self._needs))
 
     def _wrong_passphrase(self) -> tuple[Field, str] | None:
@@ -335,7 +342,8 @@ class Login(Form[None]):
         except CallFailed as error:
             # Masked before it is cut: half a secret is one too many.
             error.text = masked(error.text, self._secrets(values))
-            self._failed(refusal(error, self.title_of))
+            kept = "" if is_refused(error) else " Nothing was kept, try again later."
+            self._failed(f"{refusal(error, self.title_of)}.{kept}")
         except Problem as problem:
             self._failed(masked(problem.text, self._secrets(values)))
         else:
@@ -370,6 +378,7 @@ class Login(Form[None]):
             self.focused_item = asked or self.focused_item
             self._failed(f"{what_is_wrong(trouble)}.")
             return False
+        self._made = needs == NEW
         self._vault_needs = ""
         self.engine.unlocked()
         await self.dashboard.live.stores.look(self.engine)
@@ -378,19 +387,6 @@ class Login(Form[None]):
     def _failed(self, text: str) -> None:
         self._step_now = ""
         self.tell(text)
-
-
-def refusal(error: CallFailed, title: str) -> str:
-    """Why a key was not taken, in the vendor's words."""
-    said = clean(error.text, 300).rstrip(".")
-    match error:
-        case AuthFailed():
-            return f"{title} refused the key: {said}."
-        case Unreachable():
-            return f"{title} can not be reached: {said}. Nothing was kept."
-        case Throttled():
-            return f"{title} takes no sign-in just now: {said}. Nothing was kept, try again later."
-    return f"{title}'s answer was not understood: {said}. Nothing was kept."
 
 
 def masked(text: str, values: Mapping[str, str]) -> str:

@@ -8,19 +8,10 @@ from typing import Any
 
 from reportdash.board.facts import Run
 from reportdash.board.states import Role
+from reportdash.logins import COMMAND, MEMORY, NEW, VAULT, outside
 from reportdash.tui.screens.form import paragraph
 from reportdash.tui.screens.parts import Row, Words
 from reportdash.tui.text import cut_middle, muted
-
-MEMORY = "memory"
-VAULT = "vault"
-ENVIRONMENT = "environment"
-COMMAND = "credential_command"
-UNKNOWN = "unknown: "
-OUTSIDE = (ENVIRONMENT, "systemd credential")
-"""Where a key comes from that goes before every other."""
-NEW, KNOWN = "new", "known"
-"""What the vault may need first: a passphrase that is chosen now, or the one it has."""
 
 
 def store_words(store: Any) -> tuple[str, str]:
@@ -69,16 +60,13 @@ def environment(account: str, fields: Sequence[str], where: str, cells: int) -> 
     from reportdash.credentials import variable
 
     names = [variable(account, field) for field in fields]
-    if where.startswith(OUTSIDE):
-        # A key that is kept would not be used.
-        end = "__FILE" if "file" in where else ""
-        away = f"unset {' and '.join(name + end for name in names)}"
-        if not where.startswith(ENVIRONMENT):
-            away = "take it out of the unit"
-        said = f"The {where.partition(',')[0]} has a key, which goes first: {away} to use this one."
-        return paragraph(said, cells, Role.WARN, sign="▲")
+    found = outside(where)
     if where == COMMAND:
         said = "The account's credential_command goes before what is kept: keep this key until you quit."
+        return paragraph(said, cells, Role.WARN, sign="▲")
+    if found is not None:
+        # A key that is kept would not be used.
+        said = f"{_capital(found.source)} has a key, which goes first: {found.end(names)} to use this one."
         return paragraph(said, cells, Role.WARN, sign="▲")
     return [Words([(4, (muted("Environment"),)), (20, (muted(f"set by you: {names[-1]}"),))])]
 
