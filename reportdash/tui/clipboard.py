@@ -128,12 +128,16 @@ def to_tmux(text: str, what: str) -> Said:
 
 def _load(words: Sequence[str], data: bytes) -> str:
     """Run the command with `data`; what went wrong, empty when nothing did."""
+    import os
     import subprocess
+
+    from reportdash.tui.pager import without_secrets
 
     try:
         done = subprocess.run(  # noqa: S603 - words of ours
             words,
             input=data,
+            env=without_secrets(os.environ),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             timeout=PATIENCE,

@@ -45,9 +45,14 @@ def command(path: Path, environ: Mapping[str, str], find: Find = shutil.which) -
     return [*(words or [FALLBACK]), str(path.absolute())]
 
 
+def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """What any program that we start may have of our environment."""
+    return {name: value for name, value in environ.items() if not name.startswith(_WITHHELD)}
+
+
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment of a pager: no secret, no way to a shell, and what a report holds is only shown."""
-    kept = {name: value for name, value in environ.items() if not name.startswith(_WITHHELD)}
+    kept = without_secrets(environ)
     return {**kept, "LESSSECURE": "1", "LESS": kept.get("LESS", "") + SHOW_CONTROLS}
 
 

@@ -226,3 +226,15 @@ async def test_in_tmux_the_board_says_what_tmux_made_of_it(
             await pilot.pause(0.01)
         assert "copied x4e8qa to tmux's buffer, and to the clipboard if tmux may" in screen_text(app)
     assert (fake_tmux / "buffer").read_text() == "x4e8qa"
+
+
+def test_tmux_is_handed_no_secret_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = tmp_path / "seen"
+    fake = tmp_path / "tmux"
+    fake.write_text(f"#!/bin/sh\nenv > {seen}\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("TMUX", "/tmp/tmux-1000/default,1,0")
+    monkeypatch.setenv("REPORTDASH_SECRET__MAIN__API_KEY", "canary-9b21")
+    assert to_tmux("words", "the words").well
+    assert "TMUX=" in seen.read_text() and "canary" not in seen.read_text()
