@@ -9,7 +9,7 @@ import signal
 import sys
 import termios
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from reportdash.engine.runtime import Engine
     from reportdash.model import Job
     from reportdash.vendors.contract import AccountSettings
+
+
+_PR_SET_DUMPABLE = 4
 
 
 @dataclass(frozen=True)
@@ -150,12 +153,23 @@ def chain_of(here: Place) -> Chain:
     """Where this run's credentials come from, and where they are kept."""
     from reportdash.credentials import Chain
 
+    _undumpable()
     commands = {
         name: account.credential_command
         for name, account in here.settings.accounts.items()
         if account.credential_command
     }
     return Chain(environ=os.environ, folder=here.data, commands=commands)
+
+
+def _undumpable() -> None:
+    """From here on there are secrets in memory: no core dump of it, not into a pipe either, which heeds no
+    limit. Not at the start of every command, because of the import.
+    """
+    import ctypes
+
+    with suppress(OSError, AttributeError):  # not Linux
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 @asynccontextmanager

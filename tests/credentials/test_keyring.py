@@ -428,3 +428,13 @@ async def test_the_child_leaves_no_core_dump(fake: Callable[[str], Environ]) -> 
     )
     assert await KeyringProcess(environ).find("a", "b") == "(0, 0)"
     assert resource.getrlimit(resource.RLIMIT_CORE) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
+async def test_the_child_leaves_no_core_dump_in_a_pipe_either(fake: Callable[[str], Environ]) -> None:
+    environ = fake(
+        "def get_password(self, s, u):\n"
+        "    import ctypes\n"
+        "    return f'dumpable {ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)}'\n"
+    )
+    assert await KeyringProcess(environ).find("a", "b") == "dumpable 0"
