@@ -326,7 +326,7 @@ def on_terminal() -> bool:
 
 
 def ask_secret(prompt: str) -> str:
-    """What is typed on the terminal without being shown. Inside `prompting`, which tells of a UnicodeError."""
+    """What is typed on the terminal without being shown. Inside `prompting`, which says a UnicodeError."""
     import getpass
 
     typed = getpass.getpass(prompt, stream=sys.stderr)

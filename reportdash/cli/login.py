@@ -44,7 +44,7 @@ async def login(args: argparse.Namespace) -> int:
         )
     if args.stdin and sys.stdin.isatty():
         raise UsageProblem(
-            "login --stdin would show the secret on this terminal: leave --stdin away, then it is asked unseen"
+            "login --stdin would show the secret on this terminal: leave --stdin away to be asked unseen"
         )
     if not args.stdin and not sys.stdin.isatty():
         raise UsageProblem("login asks on a terminal, and there is none; give --stdin and field=value lines")

@@ -122,7 +122,7 @@ def _content(path: str | Path, said_by: str) -> str:
     try:
         text = durable.read_regular(Path(path).expanduser(), LONGEST).decode("utf-8")
     except (OSError, ValueError, RuntimeError) as error:
-        reason = {RuntimeError: "no such home"}.get(type(error), "not UTF-8 text")
+        reason = "not UTF-8 text" if isinstance(error, ValueError) else "no such home"
         reason = (error.strerror or "no file") if isinstance(error, OSError) else reason
         raise CredentialProblem(
             f"{said_by} names {path}, which cannot be read ({reason}): correct the name or the file"

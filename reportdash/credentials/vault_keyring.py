@@ -64,7 +64,11 @@ class VaultKeyring(KeyringBackend):
     def _opened(self) -> Vault:
         if self._vault is None:
             named = os.environ.get("REPORTDASH_DATA_DIR")
-            folder = Path(named).expanduser() if named else platformdirs.user_data_path("reportdash", appauthor=False)
+            folder = (
+                Path(named).expanduser()
+                if named
+                else platformdirs.user_data_path("reportdash", appauthor=False)
+            )
             self._vault = Vault(folder / FILE_NAME)
         try:
             if self._vault.state() is VaultState.LOCKED:

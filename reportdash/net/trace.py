@@ -233,7 +233,9 @@ def _sent(request: Request, known: Known, names: Collection[str]) -> str:
     if request.json is not None:
         text = json.dumps(_walk(request.json, names), ensure_ascii=False, default=str)
     elif request.form is not None:
-        text = "&".join(_query_field(f, names) for f in urlencode(request.form, errors="surrogatepass").split("&"))
+        text = "&".join(
+            _query_field(f, names) for f in urlencode(request.form, errors="surrogatepass").split("&")
+        )
     else:
         return ""
     return clean_block(known.hide(text), MAX_BODY)

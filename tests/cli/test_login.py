@@ -289,10 +289,7 @@ async def test_a_login_says_when_the_environment_goes_before_what_was_kept(
     shell.env = passphrase_file(shell) | secrets(sim.accounts())
     ran = await shell("login", "main", "--stdin", stdin=lines(sim, "main"))
     assert ran.code == 0
-    assert (
-        "not used yet: the environment still hands one in; unset REPORTDASH_SECRET__MAIN__…"
-        in ran.err
-    )
+    assert "not used yet: the environment still hands one in; unset REPORTDASH_SECRET__MAIN__…" in ran.err
 
 
 async def test_an_unknown_store_is_a_wrong_word(shell: Shell) -> None:

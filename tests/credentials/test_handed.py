@@ -134,7 +134,9 @@ async def test_a_credentials_folder_that_cannot_be_read_is_a_sentence(
         monkeypatch.setattr(os, "stat", refused)
         monkeypatch.setattr(os, "open", refused)
     environ = {"CREDENTIALS_DIRECTORY": folder}
-    with pytest.raises(CredentialProblem, match=r"systemd credential reportdash\.a\.api_key .*cannot be read"):
+    with pytest.raises(
+        CredentialProblem, match=r"systemd credential reportdash\.a\.api_key .*cannot be read"
+    ):
         handed.find(environ, "a", KEY)
     with pytest.raises(CredentialProblem, match="cannot be read"):
         handed.vault_passphrase(environ)

@@ -117,7 +117,10 @@ async def test_logging_out_asks_and_then_takes_the_key_away(tmp_path: Path) -> N
     [
         ("environment", "the environment hands its key in, unset REPORTDASH_SECRET__MAIN__… to end it"),
         ("environment, incomplete", "the environment hands its key in"),
-        ("environment, a file", "a file from the environment hands its key in, unset REPORTDASH_SECRET__MAIN__…__FILE to end it"),
+        (
+            "environment, a file",
+            "a file from the environment hands its key in, unset REPORTDASH_SECRET__MAIN__…__FILE to end it",
+        ),
         ("systemd credential", "systemd hands its key in, take it out of the unit to end it"),
         ("credential_command", "its credential_command hands its key in, take it out of the config"),
         ("unknown: keyring locked", "where its key is cannot be seen, keyring locked"),

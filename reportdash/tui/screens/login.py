@@ -305,7 +305,7 @@ class Login(Form[None]):
         cut = next((field for field in self.fields.values() if len(field.edit.text) >= MOST), None)
         if cut is not None:
             self.focused_item = cut
-            self.tell(f"{cut.label} is too long: a field here holds {MOST - 1:,} characters, the command more.")
+            self.tell(f"{cut.label} is too long: a field here holds {MOST - 1:,} characters.")
             return
         wrong = self._wrong_passphrase()
         if wrong is not None:
