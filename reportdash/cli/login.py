@@ -37,19 +37,9 @@ _OTHERWISE = {
 @asynchronous
 async def login(args: argparse.Namespace) -> int:
     """Say where an account's secret will live, ask for it, try it at the vendor, keep it, read it back."""
-    if args.store == PLAINTEXT and (args.stdin or not on_terminal()):
-        raise UsageProblem(
-            "--store plaintext takes a word typed on a terminal, so that no script chooses it: leave --stdin "
-            "away and run it on one, or take --store vault"
-        )
-    if args.stdin and sys.stdin.isatty():
-        raise UsageProblem(
-            "login --stdin would show the secret on this terminal: leave --stdin away to be asked unseen"
-        )
-    if not args.stdin and not sys.stdin.isatty():
-        raise UsageProblem("login asks on a terminal, and there is none; give --stdin and field=value lines")
     async with engine(args) as running:
         seat = running.seat(args.account)
+        _refuse_unanswerable(args)
         store = await _prepared(running.chain, seat, args.store, asking=not args.stdin and on_terminal())
         sets = seat.settings.secret_fields()
         with prompting():
@@ -72,6 +62,21 @@ async def login(args: argparse.Namespace) -> int:
         more = f"; it is not used yet: {first}" if first else ""
         say(f"{seat.name}: accepted by {seat.vendor.title}, stored in {where}{more}")
         return int(Exit.OK)
+
+
+def _refuse_unanswerable(args: argparse.Namespace) -> None:
+    """Raises UsageProblem for a way of asking that would show the secret, or that nobody could answer."""
+    if args.store == PLAINTEXT and (args.stdin or not on_terminal()):
+        raise UsageProblem(
+            "--store plaintext takes a word typed on a terminal, so that no script chooses it: leave --stdin "
+            "away and run it on one, or take --store vault"
+        )
+    if args.stdin and sys.stdin.isatty():
+        raise UsageProblem(
+            "login --stdin would show the secret on this terminal: leave --stdin away to be asked unseen"
+        )
+    if not args.stdin and not sys.stdin.isatty():
+        raise UsageProblem("login asks on a terminal, and there is none; give --stdin and field=value lines")
 
 
 async def _prepared(chain: Chain, seat: Seat, wanted: str | None, *, asking: bool) -> str:
