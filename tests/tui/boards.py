@@ -195,7 +195,7 @@ class Engine:
         titles = {"7g": "7G", "sigma": "Sigma", "webadmit": "WebAdMIT", "talkdesk": "Talkdesk"}
         made = SimpleNamespace(name=vendor, title=titles[vendor])
         made.can = lambda action, job=None: self._vendor_can(vendor, str(action))
-        settings = SimpleNamespace(read_only=False, careful=False)
+        settings = SimpleNamespace(read_only=False, careful=False, secret_fields=lambda: (("api_key",),))
         return SimpleNamespace(vendor=made, slots=10 if vendor == "7g" else None, settings=settings)
 
     def _vendor_can(self, vendor: str, action: str) -> Answer:
