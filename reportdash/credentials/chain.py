@@ -336,7 +336,7 @@ class Chain:
         """Out of this store; False if it was not there. Raises CredentialProblem."""
         if store == KEYRING:
             if self._keyring is None:
-                raise KeyringTrouble("off", "the keyring is switched off in this run")
+                raise KeyringTrouble("off", "the keyring is switched off in this run: run it without that")
             return await self._keyring.remove(_service(vendor), account)
         if store == VAULT and self.vault is not None:
             return await self.vault.remove(_service(vendor), account)

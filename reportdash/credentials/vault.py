@@ -281,7 +281,7 @@ class Vault:
             raise VaultTrouble(
                 "failed",
                 f"the vault {self.path} would be larger than the {LARGEST >> 20} MiB that are read back, and "
-                "was left as it was: log out of accounts that are no longer used",
+                "was left as it was: check which accounts are no longer used and log out of them",
             )
         try:
             durable.replace(self.path, sealed + hashlib.sha256(sealed).digest())
