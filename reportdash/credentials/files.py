@@ -105,7 +105,8 @@ class Table:
                 if len(text) >= _LIMIT:
                     raise CredentialProblem(
                         f"{self.path}, {self._what}, would be larger than the {_LIMIT >> 20} MiB that are "
-                        "read back, and was left as it was: check which accounts are no longer used and log out of them"
+                        "read back, and was left as it was: check which accounts are no longer used and log "
+                        "out of them"
                     )
                 durable.replace(self.path, text + b"\n")
         except OSError as error:
