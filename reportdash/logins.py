@@ -11,10 +11,16 @@ from typing import NamedTuple
 from reportdash.errors import AuthFailed, CallFailed, NoCredential, Throttled, Unreachable, VendorRefused
 from reportdash.plain import clean
 
-MEMORY = "memory"
+KEYRING = "keyring"
 VAULT = "vault"
+PLAINTEXT = "plaintext"
+MEMORY = "memory"
 NEW, KNOWN = "new", "known"
 """What the vault may need first (`StoreChoice.passphrase`): one that is chosen now, or the one it has."""
+ENVIRONMENT = "environment"
+INCOMPLETE = "environment, incomplete"
+ENVIRONMENT_FILE = "environment, a file"
+SYSTEMD = "systemd credential"
 COMMAND = "credential_command"
 UNKNOWN = "unknown: "
 """What begins `Chain.where` for a store that cannot be looked into."""
@@ -33,10 +39,10 @@ class Outside(NamedTuple):
 
 
 _OUTSIDE = {
-    "environment": Outside("the environment"),
-    "environment, incomplete": Outside("the environment"),
-    "environment, a file": Outside("a file from the environment", suffix="__FILE"),
-    "systemd credential": Outside("systemd", "take it out of the unit"),
+    ENVIRONMENT: Outside("the environment"),
+    INCOMPLETE: Outside("the environment"),
+    ENVIRONMENT_FILE: Outside("a file from the environment", suffix="__FILE"),
+    SYSTEMD: Outside("systemd", "take it out of the unit"),
     COMMAND: Outside("its credential_command", "take it out of the config"),
 }
 

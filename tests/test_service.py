@@ -13,6 +13,7 @@ import pytest
 from reportdash.cli.words import build_parser
 from reportdash.credentials import handed
 from reportdash.errors import Exit
+from reportdash.logins import SYSTEMD
 from reportdash.vendors import registry
 
 UNIT = Path(__file__).parents[1] / "docs" / "reportdash.service"
@@ -91,7 +92,7 @@ def test_its_examples_hand_in_what_is_looked_for_and_the_page_says_how_they_are_
     assert handed.vault_passphrase(environ) == "the content of reportdash.vault-passphrase"
     found = handed.find(environ, "main", registry.account_class("7g").SECRETS)
     assert found is not None
-    assert found.source == handed.SYSTEMD
+    assert found.source == SYSTEMD
     assert dict(found.values)["password"] == "the content of reportdash.main.password"
     assert len(examples) == 1 + len(found.values)
     page = (UNIT.parent / "using.md").read_text("utf-8")

@@ -11,7 +11,6 @@ from reportdash.cli.context import ask_secret, asynchronous, engine, on_terminal
 from reportdash.cli.output import note, say
 from reportdash.cli.vault import made
 from reportdash.credentials import Chain, KeyringTrouble, StoreChoice, variable
-from reportdash.credentials.chain import KEYRING, MEMORY, PLAINTEXT, VAULT
 from reportdash.credentials.handed import PASSPHRASE_FILE, passphrase_source
 from reportdash.credentials.values import unfit
 from reportdash.engine.runtime import Engine, Seat
@@ -23,7 +22,7 @@ from reportdash.errors import (
     UnreachableProblem,
     UsageProblem,
 )
-from reportdash.logins import NEW, is_refused, outside, refusal
+from reportdash.logins import KEYRING, MEMORY, NEW, PLAINTEXT, VAULT, is_refused, outside, refusal
 from reportdash.vendors import registry
 
 _MOST = 1 << 20

@@ -8,11 +8,11 @@ import os
 from reportdash.cli.context import ask_secret, asynchronous, chain_of, on_terminal, opened, place, prompting
 from reportdash.cli.output import note, say, words
 from reportdash.credentials import Chain, VaultState, VaultTrouble
-from reportdash.credentials.chain import VAULT
 from reportdash.credentials.handed import passphrase_source
 from reportdash.credentials.unlocking import Unlocking
 from reportdash.credentials.vault import SHORTEST
 from reportdash.errors import CredentialProblem, Exit, UsageProblem
+from reportdash.logins import VAULT
 
 
 @asynchronous

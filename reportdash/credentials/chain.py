@@ -14,11 +14,7 @@ from pathlib import Path
 
 from reportdash.credentials import command, files, handed
 from reportdash.credentials.choices import (
-    KEYRING,
-    MEMORY,
-    PLAINTEXT,
     SHORT,
-    VAULT,
     StoreChoice,
     Unreadable,
     keyring_choice,
@@ -30,10 +26,10 @@ from reportdash.credentials.unlocking import Unlocking
 from reportdash.credentials.values import LONGEST, Secrets, Stored
 from reportdash.credentials.vault import FILE_NAME, Vault, VaultTrouble, locked
 from reportdash.errors import CredentialProblem, UsageProblem
+from reportdash.logins import COMMAND, INCOMPLETE, KEYRING, MEMORY, PLAINTEXT, UNKNOWN, VAULT
 from reportdash.model import Credential
 from reportdash.plain import clean
 
-__all__ = ["KEPT", "KEYRING", "MEMORY", "PLAINTEXT", "VAULT", "Chain"]
 KEPT = (KEYRING, VAULT, PLAINTEXT)
 """Stores that outlive the process, the strongest first."""
 LOGGED_OUT = "none"
@@ -108,19 +104,19 @@ class Chain:
             if account in self._memory:
                 return MEMORY
             if self._commands.get(account):
-                return "credential_command"
+                return COMMAND
             store, stored = await self._stored(account, vendor)
             if stored is not None:
                 return self._title(store)
         except KeyringTrouble as trouble:
-            return f"unknown: keyring {SHORT.get(trouble.code, 'failed')}"
+            return f"{UNKNOWN}keyring {SHORT.get(trouble.code, 'failed')}"
         except VaultTrouble as trouble:
             return f"vault, {SHORT.get(trouble.code, 'failed')}"
         except Unreadable as problem:
             return f"{problem.store}, unreadable entry"
         except CredentialProblem:
             outside_too = await asyncio.to_thread(handed.anything, self._environ, account, fields)
-            return "environment, incomplete" if outside_too else "unknown: a file cannot be read"
+            return INCOMPLETE if outside_too else f"{UNKNOWN}a file cannot be read"
         return "none"
 
     async def stores(self) -> list[StoreChoice]:
@@ -207,10 +203,10 @@ class Chain:
         """The file of the plain-text store, which need not be there; None in a run that has none."""
         return self._plain.path if self._plain is not None else None
 
-    async def locked_out(self, accounts: Iterable[str] | Mapping[str, Sequence[Sequence[str]]]) -> list[str]:
+    async def locked_out(self, accounts: Mapping[str, Sequence[Sequence[str]]]) -> list[str]:
         """Those of `accounts` whose credential is in a vault that this process cannot open by itself.
 
-        With the fields of each account, as `find` takes them, what is handed in from outside is looked at.
+        `accounts`: account -> its fields, as `find` takes them; what is handed in from outside goes first.
         """
         if self.vault is None or self._pins is None:
             return []
@@ -223,10 +219,9 @@ class Chain:
                 and name not in self._memory
                 and not self._commands.get(name)
             ]
-            if isinstance(accounts, Mapping):
-                wanted = await asyncio.to_thread(
-                    lambda: [n for n in wanted if not handed.anything(self._environ, n, accounts[n])]
-                )
+            wanted = await asyncio.to_thread(
+                lambda: [n for n in wanted if not handed.anything(self._environ, n, accounts[n])]
+            )
             if wanted and not await self.vault.ready():
                 return wanted
         return []

@@ -8,11 +8,7 @@ from reportdash.credentials.keyring_process import KeyringProcess, KeyringTroubl
 from reportdash.credentials.unlocking import Unlocking
 from reportdash.credentials.vault import VaultState, VaultTrouble
 from reportdash.errors import CredentialProblem
-
-KEYRING = "keyring"
-VAULT = "vault"
-PLAINTEXT = "plaintext"
-MEMORY = "memory"
+from reportdash.logins import KEYRING, KNOWN, NEW, VAULT
 
 
 @dataclass(slots=True, frozen=True)
@@ -20,7 +16,7 @@ class StoreChoice:
     """A place for a credential.
 
     `usable`: proved by a dummy value, or, for a vault without its passphrase, as far as one can see without
-    it. `sentence`: what it is, or why not. `passphrase`: what the vault needs first, `new` or `known`; empty:
+    it. `sentence`: what it is, or why not. `passphrase`: what the vault needs first, NEW or KNOWN; empty:
     nothing. `trouble`: the code of the KeyringTrouble or VaultTrouble that makes it unusable, if it has one.
     """
 
@@ -54,9 +50,9 @@ async def vault_choice(vault: Unlocking | None) -> StoreChoice | None:
     where = f"vault: {vault.path}, encrypted with a passphrase"
     try:
         if not await vault.ready():
-            return StoreChoice(VAULT, True, where, "known")
+            return StoreChoice(VAULT, True, where, KNOWN)
         if await vault.state() is VaultState.ABSENT:
-            return StoreChoice(VAULT, True, f"{where} of your choice", "new")
+            return StoreChoice(VAULT, True, f"{where} of your choice", NEW)
         await vault.probe()
     except CredentialProblem as problem:
         code = problem.code if isinstance(problem, VaultTrouble) else ""

@@ -14,10 +14,8 @@ from pathlib import Path
 from reportdash import durable
 from reportdash.credentials.values import LONGEST, Secrets, choose, is_text, variable
 from reportdash.errors import CredentialProblem
+from reportdash.logins import ENVIRONMENT, ENVIRONMENT_FILE, SYSTEMD
 
-ENVIRONMENT = "environment"
-ENVIRONMENT_FILE = "environment, a file"
-SYSTEMD = "systemd credential"
 PASSPHRASE_FILE = "REPORTDASH_VAULT_PASSPHRASE_FILE"  # noqa: S105  # a name
 SYSTEMD_PASSPHRASE = "reportdash.vault-passphrase"  # noqa: S105  # a name
 _DIRECTORY = "CREDENTIALS_DIRECTORY"

@@ -11,17 +11,8 @@ import pytest
 from reportdash.credentials import KeyringTrouble, VaultTrouble, files
 from reportdash.credentials.values import Secrets, Stored
 from reportdash.errors import CredentialProblem
-from tests.credentials.test_stores import (
-    CANARY,
-    HERE,
-    KEY,
-    PASSPHRASE,
-    Absent,
-    Kept,
-    chain_at,
-    value,
-    with_vault,
-)
+from tests.credentials.keyrings import PASSPHRASE, Absent, Kept
+from tests.credentials.test_stores import CANARY, HERE, KEY, chain_at, value, with_vault
 
 # several sessions
 

@@ -12,15 +12,14 @@ from pathlib import Path
 import pytest
 
 from reportdash.credentials import Chain, KeyringProcess, KeyringTrouble, VaultState, VaultTrouble
-from reportdash.credentials.vault import FILE_NAME, Cost, Vault
+from reportdash.credentials.vault import FILE_NAME, Vault
 from reportdash.credentials.vault_keyring import VaultKeyring
 from reportdash.errors import CredentialProblem
 from tests.credentials.conftest import Environ
+from tests.credentials.keyrings import CHEAP, PASSPHRASE, Absent, Kept
 
 KEY = (("api_key",),)
 HERE = ["https://api.example:443"]
-CHEAP = Cost(memory=64, iterations=1, lanes=1)
-PASSPHRASE = "seven blue herons"
 CANARY = "canary-e4a7"
 NO_KEYRING = {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
 
@@ -45,40 +44,6 @@ async def with_vault(folder: Path, environ: Environ | None = None) -> Chain:
     return chain
 
 
-class Absent(KeyringProcess):
-    """A keyring that this session cannot reach, as over SSH without D-Bus."""
-
-    async def find(self, service: str, user: str) -> str | None:
-        raise KeyringTrouble("no_bus", "no keyring can be reached")
-
-    async def probe(self) -> str:
-        raise KeyringTrouble("no_bus", "no keyring can be reached")
-
-    async def keep(self, service: str, user: str, value: str) -> None:
-        raise KeyringTrouble("no_bus", "no keyring can be reached")
-
-    async def remove(self, service: str, user: str) -> bool:
-        raise KeyringTrouble("no_bus", "no keyring can be reached")
-
-
-class Kept(KeyringProcess):
-    """A keyring that works, in memory."""
-
-    def __init__(self) -> None:
-        super().__init__({})
-        self.values: dict[tuple[str, str], str] = {}
-        self.backend = "SecretService"
-
-    async def find(self, service: str, user: str) -> str | None:
-        return self.values.get((service, user))
-
-    async def keep(self, service: str, user: str, value: str) -> None:
-        self.values[service, user] = value
-
-    async def remove(self, service: str, user: str) -> bool:
-        return self.values.pop((service, user), None) is not None
-
-
 async def value(chain: Chain, account: str = "main") -> str | None:
     found = await chain.find(account, "webadmit", KEY, HERE)
     return None if found is None else found.fields["api_key"]
@@ -89,7 +54,7 @@ async def test_a_key_in_the_vault_is_there_for_the_next_session_once_it_is_unloc
     later = chain_at(tmp_path)
     assert later.vault is not None
     assert await later.where("main", "webadmit", KEY) == "vault, locked"
-    assert await later.locked_out(["main", "other"]) == ["main"]
+    assert await later.locked_out({"main": KEY, "other": KEY}) == ["main"]
     with pytest.raises(
         VaultTrouble, match=r"unlock it on the screen \(l\).*REPORTDASH_VAULT_PASSPHRASE_FILE"
     ):
@@ -99,7 +64,7 @@ async def test_a_key_in_the_vault_is_there_for_the_next_session_once_it_is_unloc
     await later.vault.open(PASSPHRASE)
     assert await value(later) == CANARY
     assert await later.where("main", "webadmit", KEY) == "vault"
-    assert await later.locked_out(["main"]) == []
+    assert await later.locked_out({"main": KEY}) == []
     await later.aclose()
     assert await later.vault.state() is VaultState.LOCKED
 
@@ -163,7 +128,7 @@ async def test_for_this_run_alone_goes_before_a_store_that_is_locked(tmp_path: P
     later = chain_at(tmp_path)
     assert await later.keep("main", "webadmit", {"api_key": "for now"}, HERE, "memory") == "memory"
     assert (await value(later), await later.where("main", "webadmit", KEY)) == ("for now", "memory")
-    assert await later.locked_out(["main"]) == []
+    assert await later.locked_out({"main": KEY}) == []
     next_one = chain_at(tmp_path)
     assert next_one.vault is not None
     await next_one.vault.open(PASSPHRASE)

@@ -24,7 +24,7 @@ from reportdash.net.trace import Known
 from reportdash.told import Signed
 from reportdash.tui.screens.parts import Field
 from reportdash.tui.widgets.edit import LineEdit
-from tests.credentials.test_stores import CHEAP
+from tests.credentials.keyrings import CHEAP
 from tests.faults.canaries import hits
 
 CANARY = "canary-text-form-61"

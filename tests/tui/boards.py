@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -171,7 +171,7 @@ class Chain:
 
     vault = None
 
-    async def locked_out(self, accounts: Iterable[str]) -> list[str]:
+    async def locked_out(self, accounts: Mapping[str, Sequence[Sequence[str]]]) -> list[str]:
         return []
 
     async def in_plain_text(self) -> list[str]:

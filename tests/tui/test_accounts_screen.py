@@ -22,9 +22,10 @@ from reportdash.tui.screens.accounts import Roster
 from reportdash.tui.screens.login import Login
 from reportdash.tui.screens.logout import LogOut
 from reportdash.tui.screens.unlock import Unlock
+from tests.credentials.keyrings import PASSPHRASE
 from tests.engine.rig import START, Rig
 from tests.tui.desk import Desk, ScreenClock, desk
-from tests.tui.vaults import PASSPHRASE, keys_in_vault
+from tests.tui.vaults import keys_in_vault
 
 FIELDS = [("client_id", "client_secret")]
 

@@ -17,10 +17,11 @@ from reportdash.model import Health
 from reportdash.tui.screens.accounts import Roster
 from reportdash.tui.screens.login import Login
 from reportdash.tui.screens.unlock import Unlock
+from tests.credentials.keyrings import PASSPHRASE, Kept
 from tests.tui.desk import Desk, desk
 from tests.tui.test_login_screen import CANARY, form_of, health, shut
 from tests.tui.test_submit_screen import paste
-from tests.tui.vaults import PASSPHRASE, Keyring, chain_in, keys_in_vault, vault_file
+from tests.tui.vaults import chain_in, keys_in_vault, vault_file
 
 CALLS = [("client_id", "client_secret")]
 
@@ -243,7 +244,7 @@ async def test_the_store_is_the_one_of_the_last_login_else_the_strongest_that_wo
 ) -> None:
     async with desk(tmp_path, accounts=("calls",), furnish=keys_in_vault()) as at:
         keys = (await shut(at, "calls"))["calls"]
-        chain = chain_in(at.rig, keyring=Keyring())
+        chain = chain_in(at.rig, keyring=Kept())
         at.rig.engine.chain = chain
         assert chain.vault is not None
         await chain.vault.open(PASSPHRASE, create=True)

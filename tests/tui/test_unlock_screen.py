@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,9 +18,10 @@ from reportdash.tui.screens.help import Help
 from reportdash.tui.screens.login import Login
 from reportdash.tui.screens.passphrase import Change
 from reportdash.tui.screens.unlock import Unlock
+from tests.credentials.keyrings import PASSPHRASE
 from tests.engine.rig import Rig
 from tests.tui.desk import Desk, desk, job_in
-from tests.tui.vaults import PASSPHRASE, chain_in, keys_in_vault, vault_file
+from tests.tui.vaults import chain_in, keys_in_vault, vault_file
 
 SAYS = "The vault is locked: l unlocks it"
 
@@ -79,7 +80,7 @@ async def test_a_wrong_passphrase_is_said_where_the_next_one_is_typed(tmp_path: 
         assert dialog.focused_item is dialog.field
         await give(at, PASSPHRASE)
         await at.until(lambda: at.app.screen is at.app.board)
-        assert not await at.rig.engine.chain.locked_out(["calls"])
+        assert not await at.rig.engine.chain.locked_out({"calls": (("client_id",),)})
 
 
 async def test_not_now_leaves_it_locked_and_l_asks_again(tmp_path: Path) -> None:
@@ -130,7 +131,7 @@ async def test_whoever_is_at_something_is_told_in_a_line_and_not_interrupted(
         chain = chain_in(rig)
         locked_out = chain.locked_out
 
-        async def later(accounts: list[str]) -> list[str]:
+        async def later(accounts: Mapping[str, Sequence[Sequence[str]]]) -> list[str]:
             await looked.wait()
             return await locked_out(accounts)
 

@@ -5,44 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from reportdash.credentials import Chain, KeyringProcess, KeyringTrouble
-from reportdash.credentials.vault import FILE_NAME, Cost, Vault
+from reportdash.credentials import Chain, KeyringProcess
+from reportdash.credentials.vault import FILE_NAME, Vault
+from tests.credentials.keyrings import CHEAP, PASSPHRASE, Absent
 from tests.engine.rig import Rig
 from tests.tui.desk import Desk
-
-CHEAP = Cost(memory=64, iterations=1, lanes=1)
-PASSPHRASE = "seven blue herons"
-
-
-class NoKeyring(KeyringProcess):
-    """A keyring that this session cannot reach, as over SSH."""
-
-    async def find(self, service: str, user: str) -> str | None:
-        raise KeyringTrouble("no_bus", "no keyring can be reached: this session has no D-Bus")
-
-    async def probe(self) -> str:
-        raise KeyringTrouble("no_bus", "no keyring can be reached: this session has no D-Bus")
-
-
-class Keyring(KeyringProcess):
-    """A keyring that works, in memory."""
-
-    def __init__(self) -> None:
-        super().__init__({})
-        self.values: dict[tuple[str, str], str] = {}
-        self.backend = "SecretService"
-
-    async def probe(self) -> str:
-        return "SecretService"
-
-    async def find(self, service: str, user: str) -> str | None:
-        return self.values.get((service, user))
-
-    async def keep(self, service: str, user: str, value: str) -> None:
-        self.values[service, user] = value
-
-    async def remove(self, service: str, user: str) -> bool:
-        return self.values.pop((service, user), None) is not None
 
 
 def chain_in(rig: Rig, *, keyring: KeyringProcess | None = None) -> Chain:
@@ -50,7 +17,7 @@ def chain_in(rig: Rig, *, keyring: KeyringProcess | None = None) -> Chain:
     folder = rig.folder / "data"
     folder.mkdir(exist_ok=True)
     vault = Vault(folder / FILE_NAME, cost=CHEAP)
-    return Chain(environ=rig.environ, folder=folder, keyring=keyring or NoKeyring({}), vault=vault)
+    return Chain(environ=rig.environ, folder=folder, keyring=keyring or Absent({}), vault=vault)
 
 
 def keys_in_vault(*names: str, plain: tuple[str, ...] = ()) -> Callable[[Rig], Awaitable[None]]:

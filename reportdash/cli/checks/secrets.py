@@ -11,9 +11,9 @@ from pathlib import Path
 
 from reportdash.cli.checks.finding import Finding, note, problem, said, step_of
 from reportdash.credentials import Chain, StoreChoice, files, handed, variable
-from reportdash.credentials.chain import KEYRING, VAULT
 from reportdash.credentials.vault import FILE_NAME
 from reportdash.errors import CredentialProblem, Exit
+from reportdash.logins import KEYRING, NEW, VAULT
 from reportdash.settings.environment import ACCOUNTS, PREFIX, variables
 from reportdash.settings.records import Settings, config_keys
 from reportdash.vendors.contract import AccountSettings
@@ -111,11 +111,11 @@ def _vault(
     )
     if path.exists() and _others_read(path):
         found.append(problem("vault", Exit.FAILED, f"others may read {path}", f"`chmod 600 {path}`"))
-    if choice.passphrase == "new" and accounts:  # noqa: S105  # a word
+    if choice.passphrase == NEW and accounts:
         gone = f"{path} is gone, and with it the credential of {', '.join(sorted(accounts))}"
         step = "put a copy of it back, or log in again, which makes a new one"
         return [*found, problem("vault", Exit.CREDENTIALS, gone, step)]
-    if choice.passphrase == "new":  # noqa: S105  # a word
+    if choice.passphrase == NEW:
         step = "`reportdash login ACCOUNT --store vault` makes one"
         return [*found, Finding("vault", f"none yet; {step}")]
     if choice.passphrase:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reportdash.board.states import Role
-from reportdash.logins import outside
+from reportdash.logins import MEMORY, outside
 from reportdash.tui.screens.dialog import Dialog
 from reportdash.tui.screens.form import paragraph
 from reportdash.tui.screens.parts import Button, Row
@@ -37,7 +37,7 @@ class LogOut(Dialog[str]):
 
     def rows(self, cells: int) -> list[Row]:
         plain = f"the file {self.where.removeprefix(PLAIN)}" if self.where.startswith(PLAIN) else ""
-        source = plain or ("memory" if self.where == "memory" else f"the {self.where}")
+        source = plain or ("memory" if self.where == MEMORY else f"the {self.where}")
         return [
             *paragraph(f"The key of {self.name_of} is removed from {source}.", cells),
             *paragraph("Its jobs stay in the table, and nobody looks at them meanwhile.", cells, Role.MUTED),
