@@ -8,6 +8,7 @@ import os
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from reportdash.board.units import plural
 from reportdash.cli.context import place
 from reportdash.cli.output import data, say
 from reportdash.errors import Exit, PlugInBroken
@@ -49,8 +50,7 @@ def config(args: argparse.Namespace) -> int:
         if not path.exists():
             say(f"there is no {path} yet: the defaults hold; `reportdash config init` writes one")
         else:
-            count = len(settings.accounts)
-            say(f"{path} is well: {count} {'account' if count == 1 else 'accounts'}")
+            say(f"{path} is well: {plural(len(settings.accounts), 'account')}")
     return int(Exit.OK)
 
 

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from reportdash.board.units import plural
 from reportdash.cli.checks.finding import Finding, note, problem, said
 from reportdash.engine.folders import FLOOR
 from reportdash.errors import Exit, Problem
@@ -25,8 +26,8 @@ _SHOWN = 3
 
 def config(settings: Settings) -> list[Finding]:
     """Where the config is, and whether anybody else can change it: it names commands that we run."""
-    path, count = settings.path, len(settings.accounts)
-    accounts = f"{count} {'account' if count == 1 else 'accounts'}"
+    path = settings.path
+    accounts = plural(len(settings.accounts), "account")
     if not path.exists():
         return [Finding("config", f"{path} (there is none: the defaults hold), {accounts}")]
     for place in (path, path.parent):

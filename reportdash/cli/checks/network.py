@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from reportdash.board.units import plural
 from reportdash.cli.checks.finding import Finding, note, problem, said
 from reportdash.clock import rfc3339
 from reportdash.engine.seat import Seat
@@ -173,7 +174,7 @@ def _ca_file(path: str, accounts: list[str], now: float) -> Finding:
         return problem("certificates", Exit.UNREACHABLE, error.text, step)
     except (OSError, ValueError):
         return note("certificates", f"{of}, {path}: read by OpenSSL, but its dates are not readable")
-    count = f"{len(ends)} {'certificate' if len(ends) == 1 else 'certificates'}"
+    count = plural(len(ends), "certificate")
     first, last = rfc3339(min(ends)), max(ends)
     if last < now:
         what = f"{of}, {path}: {count}, expired at {rfc3339(last)}"

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
+from reportdash.board.units import plural
 from reportdash.cli.checks.finding import Finding, note, problem, said, step_of
 from reportdash.credentials import Chain, StoreChoice, files, handed, variable
 from reportdash.credentials.vault import FILE_NAME
@@ -105,10 +106,8 @@ def _vault(
 ) -> list[Finding]:
     """The vault's file, whether this process can open it, and the passphrase file if one is named."""
     found = [*_passphrase_file(environ)]
-    count = len(accounts)
-    names = f"{count} {'account' if count == 1 else 'accounts'} in it" + (
-        f": {', '.join(sorted(accounts))}" if accounts else ""
-    )
+    names = f"{plural(len(accounts), 'account')} in it"
+    names += f": {', '.join(sorted(accounts))}" if accounts else ""
     if path.exists() and _others_read(path):
         found.append(problem("vault", Exit.FAILED, f"others may read {path}", f"`chmod 600 {path}`"))
     if choice.passphrase == NEW and accounts:
@@ -201,10 +200,9 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> list[Finding]
     if found:
         return found
     count = sum(bool(value) and name.startswith(PREFIX) for name, value in environ.items())
-    words = (
-        f"{count} {'variable' if count == 1 else 'variables'} of reportdash's, each is read" if count else ""
-    )
-    return [Finding("environment", words or "no variable of reportdash's is set")]
+    if not count:
+        return [Finding("environment", "no variable of reportdash's is set")]
+    return [Finding("environment", f"{plural(count, 'variable')} of reportdash's, each is read")]
 
 
 def _unread(name: str, known: Mapping[str, str] | Sequence[str]) -> Finding:

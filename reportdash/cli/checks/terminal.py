@@ -10,9 +10,8 @@ from reportdash.cli.dash import DUMB, colors_of, term_of
 from reportdash.errors import Exit
 from reportdash.plain import clean
 from reportdash.tui import clipboard, glyphs
+from reportdash.tui.columns import LEAST, LEAST_HEIGHT
 
-LEAST = (60, 12)
-"""Columns and lines under which the board shows one sentence."""
 _COLORS = {0: "no colours", 16: "16 colours"}
 _SIGNS = {"unicode": "Unicode signs", "ascii": "ASCII signs", "wide": "ASCII signs (wide characters)"}
 _BETWEEN = {
@@ -50,8 +49,8 @@ def terminal(setting: str, environ: Mapping[str, str], size: os.terminal_size | 
     if not term or term in DUMB:
         step = "set TERM to what your terminal is, as in `export TERM=xterm-256color`"
         return [problem("terminal", Exit.FAILED, f"{words}: nothing is known of this terminal", step)]
-    if size.columns < LEAST[0] or size.lines < LEAST[1]:
-        what = f"{words}: under {LEAST[0]}x{LEAST[1]} the board shows one sentence"
+    if size.columns < LEAST or size.lines < LEAST_HEIGHT:
+        what = f"{words}: under {LEAST}x{LEAST_HEIGHT} the board shows one sentence"
         found.append(note("terminal", what, "make the window larger"))
     elif signs == "ascii" and setting == "auto" and term != "linux":
         named = next((name for name in ("LC_ALL", "LC_CTYPE", "LANG") if environ.get(name)), "")
