@@ -270,6 +270,8 @@ class Account:
     listed_at: float | None = None  # when the vendor's list was last read whole
     only_there: tuple[str, ...] = ()  # references it had that are no rows here, the first of them
     only_there_count: int = 0
+    refused_at: float | None = None  # when the vendor last refused a credential; kept when it is over
+    refusal: str | None = None  # its words for that, cleaned
     rev: int = 0
 
     @property

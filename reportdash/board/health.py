@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from reportdash.board.states import HEALTH, HealthFace
-from reportdash.board.units import clock_text
+from reportdash.board.units import clock_text, span
 from reportdash.model import KEYRING_LOCKED, VAULT_LOCKED, Account, Health
 
 NO_KEY = "no key yet"
@@ -76,3 +76,21 @@ def health_words(account: Account, now: float, *, next_try: bool = True) -> str:
                 words += f", next try {clock_text(account.until, now)}"
             return words
     return face_of(account).word
+
+
+def refused_now(account: Account) -> bool:
+    """Whether the vendor's refusal of the key is how things are; a key that is missing or locked away it
+    never saw."""
+    return (
+        account.health is Health.AUTH_FAILED
+        and key_trouble(account.name, account.message) is KeyTrouble.REFUSED
+    )
+
+
+def last_refusal(account: Account, now: float) -> str:
+    """`last refused 3h ago: invalid_client`, of a refusal that is over; else empty."""
+    if account.refused_at is None or refused_now(account):
+        return ""
+    ago = span(now - account.refused_at)
+    said = f": {account.refusal}" if account.refusal else ""
+    return f"last refused {'just now' if ago == 'now' else f'{ago} ago'}{said}"

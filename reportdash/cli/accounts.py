@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from reportdash.board.health import KeyTrouble, health_words, key_trouble
+from reportdash.board.health import health_words, last_refusal
+from reportdash.board.units import clock_text
 from reportdash.cli.context import asynchronous, engine
 from reportdash.cli.output import line_json, say, table
 from reportdash.clock import rfc3339
@@ -61,8 +62,8 @@ async def accounts(args: argparse.Namespace) -> int:
                     "message": row.message,
                     "failures": row.failures,
                     "accepted_at": rfc3339(row.accepted_at),
-                    "refused_at": rfc3339(row.since) if (refusal := _refusal(row)) else None,
-                    "refusal": refusal,
+                    "refused_at": rfc3339(row.refused_at),
+                    "refusal": row.refusal,
                     "token_expires_at": rfc3339(token.expires_at) if (token := seat.client.token) else None,
                     "scope": token.scope if token else None,
                     "slots_used": await running.ledger.slots_used(name) if seat.vendor.policy.slots else None,
@@ -88,15 +89,17 @@ async def accounts(args: argparse.Namespace) -> int:
             for record in rows:
                 line_json(record)
         elif rows:
+            now = running.clock.now()
             table(
-                ("Account", "Vendor", "Credential", "Health", "What it says"),
+                ("Account", "Vendor", "Credential", "Accepted", "Health", "What it says"),
                 [
                     (
                         str(r["account"]),
                         str(r["vendor"]),
                         str(r["credential"] or ""),
-                        _health(known.get(str(r["account"])), r, running.clock.now()),
-                        str(r["message"] or (_no_key(r) if r["credential"] == "none" else "")),
+                        _accepted(known.get(str(r["account"])), now),
+                        _health(known.get(str(r["account"])), r, now),
+                        _told(known.get(str(r["account"])), r, now),
                     )
                     for r in rows
                 ],
@@ -111,10 +114,20 @@ async def accounts(args: argparse.Namespace) -> int:
         return int(Exit.OK)
 
 
-def _refusal(row: Account) -> str | None:
-    """The vendor's words for why it lets no call in; a key that is missing or locked away it never saw."""
-    refused = row.health is Health.AUTH_FAILED and key_trouble(row.name, row.message) is KeyTrouble.REFUSED
-    return row.message if refused else None
+def _accepted(account: Account | None, now: float) -> str:
+    """When a credential was last accepted; `since` while it is good."""
+    if account is None or account.accepted_at is None:
+        return ""
+    since = "" if account.health is Health.AUTH_FAILED else "since "
+    return since + clock_text(account.accepted_at, now)
+
+
+def _told(account: Account | None, row: dict[str, object], now: float) -> str:
+    """The vendor's words, or what is missing; and the last refusal, where that is not how things are."""
+    told = str(row["message"] or (_no_key(row) if row["credential"] == "none" else ""))
+    if account is None or row["base_url"] is None:
+        return told
+    return "; ".join(filter(None, (told, last_refusal(account, now))))
 
 
 def _health(account: Account | None, row: dict[str, object], now: float) -> str:

@@ -17,6 +17,8 @@ from reportdash.net.pacing import Hold
 from reportdash.plain import clean
 
 NO_KEY = "no key yet"
+REFUSAL = 200
+"""Characters of a refusal that are kept for later."""
 
 
 @dataclass(slots=True)
@@ -122,11 +124,17 @@ class HealthDesk:
                 return trouble(row, Health.THROTTLED, said or words, now, until=until)
 
         elif isinstance(error, (NoCredential, AuthFailed)):
-            words = clean(error.text) or NO_KEY
+            by_vendor = isinstance(error, AuthFailed)
+            words = clean(seat.client.hide(error.text) if by_vendor else error.text) or NO_KEY
             self._refused.add(seat.name)
 
             def fold(row: Account) -> Account:
-                return trouble(row, Health.AUTH_FAILED, words, now)
+                refused = trouble(row, Health.AUTH_FAILED, words, now)
+                # The others of one burst were sent before this refusal was known: they tell nothing new.
+                known = row.refused_at is not None and asked <= row.refused_at <= now
+                if known or not by_vendor:
+                    return refused
+                return replace(refused, refused_at=now, refusal=clean(words, REFUSAL))
 
         elif isinstance(error, Unreachable):
             words = clean(error.text)

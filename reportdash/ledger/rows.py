@@ -103,6 +103,8 @@ ACCOUNT_COLUMNS = (
     "listed_at",
     "only_there",
     "only_there_count",
+    "refused_at",
+    "refusal",
     "rev",
 )
 ACCOUNT = ", ".join(ACCOUNT_COLUMNS)
@@ -427,6 +429,8 @@ def account_of(row: Row) -> Account:
         () if row[14] is None else tuple(json.loads(row[14])),
         row[15],
         row[16],
+        row[17],
+        row[18],
     )
 
 
@@ -450,6 +454,8 @@ def account_row(account: Account) -> Row:
         if account.only_there
         else None,
         account.only_there_count,
+        account.refused_at,
+        account.refusal,
         account.rev,
     )
 

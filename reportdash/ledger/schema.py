@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 
 APPLICATION_ID = 0x52444C47  # "RDLG": tells our file from any other program's SQLite file
-VERSION = 3
+VERSION = 4
 """Kept in `PRAGMA user_version`. A file with a higher one was made by a newer reportdash and is refused."""
 
 _TABLES = """
@@ -132,6 +132,8 @@ CREATE TABLE accounts (
   listed_at REAL,
   only_there TEXT,
   only_there_count INTEGER NOT NULL DEFAULT 0,
+  refused_at REAL,
+  refusal TEXT,
   rev INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX accounts_rev ON accounts (rev);
@@ -157,6 +159,16 @@ UPDATE jobs SET took_to = settled_at - submitted_at, took_from = (settled_at - s
 """,
     # When a damaged ledger was replaced by this one: vendors' lists tell what it does not know.
     2: "ALTER TABLE meta ADD COLUMN rescued_at REAL",
+    # A refusal is kept when it is over. One that stands is taken over where the words are the vendor's.
+    3: """
+ALTER TABLE accounts ADD COLUMN refused_at REAL;
+ALTER TABLE accounts ADD COLUMN refusal TEXT;
+UPDATE accounts SET refused_at = since, refusal = message
+  WHERE health = 'auth_failed' AND message IS NOT NULL AND message <> 'no key yet'
+  AND message NOT LIKE 'no credential for %' AND message NOT LIKE 'the vault %'
+  AND message NOT LIKE '%keyring%' AND message NOT LIKE 'the systemd credential %'
+  AND instr(message, 'REPORTDASH_') <> 1 AND instr(message, name || ': ') <> 1
+""",
 }
 """What takes a file from version N to N + 1, as SQL, run in one transaction with the new version number."""
 

@@ -27,6 +27,9 @@ async def put(shell: Shell, **health: Account) -> None:
                     until=told.until,
                     message=told.message,
                     failures=told.failures,
+                    accepted_at=told.accepted_at,
+                    refused_at=told.refused_at,
+                    refusal=told.refusal,
                 ),
                 durable=True,
             )
@@ -65,11 +68,43 @@ async def test_trouble_is_told_in_the_screens_words_and_in_the_json(shell: Shell
     assert (rows["main"]["health"], rows["main"]["failures"], rows["main"]["until"]) == ("ok", 0, None)
 
 
+async def test_a_refusal_that_is_over_is_told_with_its_age_and_words(shell: Shell) -> None:
+    at, since = time.time() - 3 * 3600 - 60, time.time() - 120
+    await put(
+        shell,
+        calls=Account("", "", accepted_at=since, refused_at=at, refusal="invalid_client"),
+        main=Account(
+            "", "", Health.AUTH_FAILED, since, message=VAULT_LOCKED, refused_at=at, refusal="wrong password"
+        ),
+        billing=Account(
+            "", "", Health.AUTH_FAILED, since, message="no access", refused_at=at, refusal="no access"
+        ),
+    )
+    lines = {line.split()[0]: line for line in (await shell("accounts")).lines}
+    assert "last refused 3h ago: invalid_client" in lines["calls"]
+    assert time.strftime("since %H:%M", time.gmtime(since)) in lines["calls"]
+    assert f"{VAULT_LOCKED}; last refused 3h ago: wrong password" in lines["main"]
+    assert "last refused" not in lines["billing"]  # it is refused now
+    assert "last refused" not in lines["admissions"]
+    rows = {row["account"]: row for row in (await shell("accounts", "--json")).rows}
+    assert (rows["calls"]["refused_at"], rows["calls"]["refusal"]) == (rfc3339(at), "invalid_client")
+    assert (rows["calls"]["health"], rows["calls"]["accepted_at"]) == ("ok", rfc3339(since))
+    assert (rows["admissions"]["refused_at"], rows["admissions"]["refusal"]) == (None, None)
+
+
 async def test_a_refusal_that_stands_is_told_with_its_time_and_words(shell: Shell) -> None:
     since = time.time() - 120
     await put(
         shell,
-        calls=Account("", "", Health.AUTH_FAILED, since, message="invalid_client"),
+        calls=Account(
+            "",
+            "",
+            Health.AUTH_FAILED,
+            since,
+            message="invalid_client",
+            refused_at=since,
+            refusal="invalid_client",
+        ),
         main=Account("", "", Health.AUTH_FAILED, since, message="no key yet"),  # refused by nobody
         billing=Account("", "", Health.AUTH_FAILED, since, message=VAULT_LOCKED),  # nor this one
     )

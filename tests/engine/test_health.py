@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from reportdash.errors import AuthFailed, NoCredential
 from reportdash.model import Account, Health, JobState, replace
 from reportdash.simulator import Hang, Reply, Reset
 from tests.engine.rig import SPEC, Rig
@@ -203,6 +204,60 @@ async def test_a_refused_credential_is_tried_once_and_then_waits_for_login(rig: 
     await engine.logged_in("main")
     await rig.state(job, JobState.RUNNING, within=60)
     assert await healthy(rig)
+
+
+async def test_a_refusal_is_remembered_after_the_next_acceptance_in_every_process(rig: Rig) -> None:
+    right = rig.forget_key("main")
+    secret = "REPORTDASH_SECRET__MAIN__PASSWORD"
+    rig.environ["REPORTDASH_SECRET__MAIN__USERNAME"] = right["username"]
+    rig.environ[secret] = "wrong"
+    engine = await rig.start(owner="elsewhere:1")
+    await rig.follow(1)
+    engine.poll()
+    refused = await in_health(rig, Health.AUTH_FAILED)
+    words = "The username or password is incorrect."
+    assert refused.refused_at is not None
+    assert (refused.refusal, refused.refused_at <= rig.clock.now()) == (words, True)
+    rig.environ[secret] = right["password"]
+    await engine.logged_in("main")
+    row = await rig.until(lambda: healthy(rig))
+    assert row.message is None
+    other = await rig.another(owner="elsewhere:2")
+    seen = await other.ledger.account("main")
+    assert (seen.refused_at, seen.refusal) == (refused.refused_at, words)
+
+
+async def test_what_is_kept_of_a_refusal_is_short_clean_and_holds_no_secret(rig: Rig) -> None:
+    rig.environ["REPORTDASH_SECRET__MAIN__PASSWORD"] = "SEKRET-2217"
+    engine = await rig.start()
+    seat = engine.seat("main")
+    with pytest.raises(AuthFailed):
+        await rig.finish(seat.client.sign_in())
+    said = AuthFailed(f"\x1b[2Jno SEKRET-2217\n{'x' * 900}", status=401)
+    row = await engine._health.failed(seat, said, asked=rig.clock.now())
+    assert row is not None
+    assert row.refusal is not None
+    assert "SEKRET" not in row.refusal + (row.message or "")
+    assert row.refusal.isprintable()
+    assert len(row.refusal) <= 200
+
+
+async def test_answers_to_one_burst_are_one_refusal_and_a_missing_key_is_none(rig: Rig) -> None:
+    engine = await rig.start()
+    seat, asked = engine.seat("main"), rig.clock.now()
+    first = await engine._health.failed(seat, AuthFailed("no", status=401), asked=asked)
+    await rig.clock.advance(2)
+    assert await engine._health.failed(seat, AuthFailed("no", status=401), asked=asked) == first
+    await rig.clock.advance(60)
+    again = await engine._health.failed(seat, AuthFailed("no", status=401), asked=rig.clock.now())
+    assert first is not None
+    assert again is not None
+    assert (again.refused_at or 0) > (first.refused_at or 0)
+    assert again.since == first.since
+    await rig.clock.advance(60)
+    row = await engine._health.failed(seat, NoCredential("the vault is locked"), asked=rig.clock.now())
+    assert row is not None
+    assert (row.message, row.refusal, row.refused_at) == ("the vault is locked", "no", again.refused_at)
 
 
 async def test_another_credential_is_noticed_even_when_nobody_says_so(rig: Rig) -> None:

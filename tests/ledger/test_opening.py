@@ -15,6 +15,7 @@ from reportdash.cli.main import main
 from reportdash.errors import Exit, Problem, UsageProblem
 from reportdash.ledger import Ledger, Store, opening, schema
 from reportdash.ledger.problems import explain
+from reportdash.model import VAULT_LOCKED
 from tests.ledger.conftest import a_job, put
 
 _SPEC = '{"report": "Valuation", "params": {}, "format": null, "from": null, "to": null}'
@@ -174,6 +175,34 @@ def test_every_older_schema_is_brought_up_to_date_and_its_file_kept(path: Path, 
                 assert set(store.db.execute(columns)) == set(made.execute(columns)), table
     with closing(sqlite3.connect(path.with_name(f"{path.name}.schema-{old}"))) as kept:
         assert schema.version(kept) == old
+
+
+def test_a_refusal_that_stands_in_an_older_ledger_is_taken_over_and_a_missing_key_is_not(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    told = {
+        "main": "The username or password is incorrect.",
+        "north": "no key yet",
+        "south": f"{VAULT_LOCKED} in this session",
+        "east": "the system says that the keyring is locked",
+        "west": "west: the stored credential was given for https://a.example:443",
+    }
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript((Path(__file__).parent / "schema_3.sql").read_text())
+        db.execute("INSERT INTO meta (one, rev, created_at) VALUES (1, 2, 1000.0)")
+        db.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        db.execute("PRAGMA user_version = 3")
+        db.executemany(
+            "INSERT INTO accounts (name, vendor, health, since, message, rev) "
+            "VALUES (?, '7g', 'auth_failed', 900.0, ?, 1)",
+            told.items(),
+        )
+        db.execute("INSERT INTO accounts (name, vendor, message, rev) VALUES ('well', '7g', NULL, 1)")
+        db.commit()
+    with Store.open(path) as store:
+        kept = {name: store.account(name) for name in (*told, "well")}
+    assert (kept["main"].refused_at, kept["main"].refusal) == (900.0, told["main"])
+    for name in ("north", "south", "east", "west", "well"):
+        assert (kept[name].refused_at, kept[name].refusal) == (None, None), name
 
 
 @pytest.mark.parametrize("words", [("watch",), ("jobs",), ("doctor",), ("track", "main", "x"), ()])
