@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from collections.abc import Generator
 
 import pytest
@@ -28,6 +30,17 @@ KNOBS = {
 # Nor is what tests copy handed to the tmux of whoever runs them.
 for multiplexer in ("TMUX", "STY"):
     os.environ.pop(multiplexer, None)
+
+# Processes that tests start find the package compiled, as those of an operator do.
+for switch in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"):
+    os.environ.pop(switch, None)
+sys.dont_write_bytecode = False
+
+# Nor is it handed on that whoever runs them let a signal be ignored, as nohup and a shell's `&` do: a handler
+# does as little, and is no one's inheritance.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 for name in [name for name in os.environ if name.startswith("REPORTDASH_") and name not in KNOBS]:
     del os.environ[name]
