@@ -7,6 +7,7 @@ and the three streams are the caller's; it ends as any process does.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import select
@@ -97,6 +98,7 @@ def _exactly(line: socket.socket, length: int) -> bytes:
 def _serve(path: str) -> None:
     for name in _MODULES:
         import_module(f"reportdash.{name}")
+    gc.freeze()  # else a command that ends looks through all that was imported, and copies its pages for it
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that wait for a command
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
