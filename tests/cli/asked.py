@@ -16,6 +16,7 @@ from reportdash.settings import load
 from reportdash.simulator import Simulator
 from reportdash.vendors import registry
 from tests.cli.conftest import Shell, toml
+from tests.cli.warm import can_fork
 from tests.terminal.pty import Terminal
 
 CHEAP = Cost(memory=64, iterations=1, lanes=1)
@@ -73,7 +74,8 @@ async def talk(shell: Shell, words: tuple[str, ...], *turns: tuple[str, str | si
         seen: dict[str, int] = {}
         at: list[str] = []
         # As wide as it must be for no sentence to be broken.
-        with Terminal(words, columns=600, lines=50, env=shell.environment(), cwd=shell.folder) as terminal:
+        how: dict[str, Any] = {"columns": 600, "lines": 50, "warm": can_fork(shell.env)}
+        with Terminal(words, env=shell.environment(), cwd=shell.folder, **how) as terminal:
             for prompt, answer in turns:
                 seen[prompt] = seen.get(prompt, 0) + 1
                 at.append(terminal.until(lambda text, p=prompt: text.count(p.rstrip()) >= seen[p]))  # type: ignore[misc]

@@ -17,7 +17,7 @@ from typing import Any
 import pytest_asyncio
 
 from reportdash.simulator import Simulator
-from tests.cli.warm import Run
+from tests.cli.warm import Run, can_fork
 
 
 @dataclass
@@ -94,7 +94,7 @@ class Shell:
 
     def begin(self, words: Sequence[str], streams: Sequence[int]) -> Run | subprocess.Popen[bytes]:
         """Start a command; one whose Python is told something of its own can not be forked from another."""
-        if not any(name.startswith("PYTHON") for name in self.env):
+        if can_fork(self.env):
             return Run(words, self.environment(), self.folder, streams)
         command, folder = [sys.executable, "-m", "reportdash", *words], self.folder
         given, out, err = streams

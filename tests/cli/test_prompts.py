@@ -20,7 +20,8 @@ async def _ready(shell: Shell, sim: Simulator) -> str:
 
 
 def _asked(shell: Shell, job_id: str, answer: str | signal.Signals) -> tuple[int, str]:
-    with Terminal(["delete", job_id, "--unsaved"], env=shell.environment(), cwd=shell.folder) as terminal:
+    words, env = ["delete", job_id, "--unsaved"], shell.environment()
+    with Terminal(words, env=env, cwd=shell.folder, warm=True) as terminal:
         terminal.until("Type delete to go on:")
         if isinstance(answer, str):
             terminal.send(answer)

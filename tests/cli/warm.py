@@ -7,6 +7,7 @@ and the three streams are the caller's; it ends as any process does.
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import json
 import os
@@ -16,6 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -42,21 +44,56 @@ _server: tuple[subprocess.Popen[bytes], str] | None = None
 
 
 class Run:
-    """One command under way. `wait()` blocks until it has ended and gives its exit code as a Popen would."""
+    """One command under way, much as a Popen: `pid`, `returncode`, `poll`, `wait`, `send_signal`, `kill`.
+
+    `streams`: what it reads, what it writes, what it complains to. `terminal`: it leads a session of its own on
+    this one.
+    """
 
     def __init__(
-        self, words: Sequence[str], env: Mapping[str, str], folder: Path, streams: Sequence[int]
+        self,
+        words: Sequence[str],
+        env: Mapping[str, str],
+        folder: Path,
+        streams: Sequence[int],
+        terminal: int | None = None,
     ) -> None:
+        self.returncode: int | None = None
+        self._reading = threading.Lock()
         self._line = socket.socket(socket.AF_UNIX)
         self._line.connect(_address())
         asked = json.dumps({"words": list(words), "env": dict(env), "folder": str(folder)}).encode()
-        socket.send_fds(self._line, [len(asked).to_bytes(_LENGTH)], list(streams))
+        handed = [*streams, terminal] if terminal is not None else list(streams)
+        socket.send_fds(self._line, [len(asked).to_bytes(_LENGTH)], handed)
         self._line.sendall(asked)
         self.pid = int.from_bytes(_exactly(self._line, _LENGTH))
 
     def wait(self) -> int:
-        with self._line:
-            return int.from_bytes(_exactly(self._line, _LENGTH), signed=True)
+        """Block until it has ended; its exit code as a Popen gives it."""
+        with self._reading:
+            if self.returncode is None:
+                with self._line:
+                    self.returncode = int.from_bytes(_exactly(self._line, _LENGTH), signed=True)
+            return self.returncode
+
+    def poll(self) -> int | None:
+        ended = self.returncode is None and select.select([self._line], [], [], 0)[0]
+        return self.wait() if ended else self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def can_fork(env: Mapping[str, str]) -> bool:
+    """Whether in this environment a fork is as good as a start: of what Python itself is told only where to
+    look for modules can be told later."""
+    told = {name for name in env if name.startswith("PYTHON")} - {"PYTHON_KEYRING_BACKEND", "PYTHONPATH"}
+    folders = filter(None, env.get("PYTHONPATH", "").split(os.pathsep))
+    return not told and not any(Path(folder, "sitecustomize.py").exists() for folder in folders)
 
 
 def ran(words: Sequence[str], env: Mapping[str, str], folder: Path) -> subprocess.CompletedProcess[bytes]:
@@ -118,7 +155,7 @@ def _serve(path: str) -> None:
 
 def _attend(line: socket.socket) -> None:
     """Fork once more: one of the two is the command, the other tells how it ended."""
-    length, streams, _, _ = socket.recv_fds(line, _LENGTH, 3)
+    length, streams, _, _ = socket.recv_fds(line, _LENGTH, 4)
     asked = json.loads(_exactly(line, int.from_bytes(length)))
     child = os.fork()
     if child:
@@ -127,13 +164,19 @@ def _attend(line: socket.socket) -> None:
         line.sendall(os.waitstatus_to_exitcode(status).to_bytes(_LENGTH, signed=True))
         os._exit(0)
     line.close()
-    for number, stream in enumerate(streams):
+    if terminal := streams[3:]:
+        os.setsid()
+        fcntl.ioctl(terminal[0], termios.TIOCSCTTY, 0)
+        os.close(terminal[0])
+    for number, stream in enumerate(streams[:3]):
         os.dup2(stream, number)
         os.close(stream)
     os.chdir(asked["folder"])
     os.environ.clear()
     os.environ.update(asked["env"])
     time.tzset()
+    folders = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    sys.path[1:1] = [folder for folder in folders if folder not in sys.path]
     said = sys.stdout
     sys.stdin = _opened(0, "r", said.encoding)
     sys.stdout = _opened(1, "w", said.encoding, said.errors)

@@ -18,6 +18,8 @@ from typing import Self
 
 import pyte
 
+from tests.cli.warm import Run
+
 PATIENCE = 60.0
 """Seconds until a screen that never comes fails the test; a passing test never waits for it."""
 
@@ -26,7 +28,10 @@ NOT_OURS = ("COLUMNS", "LINES", "PYTHONUNBUFFERED")
 
 
 class Terminal:
-    """`with Terminal(["demo"]) as terminal: terminal.until("reportdash"); terminal.send("q")`."""
+    """`with Terminal(["demo"]) as terminal: terminal.until("reportdash"); terminal.send("q")`.
+
+    `warm`: the command is forked from a process that has its imports behind it, where its start is not under test.
+    """
 
     def __init__(
         self,
@@ -37,6 +42,7 @@ class Terminal:
         env: Mapping[str, str] | None = None,
         cwd: str | os.PathLike[str] | None = None,
         program: Sequence[str] = (sys.executable, "-m", "reportdash"),
+        warm: bool = False,
     ) -> None:
         self.screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self.screen)
@@ -46,20 +52,25 @@ class Terminal:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.before = termios.tcgetattr(slave)
         self._slave = slave
+        environ = {
+            **{name: value for name, value in os.environ.items() if name not in NOT_OURS},
+            "TERM": "xterm-256color",
+            "COLORTERM": "truecolor",
+            "TZ": "UTC",
+            "LANG": "C.UTF-8",
+            **(env or {}),
+        }
+        self.process: subprocess.Popen[bytes] | Run
+        if warm:
+            self.process = Run(words, environ, Path(cwd or Path.cwd()), [slave] * 3, slave)
+            return
         self.process = subprocess.Popen(
             [*program, *words],
             stdin=slave,
             stdout=slave,
             stderr=slave,
             cwd=cwd,
-            env={
-                **{name: value for name, value in os.environ.items() if name not in NOT_OURS},
-                "TERM": "xterm-256color",
-                "COLORTERM": "truecolor",
-                "TZ": "UTC",
-                "LANG": "C.UTF-8",
-                **(env or {}),
-            },
+            env=environ,
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
