@@ -1,25 +1,23 @@
 """The twelve situations a server's keyring can be in, through the real command line.
 
 For each: the sentence, the exit code, that nothing hangs, what is on the disk afterwards, and that nothing
-comes onto the terminal but what the command itself says: its words go into pipes here, and the terminal,
+comes onto the terminal but what the command itself says: its words go into files here, and the terminal,
 which is there to be painted on, stays empty.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
 import json
 import os
 import select
+import signal
 import stat
-import sys
-import termios
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import pytest
 import pytest_asyncio
@@ -27,6 +25,7 @@ import pytest_asyncio
 from reportdash.credentials.files import PINS
 from reportdash.credentials.vault import FILE_NAME
 from reportdash.simulator import Simulator
+from tests.cli.warm import Run, can_fork
 from tests.credentials.conftest import IN_PASS, PASSPHRASE, Environ, Pass
 from tests.faults.canaries import files, hits
 
@@ -49,7 +48,7 @@ class Told:
 
 
 class Server:
-    """A home with an account at a simulated vendor; commands run on a terminal, their words in pipes."""
+    """A home with an account at a simulated vendor; commands run on a terminal, their words in files."""
 
     def __init__(self, folder: Path, sim: Simulator) -> None:
         self.folder = folder
@@ -75,35 +74,37 @@ class Server:
     async def run(self, environ: Environ, *words: str, stdin: str = "") -> Told:
         master, slave = os.openpty()
         began = time.monotonic()
+        env = {
+            "TERM": "xterm-256color",
+            "LANG": "C.UTF-8",
+            "TZ": "UTC",
+            "GPG_TTY": os.ttyname(slave),
+            "REPORTDASH_CONFIG": str(self.home / "config.toml"),
+            "REPORTDASH_DATA_DIR": str(self.data),
+            **environ,
+        }
+        assert can_fork(env)
         try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "reportdash", *words,
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-                cwd=ROOT,
-                env={
-                    "TERM": "xterm-256color", "LANG": "C.UTF-8", "TZ": "UTC", "GPG_TTY": os.ttyname(slave),
-                    "REPORTDASH_CONFIG": str(self.home / "config.toml"),
-                    "REPORTDASH_DATA_DIR": str(self.data),
-                    **environ,
-                },
-                start_new_session=True,
-                preexec_fn=lambda: fcntl.ioctl(slave, termios.TIOCSCTTY, 0),
-            )  # fmt: skip
-            try:
-                async with asyncio.timeout(120):
-                    out, err = await process.communicate(stdin.encode())
-            finally:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-            took = time.monotonic() - began
-            painted = b""
-            while select.select([master], [], [], 0.05)[0]:
-                painted += os.read(master, 65_536)
+            with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
+                given.write(stdin.encode())
+                given.seek(0)
+                streams = [stream.fileno() for stream in (given, out, err)]
+                run = await asyncio.to_thread(Run, words, env, ROOT, streams, slave)
+                try:
+                    code = await asyncio.wait_for(asyncio.to_thread(run.wait), 120)
+                except BaseException:
+                    os.kill(run.pid, signal.SIGKILL)
+                    raise
+                took = time.monotonic() - began
+                painted = b""
+                while select.select([master], [], [], 0.05)[0]:
+                    painted += os.read(master, 65_536)
+                out.seek(0)
+                err.seek(0)
+                return Told(code, out.read().decode(), err.read().decode(), painted, took)
         finally:
             os.close(slave)
             os.close(master)
-        assert process.returncode is not None
-        return Told(process.returncode, out.decode(), err.decode(), painted, took)
 
     async def login(self, environ: Environ, *words: str) -> Told:
         return await self.run(environ, "login", "main", "--stdin", *words, stdin=f"api_key={CANARY}\n")
