@@ -108,7 +108,7 @@ async def test_a_vendor_with_another_time_is_a_wrong_clock(shell: Shell) -> None
 async def test_on_a_terminal_findings_are_wrapped_and_the_problems_named_at_the_end(bare: Shell) -> None:
     def run() -> tuple[int, list[str]]:
         env = {**bare.environment(), "TERM": "dumb"}
-        with Terminal(["doctor"], columns=80, lines=60, env=env, cwd=bare.folder) as terminal:
+        with Terminal(["doctor"], columns=80, lines=60, env=env, cwd=bare.folder, warm=True) as terminal:
             return terminal.finish(), [line for line in terminal.text.splitlines() if line]
 
     code, lines = await asyncio.to_thread(run)

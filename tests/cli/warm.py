@@ -23,6 +23,7 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from io import TextIOWrapper
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TextIO
@@ -39,15 +40,20 @@ _MODULES = (
     "vendors.webadmit",
     "vendors.talkdesk",
 )
+_SCREENS = (
+    *_MODULES,
+    *("cli.dash", "cli.crash", "cli.words", "engine.compare", "engine.preview"),
+    *("tui.app", "tui.live", "tui.ahead", "tui.reading", "tui.returning", "tui.stores", "tui.wire.painting"),
+    *("tui.screens.board", "tui.screens.detail", "tui.screens.firstrun", "tui.widgets.edit"),
+)
 _starting = threading.Lock()
-_server: tuple[subprocess.Popen[bytes], str] | None = None
+_servers: dict[str, tuple[subprocess.Popen[bytes], str]] = {}
 
 
 class Run:
     """One command under way, much as a Popen: `pid`, `returncode`, `poll`, `wait`, `send_signal`, `kill`.
 
-    `streams`: what it reads, what it writes, what it complains to. `terminal`: it leads a session of its own on
-    this one.
+    `streams`: where it reads, writes and complains. `terminal`: it leads a session of its own on this one.
     """
 
     def __init__(
@@ -58,20 +64,23 @@ class Run:
         streams: Sequence[int],
         terminal: int | None = None,
     ) -> None:
+        kind = "screens" if _is_screen(words) else "commands"
         self.returncode: int | None = None
         self._reading = threading.Lock()
         self._line = socket.socket(socket.AF_UNIX)
-        self._line.connect(_address())
+        self._line.connect(_address(kind))
         asked = json.dumps({"words": list(words), "env": dict(env), "folder": str(folder)}).encode()
         handed = [*streams, terminal] if terminal is not None else list(streams)
         socket.send_fds(self._line, [len(asked).to_bytes(_LENGTH)], handed)
         self._line.sendall(asked)
         self.pid = int.from_bytes(_exactly(self._line, _LENGTH))
 
-    def wait(self) -> int:
-        """Block until it has ended; its exit code as a Popen gives it."""
+    def wait(self, timeout: float | None = None) -> int:
+        """Block until it has ended; its exit code as a Popen gives it. Raises TimeoutExpired."""
         with self._reading:
             if self.returncode is None:
+                if not select.select([self._line], [], [], timeout)[0]:
+                    raise subprocess.TimeoutExpired("reportdash", timeout or 0)
                 with self._line:
                     self.returncode = int.from_bytes(_exactly(self._line, _LENGTH), signed=True)
             return self.returncode
@@ -105,21 +114,26 @@ def ran(words: Sequence[str], env: Mapping[str, str], folder: Path) -> subproces
         return subprocess.CompletedProcess(words, code, out.read(), err.read())
 
 
-def _address() -> str:
+def _is_screen(words: Sequence[str]) -> bool:
+    """Whether the dashboard is what these words start."""
+    values = {word for option, word in pairwise(words) if option in ("--config", "--data-dir")}
+    return all(word.startswith("-") or word in values or word == "demo" for word in words)
+
+
+def _address(kind: str) -> str:
     """Where the importing process listens; it is started when it is first needed and ends with this one."""
-    global _server
     with _starting:
-        if _server is None:
+        if kind not in _servers:
             path = str(Path(tempfile.mkdtemp(prefix="rd")) / "s")
             process = subprocess.Popen(
-                [sys.executable, "-m", __name__, path],
+                [sys.executable, "-m", __name__, kind, path],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 cwd=Path(__file__).parents[2],
             )
             assert process.stdout is not None and process.stdout.readline() == b"listening\n"
-            _server = process, path
-        return _server[1]
+            _servers[kind] = process, path
+        return _servers[kind][1]
 
 
 def _exactly(line: socket.socket, length: int) -> bytes:
@@ -132,8 +146,8 @@ def _exactly(line: socket.socket, length: int) -> bytes:
     return found
 
 
-def _serve(path: str) -> None:
-    for name in _MODULES:
+def _serve(kind: str, path: str) -> None:
+    for name in _SCREENS if kind == "screens" else _MODULES:
         import_module(f"reportdash.{name}")
     gc.freeze()  # else a command that ends looks through all that was imported, and copies its pages for it
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that wait for a command
@@ -195,4 +209,4 @@ def _opened(
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1])
+    _serve(*sys.argv[1:])

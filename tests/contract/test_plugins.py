@@ -279,7 +279,7 @@ def test_the_dashboard_stands_and_names_it(broken: Shell, config: str) -> None:
         **broken.env,
         "HOME": str(broken.folder),
     }
-    with Terminal(words, columns=140, lines=40, env=env) as terminal:
+    with Terminal(words, columns=140, lines=40, env=env, warm=True) as terminal:
         terminal.until(lambda text: "pay plug-in broken: a" in text and "Balances" in text)
         terminal.send("a")
         terminal.send("\x1b[F")

@@ -100,7 +100,9 @@ async def test_the_dashboard_starts_on_it_and_says_so(
     harm(shell.data / "ledger.db")
 
     def look() -> None:
-        with Terminal([], env={**shell.environment(), "NO_COLOR": ""}, cwd=shell.folder) as terminal:
+        with Terminal(
+            [], env={**shell.environment(), "NO_COLOR": ""}, cwd=shell.folder, warm=True
+        ) as terminal:
             terminal.until(lambda text: "the ledger was" in text and "2 jobs are back" in text)
             terminal.until(lambda text: "3 of 3 jobs" in text)
             terminal.send("q")
@@ -120,7 +122,9 @@ async def test_the_dashboard_refuses_a_newer_ledger_with_a_sentence_and_exit_2(
     before = path.read_bytes()
 
     def look() -> None:
-        with Terminal([], env={**shell.environment(), "NO_COLOR": ""}, cwd=shell.folder) as terminal:
+        with Terminal(
+            [], env={**shell.environment(), "NO_COLOR": ""}, cwd=shell.folder, warm=True
+        ) as terminal:
             assert terminal.finish() == Exit.USAGE
             assert "newer reportdash" in " ".join(terminal.text.split())
             assert terminal.modes_left_on() == []

@@ -95,7 +95,7 @@ async def watching(shell: Shell, *, nohup: bool = False) -> AsyncIterator[Watch]
 @asynccontextmanager
 async def dashboard(shell: Shell) -> AsyncIterator[Terminal]:
     env = {**shell.environment(), "NO_COLOR": ""}
-    with Terminal([], env=env, cwd=shell.folder) as terminal:
+    with Terminal([], env=env, cwd=shell.folder, warm=True) as terminal:
         yield terminal
 
 

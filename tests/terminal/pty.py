@@ -30,7 +30,7 @@ NOT_OURS = ("COLUMNS", "LINES", "PYTHONUNBUFFERED")
 class Terminal:
     """`with Terminal(["demo"]) as terminal: terminal.until("reportdash"); terminal.send("q")`.
 
-    `warm`: the command is forked from a process that has its imports behind it, where its start is not under test.
+    `warm`: forked from a process that has the imports behind it, where the start is not what is under test.
     """
 
     def __init__(

@@ -71,7 +71,7 @@ def test_a_dropped_line_ends_the_demo_and_its_simulator(tmp_path: Path) -> None:
 
 
 def test_a_continue_signal_out_of_the_blue_leaves_a_whole_board_that_ends(tmp_path: Path) -> None:
-    with Terminal(["demo"], env=environment(tmp_path)) as terminal:
+    with Terminal(["demo"], env=environment(tmp_path), warm=True) as terminal:
         terminal.until("live")
         for _ in range(3):
             terminal.signal(signal.SIGCONT)
@@ -92,7 +92,7 @@ def test_a_continue_signal_out_of_the_blue_leaves_a_whole_board_that_ends(tmp_pa
 
 
 def test_a_line_that_takes_nothing_keeps_nobody_from_leaving(tmp_path: Path) -> None:
-    with Terminal(["demo"], env=environment(tmp_path)) as terminal:
+    with Terminal(["demo"], env=environment(tmp_path), warm=True) as terminal:
         terminal.until("live")
         for _ in range(200):
             terminal.send("\x1b[6~\x1b[5~")
@@ -102,7 +102,7 @@ def test_a_line_that_takes_nothing_keeps_nobody_from_leaving(tmp_path: Path) -> 
 
 
 def test_what_a_slow_line_did_not_take_is_painted_as_it_is_by_then(tmp_path: Path) -> None:
-    with Terminal(["demo"], env=environment(tmp_path)) as terminal:
+    with Terminal(["demo"], env=environment(tmp_path), warm=True) as terminal:
         first = cursor_row(terminal.until("live"))
         for _ in range(200):
             terminal.send("\x1b[6~\x1b[5~")
@@ -117,7 +117,7 @@ def test_what_a_slow_line_did_not_take_is_painted_as_it_is_by_then(tmp_path: Pat
 
 
 def test_a_terminate_signal_gives_the_terminal_back(tmp_path: Path) -> None:
-    with Terminal(["demo"], env=environment(tmp_path)) as terminal:
+    with Terminal(["demo"], env=environment(tmp_path), warm=True) as terminal:
         terminal.until("live")
         terminal.signal(signal.SIGTERM)
         terminal.finish()
@@ -146,7 +146,7 @@ def test_without_a_config_the_board_names_the_first_steps(tmp_path: Path) -> Non
 def test_a_wrong_config_ends_with_its_sentence_and_exit_2(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text('[accounts.main]\nvendor = "8g"\n', encoding="utf-8")
-    with Terminal(["--config", str(config)], env=environment(tmp_path)) as terminal:
+    with Terminal(["--config", str(config)], env=environment(tmp_path), warm=True) as terminal:
         assert terminal.finish() == 2
         assert terminal.modes_left_on() == []
         assert "7g" in terminal.text
@@ -159,7 +159,7 @@ def test_a_theme_file_with_a_mistake_ends_the_dashboard_with_its_sentence(tmp_pa
     mine.parent.mkdir()
     config.write_text('theme = "mine"\n[accounts.main]\nvendor = "7g"\n', encoding="utf-8")
     mine.write_text('[rolls]\nbg = "#000000"\n', encoding="utf-8")
-    with Terminal(["--config", str(config)], env=environment(tmp_path)) as terminal:
+    with Terminal(["--config", str(config)], env=environment(tmp_path), warm=True) as terminal:
         assert terminal.finish() == 2
         text = "".join(terminal.text.split())  # a blank where a line is broken is not seen
         said = f"{mine}, line 1: rolls is not a key of a theme; the nearest is roles"
@@ -173,7 +173,7 @@ def test_keys_and_views_of_the_environment_work_on_the_board(tmp_path: Path) -> 
         "REPORTDASH_KEYS__SORT": "false",
         "REPORTDASH_VIEWS__MONTHS__FILTER": "name:*month*",
     }
-    with Terminal([], env=env) as terminal:
+    with Terminal([], env=env, warm=True) as terminal:
         terminal.until("H help")
         terminal.send("H")
         text = terminal.until("one row up")
@@ -199,7 +199,7 @@ def test_the_mouse_is_off_over_ssh_and_as_the_config_says(
     tmp_path: Path, setting: str, ssh: str, on: bool
 ) -> None:
     env = {**environment(tmp_path), "SSH_CONNECTION": ssh, "SSH_TTY": "", "REPORTDASH_MOUSE": setting}
-    with Terminal([], env=env) as terminal:
+    with Terminal([], env=env, warm=True) as terminal:
         terminal.until("No account yet")
         terminal.send("q")
         assert terminal.finish() == 0
@@ -214,7 +214,7 @@ def test_a_terminal_with_few_colours_gets_no_others_whatever_the_theme(
     tmp_path: Path, env: dict[str, str], theme: str
 ) -> None:
     env = {**environment(tmp_path), "COLORTERM": "", "REPORTDASH_THEME": f"reportdash-{theme}", **env}
-    with Terminal([], env=env) as terminal:
+    with Terminal([], env=env, warm=True) as terminal:
         terminal.until("No account yet")
         terminal.send("?")
         terminal.until("one row up")
@@ -236,7 +236,7 @@ def test_a_data_folder_that_can_not_be_used_ends_with_its_sentence(tmp_path: Pat
     config = tmp_path / "config.toml"
     config.write_text('[accounts.main]\nvendor = "7g"\n', encoding="utf-8")
     words = ["--config", str(config), "--data-dir", "/proc/reportdash"]
-    with Terminal(words, env=environment(tmp_path)) as terminal:
+    with Terminal(words, env=environment(tmp_path), warm=True) as terminal:
         assert terminal.finish() == 2
         assert terminal.modes_left_on() == []
         assert "/proc/reportdash" in terminal.text

@@ -146,7 +146,7 @@ def test_a_terminal_that_is_closed_ends_the_dashboard_in_order(
 def test_a_signal_ends_the_dashboard_in_order_and_gives_the_terminal_back(
     tmp_path: Path, polled: dict[str, str], numbers: tuple[signal.Signals, ...], code: int
 ) -> None:
-    with Terminal([], env=polled) as terminal:
+    with Terminal([], env=polled, warm=True) as terminal:
         terminal.until("live")
         for number in numbers:
             terminal.signal(number)
@@ -227,7 +227,7 @@ def idle(pid: int) -> bool:
 def test_a_line_that_takes_nothing_costs_nothing_and_keeps_nobody_from_leaving(
     tmp_path: Path, polled: dict[str, str]
 ) -> None:
-    with Terminal([], env=polled) as terminal:
+    with Terminal([], env=polled, warm=True) as terminal:
         terminal.until("live")
         fill(terminal)
         pids = family(terminal.process.pid)
@@ -292,7 +292,7 @@ def test_the_modes_a_pager_left_behind_are_not_taken_for_the_terminals_own(
     tmp_path: Path, polled: dict[str, str]
 ) -> None:
     env = {**polled, "PAGER": script(tmp_path, "stty raw -echo; echo PAGER")}
-    with Terminal([], env=env) as terminal:
+    with Terminal([], env=env, warm=True) as terminal:
         terminal.until("live")
         terminal.send("jo")
         terminal.until(lambda text: b"PAGER" in terminal.bytes and "live" in text)
@@ -397,7 +397,7 @@ def test_a_watch_without_end_ends_with_the_first_line_that_nobody_can_read(
 def test_a_login_that_is_broken_off_at_a_secret_gives_the_echo_back(
     tmp_path: Path, polled: dict[str, str], answer: signal.Signals | str, code: int
 ) -> None:
-    with Terminal(["login", "main"], env=polled) as terminal:
+    with Terminal(["login", "main"], env=polled, warm=True) as terminal:
         terminal.until("New passphrase")
         if isinstance(answer, str):
             terminal.send(answer)

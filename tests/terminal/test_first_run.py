@@ -43,7 +43,7 @@ def cleared(terminal: Terminal) -> None:
 
 @pytest.mark.parametrize("key", ["q", "\x03"], ids=["q", "ctrl+c"])
 def test_the_demo_opens_from_the_first_page_and_leaving_it_comes_back(tmp_path: Path, key: str) -> None:
-    with Terminal([], env=environment(tmp_path)) as terminal:
+    with Terminal([], env=environment(tmp_path), warm=True) as terminal:
         terminal.until(lambda text: "▌ 1 Look around first" in text and "q quit" in text)
         terminal.send("\r")
         terminal.until(lambda text: "AccountTransaction" in text and "live" in text)
@@ -81,7 +81,7 @@ def test_a_dropped_line_in_the_demo_ends_the_board_behind_it_too(tmp_path: Path)
 
 
 def test_a_terminate_signal_in_the_demo_ends_the_board_behind_it_too(tmp_path: Path) -> None:
-    with Terminal([], env=environment(tmp_path)) as terminal:
+    with Terminal([], env=environment(tmp_path), warm=True) as terminal:
         terminal.until(lambda text: "Look around first" in text and "q quit" in text)
         terminal.send("1")
         terminal.until(lambda text: "AccountTransaction" in text and "live" in text)
@@ -93,7 +93,7 @@ def test_a_terminate_signal_in_the_demo_ends_the_board_behind_it_too(tmp_path: P
 
 
 def test_the_config_is_written_on_a_real_terminal(tmp_path: Path) -> None:
-    with Terminal([], columns=80, lines=24, env=environment(tmp_path)) as terminal:
+    with Terminal([], columns=80, lines=24, env=environment(tmp_path), warm=True) as terminal:
         terminal.until(lambda text: "Write the config" in text and "q quit" in text)
         terminal.send("2")
         terminal.until("Add an account")
@@ -142,7 +142,7 @@ def test_ctrl_z_goes_to_the_shell_and_fg_brings_the_whole_board_back(tmp_path: P
 
 
 def test_ctrl_z_where_no_shell_waits_stops_nothing_and_says_so(tmp_path: Path) -> None:
-    with Terminal([], env=environment(tmp_path)) as terminal:
+    with Terminal([], env=environment(tmp_path), warm=True) as terminal:
         terminal.until(lambda text: "Look around first" in text and "q quit" in text)
         terminal.send("\x1a")
         terminal.until("there is no shell here to come back from")

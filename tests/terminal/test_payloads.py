@@ -73,7 +73,7 @@ def dashboard(
             "PAGER": pager,
         }
         words = ("--config", str(config), "--data-dir", str(folder / "data"))
-        with Terminal(words, env=env, columns=size[0], lines=size[1]) as terminal:
+        with Terminal(words, env=env, columns=size[0], lines=size[1], warm=True) as terminal:
             terminal.until(lambda text: "live" in text and ("ready" if ready else "failed") in text)
             yield terminal
             assert terminal.process.poll() is None, terminal.text
@@ -304,7 +304,7 @@ def test_no_byte_of_a_path_or_an_accounts_name_leaves_on_the_first_page(
         name_accounts(
             folder / "data" / "reportdash" / "ledger.db", [name.replace("\udc9b", "\x9b"), *TOLD[::4]]
         )
-        with Terminal([], env=env, columns=size[0], lines=size[1]) as terminal:
+        with Terminal([], env=env, columns=size[0], lines=size[1], warm=True) as terminal:
             terminal.until(lambda text: "Look around first" in text and "login Re" in text)
             for key, wanted in (("2", "Add an account"), ("?", "one row up"), ("\x10", "All actions")):
                 terminal.send(key)
@@ -322,6 +322,6 @@ def test_no_byte_of_a_path_or_an_accounts_name_leaves_on_the_first_page(
         judge(terminal, 1)
         config.unlink()
         named = {**env, "REPORTDASH_THEME": name}
-        with Terminal([], env=named, columns=size[0], lines=size[1]) as terminal:
+        with Terminal([], env=named, columns=size[0], lines=size[1], warm=True) as terminal:
             assert terminal.finish() == 2, terminal.text
         judge(terminal, 0)

@@ -33,7 +33,7 @@ def dashboard(folder: Path, pager: str, size: tuple[int, int] = (140, 40)) -> It
     config.write_text('[accounts.main]\nvendor = "7g"\n', encoding="utf-8")
     words = ["--config", str(config), "--data-dir", str(data)]
     env = {**environment(folder), "PAGER": pager}
-    with Terminal(words, env=env, columns=size[0], lines=size[1]) as terminal:
+    with Terminal(words, env=env, columns=size[0], lines=size[1], warm=True) as terminal:
         terminal.until(lambda text: all(word in text for word in ("Balances", "viewing", "✗ main")))
         yield terminal
         terminal.send("q")

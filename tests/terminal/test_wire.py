@@ -24,7 +24,7 @@ def whole(text: str) -> bool:
 
 
 def test_after_a_stop_of_the_process_the_screen_is_painted_whole(tmp_path: Path) -> None:
-    with Terminal(["demo", "--changes", "0"], env=environment(tmp_path)) as terminal:
+    with Terminal(["demo", "--changes", "0"], env=environment(tmp_path), warm=True) as terminal:
         terminal.until("live")
         garble(terminal)
         terminal.signal(signal.SIGCONT)
@@ -37,7 +37,7 @@ def test_after_a_stop_of_the_process_the_screen_is_painted_whole(tmp_path: Path)
 
 
 def test_ctrl_l_paints_the_screen_whole_and_a_resize_too(tmp_path: Path) -> None:
-    with Terminal(["demo", "--changes", "0"], env=environment(tmp_path)) as terminal:
+    with Terminal(["demo", "--changes", "0"], env=environment(tmp_path), warm=True) as terminal:
         terminal.until("live")
         garble(terminal)
         terminal.send("\x0c")
@@ -58,7 +58,7 @@ def test_switched_off_a_key_paints_as_textual_does(where: str, tmp_path: Path) -
     config.write_text("wire = false\n" if where == "config" else "", encoding="utf-8")
     if where == "environment":
         env["REPORTDASH_WIRE"] = "false"
-    with Terminal([], env=env) as terminal:
+    with Terminal([], env=env, warm=True) as terminal:
         terminal.until("quit")
         terminal.send("?")
         terminal.until("esc close")
