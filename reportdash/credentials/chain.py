@@ -63,7 +63,7 @@ class Chain:
         use_keyring: bool = True,
     ) -> None:
         self._environ = environ
-        self._keyring = (keyring or KeyringProcess(environ)) if use_keyring else None
+        self._keyring = (keyring or KeyringProcess(environ, folder=folder)) if use_keyring else None
         self.vault = Unlocking(vault or Vault(folder / FILE_NAME), environ) if folder is not None else None
         self._folder = folder
         self._pins = files.pins(folder) if folder is not None else None

@@ -10,6 +10,8 @@ Lines written, JSON each: {"stage": …} before each step that may hang, then on
 from __future__ import annotations
 
 import configparser
+import contextlib
+import fcntl
 import importlib
 import importlib.util
 import json
@@ -133,7 +135,21 @@ def secret_service_trouble(say: Say) -> Trouble | None:
         bus.close()
 
 
+def turn(lock: str | None) -> None:
+    """Wait until no other process probes with this lock; it is ours until this process ends, however it does.
+
+    Where no lock can be made there is no data folder, and nobody to disturb.
+    """
+    if lock is not None:
+        with contextlib.suppress(OSError):
+            fcntl.flock(
+                os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), fcntl.LOCK_EX
+            )
+
+
 def answer(request: dict[str, Any], say: Say) -> dict[str, Any]:
+    if request["op"] == "probe":
+        turn(request["lock"])
     name, keyring = backend(say)
     operation = request["op"]
     result: Any
@@ -147,9 +163,9 @@ def answer(request: dict[str, Any], say: Say) -> dict[str, Any]:
     elif operation == "remove":
         result = remove(keyring, request["service"], request["user"], say)
     elif operation == "probe":
-        user, value = secrets.token_hex(8), secrets.token_hex(16)
-        result = keep(keyring, PROBE_SERVICE, user, value, say)
-        remove(keyring, PROBE_SERVICE, user, say)
+        # Always the same name: what a killed probe left there, the next one takes away.
+        result = keep(keyring, PROBE_SERVICE, request["user"], secrets.token_hex(16), say)
+        remove(keyring, PROBE_SERVICE, request["user"], say)
     else:
         raise Trouble("failed", "unknown request")
     return {"ok": result, "backend": name}

@@ -43,13 +43,23 @@ class KeyringTrouble(CredentialProblem):
 
 
 class KeyringProcess:
-    """Reads and writes the keyring. `patience`: seconds for one step of it; `total`: for a whole call."""
+    """Reads and writes the keyring. `patience`: seconds for one step of it; `total`: for a whole call.
+
+    `folder`: the data folder, whose sessions take turns at trying the keyring; each folder's dummy value has
+    a name of its own.
+    """
 
     def __init__(
-        self, environ: Mapping[str, str] | None = None, *, patience: float = 3.0, total: float = 10.0
+        self,
+        environ: Mapping[str, str] | None = None,
+        *,
+        folder: Path | None = None,
+        patience: float = 3.0,
+        total: float = 10.0,
     ) -> None:
         whole = os.environ if environ is None else environ
         self._environ = {name: value for name, value in whole.items() if not name.startswith(_WITHHELD)}
+        self._folder = folder.absolute() if folder is not None else None
         self._patience = patience
         self._total = total
         self._turn = asyncio.Lock()
@@ -82,7 +92,9 @@ class KeyringProcess:
     async def probe(self) -> str:
         """Write, read back and remove a dummy value; the keyring's name. Raises KeyringTrouble."""
         self._muted = None
-        await self._call({"op": "probe"}, total=self._patience)
+        folder = self._folder
+        lock = str(folder / "keyring-probe.lock") if folder is not None else None
+        await self._call({"op": "probe", "user": str(folder or "probe"), "lock": lock}, total=self._patience)
         return self.backend or "keyring"
 
     async def aclose(self) -> None:

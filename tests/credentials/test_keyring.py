@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import resource
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from reportdash.credentials import Chain, KeyringProcess, KeyringTrouble, StoreChoice
+from reportdash.credentials import Chain, KeyringProcess, KeyringTrouble, StoreChoice, keyring_child
 from tests.credentials.conftest import Environ, Prompts
 from tests.terminal.pty import Terminal, wait_for
 from tests.terminal.test_dead_terminals import ended, family, ignoring
@@ -86,13 +87,70 @@ async def test_an_unlocked_keyring_keeps_finds_and_removes(unlock: Callable[...,
 
 async def test_the_probe_leaves_nothing_behind(unlock: Callable[..., Environ]) -> None:
     environ = unlock("pw")
-    await keyring_choice(environ)
+    assert (await keyring_choice(environ)).usable
+    assert entries(environ) == []
+
+
+def entries(environ: Environ) -> list[str]:
+    """Who has an entry in the keyring: a user name, or the label of what is not ours."""
     code = (
         "import secretstorage; bus = secretstorage.dbus_init();"
-        "print(len(list(secretstorage.Collection(bus).get_all_items())))"
+        "print(*(item.get_attributes().get('username', item.get_label())"
+        " for item in secretstorage.Collection(bus).get_all_items()), sep='\\n')"
     )
     out = subprocess.check_output([sys.executable, "-c", code], env=environ, text=True)
-    assert out.strip() == "0"
+    return [line for line in out.splitlines() if line]
+
+
+async def test_what_a_killed_probe_left_behind_is_taken_away_by_the_next(
+    unlock: Callable[..., Environ], tmp_path: Path
+) -> None:
+    environ = unlock("pw")
+    lock, user = str(tmp_path / "keyring-probe.lock"), str(tmp_path)
+    # As if it were killed between the write and the removal.
+    code = (
+        "import os, signal, runpy, sys\n"
+        f"child = runpy.run_path({keyring_child.__file__!r})\n"
+        "end = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "child['answer'].__globals__['remove'] = end\n"
+        "child['main']()\n"
+    )
+    request = json.dumps({"op": "probe", "user": user, "lock": lock}) + "\n"
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", code], input=request, env=environ, text=True, capture_output=True
+        )
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        assert entries(environ) == [user], "one entry, however often"
+    keyring = KeyringProcess(environ, folder=tmp_path, patience=60, total=120)
+    assert await keyring.probe() == "SecretService"
+    assert entries(environ) == []
+
+
+async def test_probes_at_once_do_not_disturb_each_other(
+    fake: Callable[[str], Environ], tmp_path: Path
+) -> None:
+    one_at_a_time = """
+def get_password(self, service, user):
+    time.sleep(0.05)
+    return open(STORE).read() if os.path.exists(STORE) else None
+def set_password(self, service, user, value):
+    open(STORE, "w").write(value)
+def delete_password(self, service, user):
+    os.remove(STORE)
+"""
+    environ = fake(one_at_a_time)
+    probes = [KeyringProcess(environ, folder=tmp_path, patience=60, total=120).probe() for _ in range(6)]
+    assert await asyncio.gather(*probes) == ["kwallet"] * 6
+    assert not Path(environ["STORE"]).exists()
+    assert (tmp_path / "keyring-probe.lock").stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_probe_needs_no_data_folder(fake: Callable[[str], Environ], tmp_path: Path) -> None:
+    environ = fake(GOOD.replace("STORE + service + user", "STORE"))
+    keyring = KeyringProcess(environ, folder=tmp_path / "none", patience=60, total=120)
+    assert await keyring.probe() == "kwallet"
+    assert not (tmp_path / "none").exists()
 
 
 async def test_a_keyring_that_was_never_unlocked_shows_no_prompt(unlock: Callable[..., Environ]) -> None:
