@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from reportdash.errors import Problem
 from reportdash.plain import clean, clean_block, escaped
+
+
+_COMMAND = re.compile(r"`[^`\n]*`")
+_GLUE = "\x00"
+"""Stands for a blank that is no place to break a line; no text that was cleaned has it."""
+_USUAL = 80
+"""Columns of a terminal that does not know how many it has."""
 
 
 class NoOutput(Problem):
@@ -37,11 +45,45 @@ def say(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """A quieter line for people, on stderr: progress, a hint, a prompt's context."""
+    """A quieter line for people, on stderr: progress, a hint, a prompt's context. Wrapped on a terminal."""
     try:
-        print(clean_block(text, 4000), file=sys.stderr)
+        columns, lines = columns_of(sys.stderr), clean_block(text, 4000).split("\n")
+        if columns:
+            lines = [part for line in lines for part in wrapped(line, columns)]
+        print("\n".join(lines), file=sys.stderr)
     except OSError:
         mute(2)  # what is left in its buffer would fail once more at the very end, and change the exit code
+
+
+def columns_of(stream: TextIO) -> int | None:
+    """How wide the terminal is that `stream` leads to; None: it leads to none, so nothing is wrapped."""
+    try:
+        return (os.get_terminal_size(stream.fileno()).columns or _USUAL) if stream.isatty() else None
+    except (OSError, ValueError):
+        return None
+
+
+def wrapped(text: str, columns: int, *, head: str = "", indent: str = "") -> list[str]:
+    """A line of cleaned `text` in lines of `columns`, the first after `head`, the others after `indent`.
+
+    Broken between words alone: paths are there to be copied, and so is a command in backticks, which keeps to
+    one line where one can hold it.
+    """
+    import textwrap
+
+    def glued(command: re.Match[str]) -> str:
+        found = command.group()
+        return found.replace(" ", _GLUE) if len(indent) + len(found) < columns else found
+
+    lines = textwrap.wrap(
+        _COMMAND.sub(glued, text),
+        columns,
+        initial_indent=head,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [line.replace(_GLUE, " ") for line in lines] or [head.rstrip()]
 
 
 def mute(*streams: int) -> None:

@@ -46,9 +46,8 @@ async def run(args: argparse.Namespace, clock: Clock) -> int:
     try:
         await unlocked(chain, here.settings.accounts)
         while True:
-            left = None if args.timeout is None else args.timeout - (clock.monotonic() - began)
             try:
-                return await _watch(args, asked, opening, clock, followed, left)
+                return await _watch(args, asked, opening, clock, followed, began)
             except Problem as problem:
                 lasts = args.until == "never" and not isinstance(problem, UsageProblem | NoOutput)
                 if not lasts and not isinstance(problem, DamagedLedger):
@@ -69,7 +68,7 @@ async def _watch(
     opening: Callable[..., AbstractAsyncContextManager[Engine]],
     clock: Clock,
     followed: dict[str, Job],
-    timeout: float | None,
+    began: float,
 ) -> int:
     health: dict[str, Health] = {}
 
@@ -91,7 +90,8 @@ async def _watch(
                 wanted,
                 followed=followed,
                 until=args.until,
-                timeout=timeout,
+                timeout=args.timeout,
+                began=began,
                 download=args.download,
                 as_json=args.json,
                 print_changes=True,
@@ -107,6 +107,7 @@ async def follow(
     until: str,
     followed: dict[str, Job] | None = None,
     timeout: float | None = None,
+    began: float | None = None,
     download: bool = False,
     as_json: bool = False,
     print_changes: bool = False,
@@ -115,11 +116,12 @@ async def follow(
     """Poll and print until the wanted jobs are where `until` wants them.
 
     A job that matched once stays followed, so that `state:running` follows a job to its end; `followed` is
-    filled with them. Downloads of theirs that started by themselves are waited for.
+    filled with them. Downloads of theirs that started by themselves are waited for. `timeout` counts from `began`,
+    a moment of the engine's clock, else from now.
     Returns OK, FAILED (reached, but a job failed or a file was not saved), UNREACHABLE (timed out) or
     CREDENTIALS (only jobs of refused accounts are left).
     """
-    started = running.clock.monotonic()
+    started = running.clock.monotonic() if began is None else began
     followed = {} if followed is None else followed
     shown: dict[str, tuple[object, ...]] = {}
     rev = 0
@@ -156,12 +158,17 @@ async def follow(
         if verdict is not None:
             return verdict
         left = None if timeout is None else timeout - (running.clock.monotonic() - started)
-        if left is not None and left <= 0:
+        if timeout is not None and left is not None and left <= 0:
             open_jobs = [job for job in _own(followed) if not _reached(job, until)]
-            say(f"timed out after {timeout:g} s with {len(open_jobs)} of {len(followed)} jobs not {until}")
+            say(f"timed out after {_seconds(timeout)} s with {len(open_jobs)} of {len(followed)} jobs not {until}")
             return Exit.UNREACHABLE
         tick = TICK if told else SOON
         await running.ledger.wait(rev, tick if left is None else min(tick, left))
+
+
+def _seconds(limit: float) -> str:
+    """The limit that was given, without more figures than anybody reads."""
+    return f"{limit:.0f}" if limit >= 100 else f"{limit:.3g}"
 
 
 _FILE = {

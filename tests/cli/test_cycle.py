@@ -95,9 +95,9 @@ async def test_watch_says_1_when_a_job_failed_and_shows_the_vendors_words(
 async def test_watch_times_out_with_4_and_says_what_is_left(shell: Shell, sim: Simulator) -> None:
     sim.script("7g", None, ["incomplete"])
     await shell("submit", "main", "TransactionSummary")
-    ran = await shell("watch", "--until", "settled", "--timeout", "0.5")
+    ran = await shell("watch", "--until", "settled", "--timeout", "0.54321")
     assert ran.code == 4
-    assert "timed out" in ran.err
+    assert "timed out after 0.543 s with 1 of 1 jobs not settled" in ran.err
 
 
 async def test_a_saved_report_can_be_deleted_at_the_vendor_and_stays_on_disk(

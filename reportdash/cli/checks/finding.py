@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reportdash.cli.output import data, line_json
+from reportdash.cli.output import columns_of, data, line_json, wrapped
 from reportdash.cli.output import note as remark
 from reportdash.errors import Exit
 from reportdash.plain import clean
@@ -79,7 +77,7 @@ def show(findings: Sequence[Finding], *, json: bool) -> None:
                 }
             )
         return
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    columns = columns_of(sys.stdout)
     width = max(len(found.check) for found in findings)
     for found in findings:
         for line in lines(found, min(width, _WIDEST) if columns else width, columns):
@@ -87,10 +85,7 @@ def show(findings: Sequence[Finding], *, json: bool) -> None:
     if columns:
         # What scrolled away is named once more, where the eye is.
         wrong = list(dict.fromkeys(found.check for found in findings if not found.ok))
-        for line in textwrap.wrap(
-            f"reportdash: look at {', '.join(wrong)}" if wrong else "reportdash: all is well", columns
-        ):
-            remark(line)
+        remark(f"reportdash: look at {', '.join(wrong)}" if wrong else "reportdash: all is well")
 
 
 def lines(found: Finding, width: int, columns: int | None) -> list[str]:
@@ -103,13 +98,4 @@ def lines(found: Finding, width: int, columns: int | None) -> list[str]:
     if columns - len(indent) < _NARROWEST:
         indent = "  "
     above = [head.rstrip()] if len(head) > len(indent) else []
-    # Words are never cut: paths and commands are there to be copied.
-    wrapped = textwrap.wrap(
-        text,
-        columns,
-        initial_indent=indent if above else head,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return [*above, *(wrapped or [head.rstrip()])]
+    return [*above, *wrapped(text, columns, head=indent if above else head, indent=indent)]
