@@ -83,10 +83,18 @@ class Sender:
             return replace(await self._stay_unsure(sent) if doubtful else sent, blocked=True)
         assert job.intent is not None
         doubtful = job.intent.stage is Stage.UNSURE
+        asked = core.clock.now()
+        shut = await self._shut_out(seat, job)
+        if isinstance(shut, (NoCredential, AuthFailed)):
+            # Before the claim: the job's history tells of no sending where none was possible.
+            await self._health.failed(seat, shut, asked=asked)
+            sent = await self._failed(seat, job, shut)
+            return await self._stay_unsure(sent) if doubtful else sent
         claimed = await self._intents.claim(
             job,
             lambda row, _: replace(row, message="sending", note=None, updated_at=now),
-            what="" if job.intent.tries else "submit sent",  # what came of a repeat is line enough
+            # What came of a repeat is line enough.
+            what="" if job.intent.tries or shut is not None else "submit sent",
             fence=fence,
         )
         if claimed is None:
@@ -98,6 +106,8 @@ class Sender:
         failure: CallFailed
         with core.exchanges.of(claimed.id) as exchanges:
             try:
+                if shut is not None:
+                    raise shut
                 with reading(seat.name, f"the submit of {claimed.id}"):
                     submitted = await seat.vendor.submit(claimed.spec, claimed.intent.key)
             except CallFailed as error:
@@ -118,6 +128,15 @@ class Sender:
             return await self._unsure(seat, claimed, failure, what="refused when sent again")
         sent = await self._failed(seat, claimed, failure)
         return await self._stay_unsure(sent) if doubtful else sent
+
+    async def _shut_out(self, seat: Seat, job: Job) -> CallFailed | None:
+        """Why nobody can sign in, so that nothing would leave; None where there is a session."""
+        with self._core.exchanges.of(job.id):
+            try:
+                await seat.client.have_session()
+            except CallFailed as error:
+                return error
+        return None
 
     async def park(self, sent: Sent, *, repeat_at: float | None = None) -> Sent:
         """Let go of an intent that was not brought to its end; an unsure one is repeated at `repeat_at`."""
@@ -216,8 +235,9 @@ class Sender:
                 sent = await self._wait(job, throttled_words(until), Exit.OK, not_before=until, error=error)
                 return replace(sent, blocked=True)
             case NoCredential() | AuthFailed():
-                message = f"waits: auth_failed: {words}"
-                sent = await self._wait(job, message, Exit.CREDENTIALS, error=error)
+                message = f"waits for a key: {words}"
+                what = "not sent" if job.message != message else None
+                sent = await self._wait(job, message, Exit.CREDENTIALS, error=error, what=what)
                 return replace(sent, blocked=True)
             case Unreachable(sent=False) | BadPayload(sent=False):
                 pause = schedule.backoff(seat.policy.poll_min, job.intent.tries, self._core.chance)
@@ -317,6 +337,7 @@ class Sender:
         error: CallFailed | None = None,
         keep: bool = False,
         note: str | None = None,
+        what: str | None = None,
     ) -> Sent:
         """Nothing was done at the vendor: the submit waits. `keep`: this process goes on with it."""
         intent, now = job.intent, self._core.clock.now()
@@ -330,6 +351,7 @@ class Sender:
                 if row.intent == intent
                 else None
             ),
+            what=what,
             durable=True,
             error=last_error(error, now) if error is not None else None,
         )

@@ -53,7 +53,7 @@ class Submits:
             name=name or spec.report,
             reference=None,
             state=JobState.SUBMITTING,
-            message=slot_words(ahead + 1) if waits else "sending",
+            message=slot_words(ahead + 1) if waits else None,
             submitted_at=now,
             updated_at=now,
             spec=spec,

@@ -120,6 +120,10 @@ class Client:
         self.reset()
         await self._sessions.get()
 
+    async def have_session(self) -> None:
+        """Sign in if there is no live session. Raises what a sign-in ends with, `sent` False."""
+        await self._session()
+
     def drop_session(self) -> None:
         """Forget the session and a standing refusal; the next call signs in."""
         self._sessions.reset()

@@ -199,7 +199,7 @@ async def test_a_submit_with_a_refused_credential_waits_and_goes_out_after_the_l
     assert outcome.exit_code is Exit.CREDENTIALS
     assert outcome.job.state is JobState.SUBMITTING
     assert outcome.job.message is not None
-    assert outcome.job.message.startswith("waits: auth_failed")
+    assert outcome.job.message.startswith("waits for a key: ")
     assert (await rig.row()).health is Health.AUTH_FAILED
     engine.poll()
     rig.environ["REPORTDASH_SECRET__MAIN__PASSWORD"] = right["password"]

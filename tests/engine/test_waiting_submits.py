@@ -51,5 +51,26 @@ async def test_each_repeat_of_a_submit_that_cannot_be_sent_is_one_line_of_histor
     assert job.intent is not None
     assert job.intent.tries > 3
     told = [event.what for event in await rig.ledger.history(job.id)]
-    assert told[:2] == ["submit", "submit sent"]
-    assert len(told) == 2 + job.intent.tries
+    assert told[0] == "submit"
+    assert "submit sent" not in told, "nobody could be reached, not even to sign in"
+    assert len(told) == 1 + job.intent.tries
+
+
+async def test_a_submit_without_a_key_is_told_as_not_sent_and_nothing_says_that_it_was(rig: Rig) -> None:
+    engine = await rig.start()
+    keys = rig.forget_key("main")
+    outcome = await submit(rig)
+    assert outcome.exit_code is Exit.CREDENTIALS
+    assert outcome.job.message == "waits for a key: no credential for main; reportdash login main"
+    history = await rig.ledger.history(outcome.job.id)
+    assert [event.what for event in history] == ["submit", "not sent"]
+    assert not any("sending" in (event.message or "") for event in history)
+    intent = outcome.job.intent
+    assert intent is not None and (intent.stage, intent.tries) == (Stage.WAITING, 0)
+    rig.environ |= {f"REPORTDASH_SECRET__MAIN__{name.upper()}": value for name, value in keys.items()}
+    await engine.logged_in("main")
+    engine.poll()
+    await rig.state(outcome.job, JobState.QUEUED, within=200)
+    told = [event.what for event in await rig.ledger.history(outcome.job.id)]
+    assert told[:4] == ["submit", "not sent", "submit sent", "accepted"]
+    assert len(rig.submits()) == 1
