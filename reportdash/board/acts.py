@@ -5,6 +5,7 @@ from __future__ import annotations
 from reportdash.board.case import AGAIN, DELETE, DOWNLOAD, FORGET, LOGIN, TRACK, Case, Explanation, Line
 from reportdash.board.facts import Fetch
 from reportdash.board.health import KeyTrouble, key_trouble
+from reportdash.board.states import WORDS
 from reportdash.board.units import clock_text, plural, size
 from reportdash.model import Stage
 
@@ -106,7 +107,7 @@ def not_deleted(case: Case) -> Explanation:
         words,
         (f"{case.vendor}'s own words" if refused else "the delete was not sent") + at,
         (
-            (f"{first} The report is {case.job.state} as before.",),
+            (f"{first} Its state is as before: {WORDS[case.job.state]}.",),
             ("The delete is not sent again by itself.",),
         ),
         ((DELETE, " tries again; ", FORGET, " takes only the row out, the report stays there."),),

@@ -8,6 +8,8 @@ from typing import TypeAlias
 from reportdash.board import acts
 from reportdash.board.case import AGAIN, COPY, DOWNLOAD, FORGET, POLL, Case, Explanation, KeyOf, Line
 from reportdash.board.facts import Fetch
+from reportdash.board.health import face_of
+from reportdash.board.states import WORDS
 from reportdash.board.units import clock_text, plural
 from reportdash.lifecycle import unsure_submit
 from reportdash.model import (
@@ -78,7 +80,7 @@ def _headline(case: Case) -> str:
         return f"{len(failed)} of {plural(len(case.parts), 'part')} failed. " + "; ".join(words)
     if job.message or job.vendor_status:
         return job.message or job.vendor_status or ""
-    return f"({job.note})" if job.note else f"({job.state})"
+    return f"({job.note})" if job.note else f"({WORDS[job.state]})"
 
 
 def _source(case: Case) -> str:
@@ -138,7 +140,7 @@ def _check(case: Case, error: LastError) -> Explanation:
     if job.seen_at is not None:
         source += f" · the last good one at {clock_text(job.seen_at, case.now)}"
     means: tuple[Line, ...] = (
-        (f"The check failed, not the job: it stays {job.state}.",),
+        (f"The check failed, not the job: it stays {WORDS[job.state]}.",),
         (f"{why}: {case.again}",),
     )
     return Explanation(error.text, source, means, todo, check=True)
@@ -158,9 +160,9 @@ def _shut(case: Case) -> Explanation | None:
         return None
     since = f"since {clock_text(account.since, case.now)}" if account.since is not None else "for some time"
     return Explanation(
-        account.message or str(account.health),
+        account.message or face_of(account).word,
         f"the account {account.name}, {since}",
-        ((f"The job is {job.state} as far as is known.",), (f"{why}: {case.again}",)),
+        ((f"The job is {WORDS[job.state]} as far as is known.",), (f"{why}: {case.again}",)),
         todo,
         check=True,
     )

@@ -212,7 +212,7 @@ class Engine:
             if job.attempts == 0:
                 return job
             error, account = await self.ledger.last_error(job_id), await self.ledger.account(seat.name)
-            told = error.text if error is not None else job.health
+            told = error.text if error is not None else "the last look failed"
             words = f"its status is not known: {told}; `reportdash doctor` looks at each account"
             if account.health is Health.AUTH_FAILED:
                 raise CredentialProblem(words)

@@ -12,7 +12,7 @@ from reportdash.board import facts
 from reportdash.board.explain import Explanation, KeyOf, Line, explain
 from reportdash.board.facts import Run, Sight
 from reportdash.board.health import face_of
-from reportdash.board.states import HEALTH, Face, Role
+from reportdash.board.states import HEALTH, WORDS, Face, Role
 from reportdash.board.units import clock_text, digits, plural, size, span
 from reportdash.model import (
     HAS_FILE,
@@ -38,6 +38,7 @@ Pieces: TypeAlias = Sequence[tuple[int, Iterable[Run]]]
 FACTS_AT = 106
 """Column of the facts at the right, where the pane is wide enough."""
 FACTS_WIDTH = 33
+STATES = frozenset(map(str, JobState))
 
 
 class Known(NamedTuple):
@@ -321,7 +322,7 @@ def history_lines(subject: Subject, cells: int) -> list[Pieces]:
     out: list[Pieces] = []
     before: tuple[str | None, str | None] = (None, None)
     for event in subject.known.history:
-        told = [text_run(event.what)]
+        told = [text_run(_in_words(event.what))]
         said = event.vendor_status, event.message
         # The vendor's word belongs to what the vendor did; a refusal and its message say the same.
         parts = said if event.who == "vendor" else said[1:]
@@ -335,6 +336,14 @@ def history_lines(subject: Subject, cells: int) -> list[Pieces]:
             lines.append([*(head if number == 0 else []), (30, runs)])
         out = lines + out
     return out
+
+
+def _in_words(what: str) -> str:
+    """A line of history; a step from state to state in the words of the table."""
+    before, arrow, after = what.partition(" → ")
+    if before in STATES and after in STATES:
+        return f"{WORDS[JobState(before)]}{arrow}{WORDS[JobState(after)]}"
+    return what
 
 
 def exchange_lines(subject: Subject, cells: int) -> list[Pieces]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from reportdash.board import facts
 from reportdash.board.facts import Run
-from reportdash.board.states import Role
+from reportdash.board.states import WORDS, Role
 from reportdash.board.units import clock_text, digits, plural, size
 from reportdash.model import HAS_FILE, Artifact, ArtifactState, Job, Verified
 from reportdash.tui.actions import Keymap
@@ -99,7 +99,8 @@ def _copy(part: Job) -> list[Run]:
         return [Run("not saved", Role.BAD, bold=True), muted(f"  {artifact.error or ''}")]
     if part.state in HAS_FILE:
         return [text_run("not saved")]
-    return [muted(f"{part.state}: no file" if part.settled else f"{part.state}: no file yet")]
+    word = WORDS[part.state]
+    return [muted(f"{word}: no file" if part.settled else f"{word}: no file yet")]
 
 
 def _one(subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]:

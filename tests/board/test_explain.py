@@ -106,6 +106,7 @@ def test_each_explanation_has_its_four_pieces_in_short_sentences(name: str, one:
     assert len(one.means) == 2 and 1 <= len(one.todo) <= 2
     for line in (*one.means, *one.todo):
         text = said((line,))
+        assert not any(str(state) in text for state in S if "_" in state), "states have words"
         assert text.endswith(".") and len(text) <= 105, text
     ours = said(one.means)
     words = ("asked", "sent", "polling", "repeated", "by itself")
@@ -127,6 +128,13 @@ def test_a_failed_check_says_when_the_last_good_one_was_and_when_it_is_asked_aga
     assert one.source == f"the look at {clock(NOW - 60)} · HTTP 502 · the last good one at {clock(NOW - 600)}"
     assert f"asked again at {clock(NOW + 300)}" in said(one.means)
     assert "not the job: it stays running" in said(one.means)
+
+
+def test_a_state_that_is_named_is_named_as_the_table_names_it() -> None:
+    bare = told(replace(a_job(S.NOTIFY_FAILED), vendor_status=None))
+    assert bare.headline == "(not sent)"
+    kept = told(a_job(S.READY_WITH_WARNINGS, message="delete not sent: no connection"))
+    assert "Its state is as before: warnings." in said(kept.means)
 
 
 def test_a_throttled_check_is_asked_again_when_the_account_opens() -> None:

@@ -117,6 +117,16 @@ def test_the_history_tells_the_vendors_words_only_where_they_are_new() -> None:
     ]
 
 
+def test_the_history_names_states_as_the_table_does() -> None:
+    job = rows.job("aaaaaa", "billing", "Report", JobState.NOTIFY_FAILED, 60, "NOTIFICATION_FAILED")
+    history = (
+        Event(rows.NOW, "running → notify_failed", "vendor", JobState.NOTIFY_FAILED),
+        Event(rows.NOW, "in_progress → done_ok", "vendor", JobState.RUNNING),
+    )
+    told = shown(Subject(job, face(job), Sight(rows.NOW), "Sigma", Known(history)), "history")
+    assert [line[30:] for line in told] == ["in_progress → done_ok", "running → not sent"]
+
+
 @pytest.mark.parametrize("cells", [80, 140])
 def test_long_lines_of_history_and_long_addresses_are_folded_not_cut(cells: int) -> None:
     job = rows.job("aaaaaa", "main", "Report", JobState.FAILED, 60, "error")
