@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reportdash.board.case import AGAIN, DELETE, DOWNLOAD, FORGET, LOGIN, TRACK, Case, Explanation, Line
 from reportdash.board.facts import Fetch
-from reportdash.board.health import KeyTrouble, key_trouble
+from reportdash.board.health import BROKEN, KeyTrouble, key_trouble
 from reportdash.board.states import WORDS
 from reportdash.board.units import clock_text, plural, size
 from reportdash.model import Stage
@@ -41,6 +41,12 @@ def keyless(case: Case, message: str | None) -> tuple[str, tuple[Line, ...]]:
             return f"The key of {name} is in the keyring, which is locked", (
                 ("Unlock the keyring, or give a key for this session alone: ", LOGIN, "."),
             )
+        case KeyTrouble.DAMAGED | KeyTrouble.GONE | KeyTrouble.UNREAD as trouble:
+            state = str(trouble).removeprefix("vault ")
+            return f"The key of {name} is in the vault, whose file is {state}", (
+                ("Put a whole copy of the file back: then it goes on by itself, within seconds.",),
+                ("Or log in: ", LOGIN, ". What only the vault had is lost where there is no copy."),
+            )
         case KeyTrouble.UNUSABLE:
             return f"No key of {name} could be used on this server", (("Log in: ", LOGIN, f"{later}works."),)
     return f"{case.vendor} does not take this account's key", (("Log in: ", LOGIN, f"{later}works."),)
@@ -50,6 +56,10 @@ def _key_is_back(case: Case, message: str | None) -> tuple[str, Line]:
     """When what waits for the key goes on, and what helps it to."""
     if key_trouble(case.job.account, message) is KeyTrouble.VAULT:
         return "as soon as the vault is unlocked", ("Unlock the vault: ", LOGIN, ".")
+    if key_trouble(case.job.account, message) in BROKEN:
+        return "as soon as the key can be read", (
+            "Put a whole copy of the vault's file back, or log in: ", LOGIN, ".",
+        )
     return "as soon as the key works", ("Log in: ", LOGIN, ".")
 
 

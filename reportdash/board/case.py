@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
-from reportdash.board.health import KeyTrouble, key_trouble
+from reportdash.board.health import BROKEN, KeyTrouble, key_trouble
 from reportdash.board.units import clock_text
 from reportdash.model import Account, Health, Job, LastError
 
@@ -70,8 +70,10 @@ class Case(NamedTuple):
         if account is not None and account.shown is Health.PAUSED:
             return "polling of its account is paused."
         if account is not None and account.shown is Health.AUTH_FAILED:
-            locked = key_trouble(account.name, account.message) is KeyTrouble.VAULT
-            return f"polling has stopped until somebody {'unlocks it' if locked else 'logs in'}."
+            trouble = key_trouble(account.name, account.message)
+            if trouble in BROKEN:
+                return "polling has stopped until the file is back or somebody logs in."
+            return f"polling has stopped until somebody {'unlocks it' if trouble is KeyTrouble.VAULT else 'logs in'}."
         if self.job.parent is not None:
             return "it is asked for with its group."
         if self.next_look is None:

@@ -21,6 +21,9 @@ class KeyTrouble(StrEnum):
 
     NONE = NO_KEY
     VAULT = "vault locked"
+    DAMAGED = "vault damaged"
+    GONE = "vault gone"
+    UNREAD = "vault not readable"
     KEYRING = "keyring locked"
     UNUSABLE = "no usable key"
     REFUSED = "key refused"
@@ -29,6 +32,17 @@ class KeyTrouble(StrEnum):
     def login(self) -> str:
         """What the key of the login does about it, after the key's name."""
         return "unlocks" if self is KeyTrouble.VAULT else "log in"
+
+
+_OF_VAULT = (
+    (" is damaged ", KeyTrouble.DAMAGED),
+    (" is gone: ", KeyTrouble.GONE),
+    (" cannot be read ", KeyTrouble.UNREAD),
+    (" is of a newer reportdash ", KeyTrouble.UNREAD),
+)
+"""How the sentences on a vault are told apart that is no use as it is."""
+BROKEN = frozenset(trouble for _, trouble in _OF_VAULT)
+"""What a whole copy of the vault's file mends."""
 
 
 def key_trouble(account: str, message: str | None) -> KeyTrouble:
@@ -41,7 +55,9 @@ def key_trouble(account: str, message: str | None) -> KeyTrouble:
         return KeyTrouble.VAULT
     if said.startswith(KEYRING_LOCKED):
         return KeyTrouble.KEYRING
-    ours = (f"{account}: ", "the vault ", "the keyring ", "REPORTDASH_", "the systemd credential ")
+    if said.startswith("the vault "):
+        return next((trouble for words, trouble in _OF_VAULT if words in said), KeyTrouble.UNUSABLE)
+    ours = (f"{account}: ", "the keyring ", "REPORTDASH_", "the systemd credential ")
     if said.startswith(ours) or "keyring" in said:
         return KeyTrouble.UNUSABLE
     return KeyTrouble.REFUSED
@@ -61,13 +77,15 @@ def slots_full(account: Account, now: float) -> bool:
 
 
 def health_words(account: Account, now: float, *, next_try: bool = True) -> str:
-    """`throttled until 14:33`, `unreachable since 14:02, next try 14:07`, `vault locked`, `ok`.
+    """`throttled until 14:33`, `unreachable since 14:02, next try 14:07`, `vault locked`, `ok`,
+    `not asked yet`.
 
     The next try is told while it lies ahead, and only if `next_try`.
     """
     match account.shown:
         case Health.OK:
-            return "ok"
+            # `ok` is the vendor's answer, not ours.
+            return "ok" if account.accepted_at is not None else "not asked yet"
         case Health.THROTTLED if account.until is not None:
             return f"throttled until {clock_text(account.until, now)}"
         case Health.UNREACHABLE if account.since is not None:

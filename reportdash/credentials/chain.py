@@ -211,20 +211,42 @@ class Chain:
         if self.vault is None or self._pins is None:
             return []
         with contextlib.suppress(CredentialProblem):
-            chosen, any_choice = await self.pins(), await self._any_choice()
-            wanted = [
-                name
-                for name in accounts
-                if (chosen.get(name) == VAULT or not any_choice)
-                and name not in self._memory
-                and not self._commands.get(name)
-            ]
-            wanted = await asyncio.to_thread(
-                lambda: [n for n in wanted if not handed.anything(self._environ, n, accounts[n])]
-            )
+            wanted = await self._from_vault(accounts, certain=await self._any_choice())
             if wanted and not await self.vault.ready():
                 return wanted
         return []
+
+    async def broken_vault(
+        self, accounts: Mapping[str, Sequence[Sequence[str]]]
+    ) -> tuple[str, Sequence[str]] | None:
+        """What is wrong with the vault, besides a lock, and those of `accounts` whose credential is in it.
+
+        None: nothing is, or no credential of theirs is known to be there. `accounts` as for `locked_out`.
+        """
+        if self.vault is None or self._pins is None:
+            return None
+        with contextlib.suppress(CredentialProblem):
+            wanted = await self._from_vault(accounts, certain=True)
+            trouble = await self.vault.trouble() if wanted else None
+            return (trouble.text, wanted) if trouble is not None else None
+        return None
+
+    async def _from_vault(
+        self, accounts: Mapping[str, Sequence[Sequence[str]]], *, certain: bool
+    ) -> list[str]:
+        """Those of `accounts` whose credential the vault gives; not `certain`: may give. Raises
+        CredentialProblem."""
+        chosen = await self.pins()
+        wanted = [
+            name
+            for name in accounts
+            if (chosen.get(name) == VAULT or not certain)
+            and name not in self._memory
+            and not self._commands.get(name)
+        ]
+        return await asyncio.to_thread(
+            lambda: [n for n in wanted if not handed.anything(self._environ, n, accounts[n])]
+        )
 
     async def chosen(self, account: str) -> str | None:
         """The store its operator chose at the last login: keyring, vault or plaintext; None: not known."""

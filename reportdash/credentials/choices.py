@@ -76,6 +76,7 @@ SHORT = {
     "mute": "does not answer",
     "slow": "slow to start",
     "damaged": "damaged",
+    "absent": "gone",
     "newer": "of a newer reportdash",
     "wrong": "wrong passphrase",
 }

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from reportdash.credentials import handed
-from reportdash.credentials.vault import SHORTEST, Vault, VaultState, VaultTrouble, locked
+from reportdash.credentials.vault import SHORTEST, Vault, VaultState, VaultTrouble, gone, locked
 
 
 class Unlocking:
@@ -26,6 +26,25 @@ class Unlocking:
     async def state(self) -> VaultState:
         """Raises VaultTrouble: damaged, newer, failed."""
         return await asyncio.to_thread(self._vault.state)
+
+    async def trouble(self) -> VaultTrouble | None:
+        """Why credentials that are known to be in it are out of reach, besides a lock; None: they are not."""
+        try:
+            return gone(self.path) if await self.state() is VaultState.ABSENT else None
+        except VaultTrouble as trouble:
+            return trouble
+
+    async def glance(self) -> tuple[int, ...]:
+        """What is another one once the file is: cheap, for every few seconds. Empty: no file to be seen."""
+
+        def look() -> tuple[int, ...]:
+            try:
+                found = self.path.stat()
+            except OSError:
+                return ()
+            return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+        return await asyncio.to_thread(look)
 
     async def ready(self) -> bool:
         """Whether the vault can be read now: it is open, or there is none, or a file's passphrase opens it.
@@ -102,10 +121,7 @@ class Unlocking:
                 raise locked(self.path)
             return None
         if wanted and await self.state() is VaultState.ABSENT:
-            raise VaultTrouble(
-                "absent",
-                f"the vault {self.path} is gone: put it back, or log in again, which makes a new one",
-            )
+            raise gone(self.path)
         return await asyncio.to_thread(self._vault.get, service, user)
 
     async def keep(self, service: str, user: str, value: str) -> None:

@@ -325,6 +325,15 @@ class Vault:
         )
 
 
+def gone(path: Path) -> VaultTrouble:
+    """What is said of a vault that had credentials and is not there."""
+    return VaultTrouble(
+        "absent",
+        f"the vault {path} is gone: put a copy of it back, or log in again, which makes a new one; without "
+        "a copy what was in it is lost",
+    )
+
+
 def locked(path: Path) -> VaultTrouble:
     """What is said of a vault whose passphrase this process does not have."""
     return VaultTrouble(

@@ -54,6 +54,7 @@ class Subject(NamedTuple):
     """One job with everything its details are made from. `title`: the vendor's name for people.
 
     `parts`: a group's children. `previews`: what the files begin with, by path, as far as it was read.
+    `store`: what is wrong with the store of its account's key, though nobody has needed that yet.
     """
 
     job: Job
@@ -63,6 +64,7 @@ class Subject(NamedTuple):
     known: Known = Known()
     parts: Sequence[Job] = ()
     previews: Mapping[str, Preview] = MappingProxyType({})
+    store: str = ""
 
     def explanation(self) -> Explanation | None:
         return explain(
@@ -296,6 +298,9 @@ def overview_lines(subject: Subject, cells: int, keymap: Keymap) -> list[Pieces]
         said.append(Run(f"  {health.glyph} {health.word}", health.role))
         if account.message:
             said.append(muted(f"  {account.message}"))
+    elif subject.store:
+        said.append(Run(f"  ▲ {subject.store}", Role.WARN))
+        said.append(muted("  looked at until the next sign-in"))
     elif job.health is Health.BAD_PAYLOAD:
         health = HEALTH[Health.BAD_PAYLOAD]
         said.append(Run(f"  {health.glyph} {health.word}", health.role))

@@ -1,6 +1,7 @@
-"""What the board knows of where keys lie: in plain text, or in a vault that is locked in this session.
+"""What the board knows of where keys lie: in plain text, or in a vault that is locked, damaged or gone.
 
-At the start whoever sits there is asked for the vault's passphrase, unless they are at something else.
+At the start whoever sits there is asked for the vault's passphrase, unless they are at something else. The
+vault's file is glanced at every few seconds: what becomes of it shows before the next sign-in needs it.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from reportdash.board.facts import Run
+from reportdash.board.health import KeyTrouble, key_trouble
 from reportdash.board.states import Role
+from reportdash.clock import pause
 from reportdash.tui.text import key_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from reportdash.model import Account
     from reportdash.tui.app import Dashboard
@@ -26,28 +29,62 @@ AT_WORK = 2.0
 
 LOOK_AGAIN = 1.0
 """Seconds between two looks whether they rest."""
+GLANCE = 3.0
+"""Seconds between two glances at the vault's file."""
+BACK = "the vault can be read again"
 
 
 class Stores:
     """Looks at the stores beside the screen. `locked`: accounts whose key cannot be read until the vault is
-    unlocked; `plain`: those with a key in plain text."""
+    unlocked; `plain`: those with a key in plain text; `broken`: those whose vault is damaged or gone, and
+    `trouble` is the sentence on that."""
 
     def __init__(self, app: Dashboard) -> None:
         self.app = app
         self.locked: Sequence[str] = ()
         self.plain: Sequence[str] = ()
+        self.broken: Mapping[str, KeyTrouble] = {}
+        self.trouble = ""
+        self.watchers: set[Callable[[], object]] = set()
         self._new = asyncio.Event()
 
     async def follow(self, engine: EnginePort) -> None:
-        """Look now, and again whenever a row says that something is new."""
+        """Look now, and again whenever a row, or the vault's file, says that something is new."""
+        vault = engine.chain.vault
         self._new.clear()
+        # Before the look: what changes during it is looked at once more.
+        seen = await vault.glance() if vault is not None else ()
         await self.look(engine)
         if self.locked:
             self._ask()
+        elif self.trouble:
+            self._say_trouble()
         while True:
-            await self._new.wait()
-            self._new.clear()
-            await self.look(engine)
+            await pause(self.app.clock, self._new, GLANCE if vault is not None else None)
+            found = await vault.glance() if vault is not None else ()
+            if found != seen:
+                seen = found
+                await self._changed(engine)
+            elif self._new.is_set():
+                self._new.clear()
+                await self.look(engine)
+
+    async def _changed(self, engine: EnginePort) -> None:
+        """The vault's file is another one: show what it is now; whoever waits for a key in it tries again."""
+        self._new.clear()
+        locked, trouble = self.locked, self.trouble
+        await self.look(engine)
+        engine.unlocked()
+        for watcher in list(self.watchers):
+            watcher()
+        if self.trouble:
+            if self.trouble != trouble:
+                self._say_trouble()
+        elif self.locked:
+            if not locked:
+                self.say()
+        elif trouble:
+            self.app.board.say(BACK, role=Role.MUTED)
 
     def heed(self, changed: Iterable[Account]) -> None:
         """Of rows not yet taken in: whether a key may have come, gone, or be out of reach."""
@@ -61,12 +98,16 @@ class Stores:
         """Look anew, and show it."""
         chain = engine.chain
         fields = {name: seat.settings.secret_fields() for name, seat in engine.accounts.items()}
-        plain, locked = await asyncio.gather(chain.in_plain_text(), chain.locked_out(fields))
-        self.locked = locked
-        if plain != self.plain:
-            self.plain = plain
-            self.app.board.plain_text = plain
+        plain, self.locked, found = await asyncio.gather(
+            chain.in_plain_text(), chain.locked_out(fields), chain.broken_vault(fields)
+        )
+        self.trouble, names = found if found is not None else ("", ())
+        broken = {name: key_trouble(name, self.trouble) for name in names}
+        if (plain, broken) != (self.plain, self.broken):
+            self.plain, self.broken = plain, broken
+            self.app.board.plain_text, self.app.board.broken = plain, broken
             self.app.board.show_frame()
+            self.app.board.show_cursor()
 
     def _ask(self) -> None:
         """Ask for the passphrase, or say that it is wanted."""
@@ -88,6 +129,11 @@ class Stores:
         """On the notice line: that the vault is locked, and what unlocks it."""
         key = key_run(self.app.look.keymap.named("login"))
         self.app.board.say(Run("The vault is locked: ", Role.WARN), key, Run(" unlocks it", Role.TEXT))
+
+    def _say_trouble(self) -> None:
+        """On the notice line: what is wrong with the vault, and what helps."""
+        text = self.trouble
+        self.app.board.say(f"{text[:1].upper()}{text[1:]}.", role=Role.WARN)
 
     def remind(self) -> None:
         """Say it once more when whoever is at work rests: the next key takes a notice away."""

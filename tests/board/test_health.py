@@ -32,7 +32,11 @@ def account(message: str, *, paused: bool = False) -> Account:
         (keyring("locked"), KeyTrouble.KEYRING),
         (keyring("never_unlocked"), KeyTrouble.KEYRING),
         (keyring("mute"), KeyTrouble.UNUSABLE),
-        ("the vault /x is damaged and was left as it is: put a copy of it back", KeyTrouble.UNUSABLE),
+        ("the vault /x is damaged and was left as it is: put a copy of it back", KeyTrouble.DAMAGED),
+        (vault.gone(Path("/x")).text, KeyTrouble.GONE),
+        ("the vault /x cannot be read (Permission denied): mend that", KeyTrouble.UNREAD),
+        ("the vault /x is of a newer reportdash and was left alone: upgrade this one", KeyTrouble.UNREAD),
+        ("the vault needs Argon2id, which this system lacks: install it", KeyTrouble.UNUSABLE),
         ("calls: the stored credential was given for https://a.example:443", KeyTrouble.UNUSABLE),
         ("REPORTDASH_VAULT_PASSPHRASE_FILE (/p): the passphrase in it does not open", KeyTrouble.UNUSABLE),
         ("no key yet", KeyTrouble.NONE),
@@ -71,6 +75,35 @@ def test_a_job_of_an_account_whose_vault_is_locked_says_so_and_how_to_unlock_it(
     assert "until somebody unlocks it" in means
     assert "does not take" not in means
     assert "Unlock it with its passphrase" in todo
+
+
+@pytest.mark.parametrize(
+    ("message", "state"),
+    [
+        (vault.gone(Path("/x")).text, "gone"),
+        (vault.Vault(Path("/x"))._damaged().text, "damaged"),
+    ],
+)
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_job_whose_vault_is_no_use_says_that_a_copy_of_the_file_mends_it(
+    message: str, state: str, failed: bool
+) -> None:
+    job = replace(running(), attempts=1) if failed else running()
+    found = explain(
+        job, LastError(NOW, "auth_failed", message) if failed else None, account(message), "Talkdesk", NOW
+    )
+    assert found is not None
+    means = " ".join(str(part) for line in found.means for part in line)
+    assert f"in the vault, whose file is {state}: polling has stopped until the file is back" in means
+    todo = " ".join(str(part) for line in found.todo for part in line)
+    assert todo.startswith("Put a whole copy of the file back")
+    assert "is lost where there is no copy" in todo
+
+
+def test_an_account_that_no_vendor_has_answered_yet_is_not_ok() -> None:
+    fresh = Account("calls", "talkdesk")
+    assert health_words(fresh, NOW) == "not asked yet"
+    assert health_words(replace(fresh, accepted_at=NOW), NOW) == "ok"
 
 
 def test_what_waits_goes_on_with_the_vault() -> None:

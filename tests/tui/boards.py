@@ -174,6 +174,9 @@ class Chain:
     async def locked_out(self, accounts: Mapping[str, Sequence[Sequence[str]]]) -> list[str]:
         return []
 
+    async def broken_vault(self, accounts: Mapping[str, Sequence[Sequence[str]]]) -> None:
+        return None
+
     async def in_plain_text(self) -> list[str]:
         return []
 

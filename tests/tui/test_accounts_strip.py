@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 import pytest
 
+from reportdash.board.health import KeyTrouble
 from reportdash.model import VAULT_LOCKED, Account, Health, replace
 from reportdash.tui import theme
 from reportdash.tui.text import Pen
@@ -34,6 +36,7 @@ def shown(
     now: float = NOW,
     read_only: tuple[str, ...] = (),
     plain_text: tuple[str, ...] = (),
+    broken: Mapping[str, KeyTrouble] = {},
 ) -> str:
     slots = {"main": Slots(7, 10)}
     strip = line(
@@ -46,6 +49,7 @@ def shown(
         login_key="l",
         read_only=read_only,
         plain_text=plain_text,
+        broken=broken,
     )
     assert strip.cell_length == cells
     return strip.text.strip()
@@ -122,6 +126,32 @@ def test_a_locked_vault_is_not_a_refused_key() -> None:
     assert text == "✗ 1 key refused  ✗ 1 vault locked  ▲ 4 unreachable"
 
 
-def test_a_key_in_plain_text_has_its_badge_where_there_is_room() -> None:
+def test_a_key_in_plain_text_is_said_in_words_at_every_width_and_never_folded_into_those_that_are_well() -> (
+    None
+):
     assert shown(MAIN, cells=140, plain_text=("main",)) == "main 7G · 7 of 10 slots ▲ PLAIN TEXT"
-    assert shown(MAIN, REFUSED, cells=80, plain_text=("main",)) == "main ▲  ✗ calls log in: l"
+    assert shown(MAIN, REFUSED, cells=80, plain_text=("main",)) == "main ▲ PLAIN TEXT  ✗ calls log in: l"
+    many = [Account(f"account-{n}", "7g", accepted_at=1.0) for n in range(20)]
+    assert shown(MAIN, *many, cells=60, plain_text=("main",)) == "main ▲ PLAIN TEXT  20 accounts ok"
+    down = [replace(DOWN, name=f"billing-number-{n}") for n in range(4)]
+    text = shown(MAIN, *down, cells=60, plain_text=("main",))
+    assert text == "▲ 1 PLAIN TEXT  ▲ 4 unreachable  1 ok"
+
+
+GONE = "the vault /data/credentials.vault is gone: put a copy of it back"
+
+
+def test_a_vault_that_is_no_use_is_said_before_a_sign_in_needs_it_and_after() -> None:
+    calls = Account("calls", "talkdesk", accepted_at=1.0)
+    broken = {"calls": KeyTrouble.GONE}
+    assert shown(MAIN, calls, cells=140, broken=broken) == (
+        "main 7G · 7 of 10 slots     ▲ calls Talkdesk · vault gone, l log in"
+    )
+    assert shown(MAIN, calls, cells=80, broken=broken) == "main  ▲ calls vault gone"
+    many = [Account(f"account-{n}", "7g", accepted_at=1.0) for n in range(20)]
+    assert shown(*many, calls, cells=60, broken=broken) == "▲ calls vault gone  20 accounts ok"
+    shut = replace(REFUSED, message=GONE)
+    assert shown(shut, cells=140, broken=broken) == "✗ calls Talkdesk · vault gone, l log in"
+    assert shown(shut, cells=80, broken=broken) == "✗ calls vault gone: l"
+    down = [replace(DOWN, name=f"billing-number-{n}") for n in range(4)]
+    assert shown(calls, *down, cells=60, broken=broken) == "▲ 1 vault gone  ▲ 4 unreachable"

@@ -13,10 +13,10 @@ from reportdash.board.units import clock_text, plural
 from reportdash.errors import Problem
 from reportdash.logins import UNKNOWN, outside
 from reportdash.model import Account, Health, Job
-from reportdash.tui.screens.form import Form, paragraph
-from reportdash.tui.screens.logout import PLAIN, LogOut, still_handed_in
+from reportdash.tui.screens.form import Form, explained, paragraph
+from reportdash.tui.screens.logout import GONE, IN_VAULT, PLAIN, LogOut, still_handed_in
 from reportdash.tui.screens.parts import BLANK, Row, Words, words
-from reportdash.tui.text import cut_middle, muted, strong, text_run
+from reportdash.tui.text import muted, strong, text_run
 from reportdash.tui.widgets.accounts import PLAIN_TEXT
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ LOOK_AGAIN = 30.0
 """Seconds after which who polls is read again, though no row changed."""
 ROOMY = 90
 """Room from which all columns are shown."""
+NARROW = 64
+"""Room below which the vendor stands in the details alone."""
 LEAST_SHOWN = 3
 """Accounts that are seen however much is told of the chosen one."""
 READING = "…"
@@ -47,6 +49,10 @@ def said_of(row: Account, now: float, login_key: str) -> tuple[str, Role]:
 
 class Roster(Form[None]):
     """The accounts of the config."""
+
+    gives_way = ("↑↓", "a")
+    gaps = ("   ", "  ")
+    more = ("PgDn", "PgUp")
 
     def __init__(self, dashboard: Dashboard, chosen: str) -> None:
         super().__init__(dashboard, "Accounts", cells=124)
@@ -72,8 +78,10 @@ class Roster(Form[None]):
     def on_mount(self) -> None:
         self._spawn(self._follow_ledger())
         self._spawn(self._find_keys(self.names))
+        self.dashboard.live.stores.watchers.add(self._changed)
 
     def on_unmount(self) -> None:
+        self.dashboard.live.stores.watchers.discard(self._changed)
         for task in self._tasks:
             task.cancel()
 
@@ -142,8 +150,7 @@ class Roster(Form[None]):
             return self._left_out_line(name, here, columns)
         row = self.known.get(name)
         login_key = self.dashboard.look.keymap.shown("login")
-        said, role = said_of(row, self.dashboard.board.now, login_key) if row is not None else ("", Role.TEXT)
-        sign = face_of(row).glyph if row is not None else ""
+        sign, said, role = self._health(name, row, login_key) if row is not None else ("", "", Role.TEXT)
         title = self.engine.accounts[name].vendor.title
         healthy = role is Role.TEXT
         badge = Run(PLAIN_TEXT, Role.WARN, bold=True) if self.in_plain_text(name) else None
@@ -166,6 +173,16 @@ class Roster(Form[None]):
         }
         pieces = [(at, (values[column],)) for column, at in columns if column in values]
         return Words(pieces, cursor=here)
+
+    def _health(self, name: str, row: Account, login_key: str) -> tuple[str, str, Role]:
+        """Sign, words and role. An account that works still may have no key for its next sign-in."""
+        if row.shown is Health.OK:
+            broken = self.dashboard.live.stores.broken.get(name)
+            none = KeyTrouble.NONE if self.places.get(name) == "none" else None
+            for trouble, sign, role in ((none, "✗", Role.BAD), (broken, "▲", Role.WARN)):
+                if trouble is not None:
+                    return sign, f"{trouble}, {login_key} {trouble.login}" if login_key else str(trouble), role
+        return face_of(row).glyph, *said_of(row, self.dashboard.board.now, login_key)
 
     def in_plain_text(self, name: str) -> bool:
         """Whether a key of the account lies in a file as it is, even if another one is used."""
@@ -192,8 +209,8 @@ class Roster(Form[None]):
             ]
         seat, row = self.engine.accounts[name], self.known.get(name)
         now = self.dashboard.board.now
-        facts: list[tuple[str, str]] = [("Address", cut_middle(seat.settings.base_url, cells - 14))]
-        facts += self._key_facts(name, seat, row, cells - 14)
+        facts: list[tuple[str, str]] = [("Address", seat.settings.base_url)]
+        facts += self._key_facts(name, seat, row)
         facts.append(("Polled", self.polled(name)))
         if row is not None and slots_full(row, now):
             facts.append(("Slots", "full, the vendor says; deleting saved reports may free some"))
@@ -212,26 +229,32 @@ class Roster(Form[None]):
         if seat.settings.careful:
             facts.append(("Careful", "a delete asks for the account's name"))
         rows: list[Row] = [words(strong(name), muted(f"  {seat.vendor.title}"))]
-        for label, value in facts:
-            shown = Run(value, Role.WARN) if value.startswith(PLAIN) else text_run(value)
-            rows.append(Words([(0, (muted(label),)), (14, (shown,))]))
-        if row is not None and row.message:
-            label, said = _last_word(row, now)
-            more = paragraph(said, cells, Role.WARN, at=14)[:3]
-            head = more[0]
-            if isinstance(head, Words):
-                more[0] = Words([(0, (muted(label),)), *head.pieces])
+        for label, value in self._troubles(name, row):
             # Of all that can stand here it is what one looks for: it has its place in a small window, too.
-            rows[1:1] = more
+            rows += explained((muted(label),), value, cells, at=14, role=Role.WARN)
+        for label, value in facts:
+            role = Role.WARN if value.startswith(PLAIN) else Role.TEXT
+            rows += explained((muted(label),), value, cells, at=14, role=role)
         return rows
 
-    def _key_facts(self, name: str, seat: SeatPort, row: Account | None, cells: int) -> list[tuple[str, str]]:
+    def _troubles(self, name: str, row: Account | None) -> list[tuple[str, str]]:
+        """What is said of the account's trouble, and of the store of its key."""
+        stores, now = self.dashboard.live.stores, self.dashboard.board.now
+        found = [_last_word(row, now)] if row is not None and row.message else []
+        if name in stores.broken and (row is None or row.message != stores.trouble):
+            text = stores.trouble
+            goes_on = row is not None and row.shown is Health.OK
+            more = ". It is looked at with the session there is, until the next sign-in" if goes_on else ""
+            found.append(("Vault", f"{text[:1].upper()}{text[1:]}{more}."))
+        return found
+
+    def _key_facts(self, name: str, seat: SeatPort, row: Account | None) -> list[tuple[str, str]]:
         """Where the key is, since when it is good, and what it gives."""
         now = self.dashboard.board.now
         place = self.places.get(name, READING)
         if self.in_plain_text(name) and not place.startswith(PLAIN):
             place += "; another one lies in plain text"
-        facts = [("Key", cut_middle(place, cells))]
+        facts = [("Key", place)]
         if row is not None and row.accepted_at is not None:
             since = "since " if row.health is not Health.AUTH_FAILED else "last new one "
             facts.append(("Accepted", f"{since}{clock_text(row.accepted_at, now)}"))
@@ -264,6 +287,7 @@ class Roster(Form[None]):
         step, verb = steps.get(key), verbs.get(character or "")
         if step is not None and self.names:
             self.at = max(0, min(self.at + step, len(self.names) - 1))
+            self.scroll_top = 0
             self.note = ""
         elif verb is not None and self.names:
             self.note = ""
@@ -344,6 +368,9 @@ class Roster(Form[None]):
         elif where.startswith(UNKNOWN):
             why = where.removeprefix(UNKNOWN)
             self.tell(f"{name} is not logged out: where its key is cannot be seen, {why}.")
+        elif where.startswith(IN_VAULT) and where != GONE:
+            state = where.removeprefix(IN_VAULT)
+            self.tell(f"{name} is not logged out: its key is in the vault, which is {state}.")
         elif outside(where) is not None:
             self.tell(f"{name} is not logged out: {still_handed_in(name, where)}.")
         else:
@@ -378,6 +405,9 @@ def _columns(cells: int, *, badge: bool) -> list[tuple[str, int]]:
     """The columns and where they begin. `badge`: a key in plain text is to be seen in any window."""
     if cells >= ROOMY:
         return [("Account", 0), ("Vendor", 17), ("Health", 32), ("Key", 64), ("Slots", 88), ("Polled", 98)]
+    if cells < NARROW:
+        last = [("", cells - 12)] if badge else [("Slots", cells - 8)]
+        return [("Account", 0), ("Health", 14), *last]
     if badge:
         return [("Account", 0), ("Vendor", 14), ("Health", 24), ("", cells - 21), ("Slots", cells - 8)]
     return [("Account", 0), ("Vendor", 14), ("Health", 26), ("Slots", cells - 8)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -36,6 +36,7 @@ from reportdash.tui.widgets.status import Status
 from reportdash.tui.widgets.table import JobTable
 
 if TYPE_CHECKING:
+    from reportdash.board.health import KeyTrouble
     from reportdash.board.terms import Query
     from reportdash.engine.preview import Preview
     from reportdash.tui.app import Dashboard
@@ -78,6 +79,7 @@ class BoardScreen(Screen[None], inherit_bindings=False, inherit_css=False):
         self.left_out: Collection[str] = ()
         self.read_only: Collection[str] = ()
         self.plain_text: Collection[str] = ()
+        self.broken: Mapping[str, KeyTrouble] = {}
         self.titles = dict(look.titles)
         self.config = ""
         self.configured = True
@@ -233,6 +235,7 @@ class BoardScreen(Screen[None], inherit_bindings=False, inherit_css=False):
             left_out=self.left_out,
             read_only=self.read_only,
             plain_text=self.plain_text,
+            broken=self.broken,
             accounts_key=keymap.shown("accounts"),
             plain="everything is kept on this server" if empty else "",
         )
@@ -287,6 +290,7 @@ class BoardScreen(Screen[None], inherit_bindings=False, inherit_css=False):
             self.known.get(job.id, Known()),
             [records.job(child) for child in records.children.get(slot, ())],
             self.previews,
+            str(self.broken.get(job.account, "")),
         )
 
     def show_cursor(self) -> None:

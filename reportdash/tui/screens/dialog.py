@@ -41,6 +41,12 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False, inherit_css=Fal
     """A question. `title` stands on the frame."""
 
     AUTO_FOCUS = ""
+    gives_way: Sequence[str] = _KNOWN
+    """Keys that are named only where there is room, in the order in which they go."""
+    gaps: Sequence[str] = ("   ",)
+    """What stands between two keys; a narrow one is tried before a key goes."""
+    more = ("↓", "↑")
+    """The keys that show what is below, and above."""
 
     def __init__(self, pen: Pen, title: str, *, cells: int = 104) -> None:
         super().__init__()
@@ -54,6 +60,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False, inherit_css=Fal
         self._panel = Lines(pen, id="panel")
         self._targets: list[tuple[int, range, Item]] = []  # where the mouse finds what, on the frame
         self._height = self._blank = 0
+        self._page = 1
 
     # For subclasses.
 
@@ -144,6 +151,8 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False, inherit_css=Fal
         height = size.height if self.fills else min(len(rows) + len(foot) + 6, size.height - 2)
         self._height = height
         shown = max(1, height - 6 - len(foot))
+        # The last line shown may be the count of those below it.
+        self._page = max(1, shown - 1)
         self._follow(rows, shown)
         self.scroll_top = max(0, min(self.scroll_top, len(rows) - shown))
         visible = rows[self.scroll_top : self.scroll_top + shown]
@@ -155,7 +164,8 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False, inherit_css=Fal
         lines += [drawn.inside(())] * (height - len(lines) - len(foot) - 3)
         if len(rows) > shown:
             more = len(rows) - shown - self.scroll_top
-            said = f"{plural(more, 'more line')}  ↓" if more else "↑"
+            below, above = self.more
+            said = f"{plural(more, 'more line')}  {below}" if more else above
             lines[-1] = drawn.inside(((room - width(said), (muted(said),)),))
         lines += [drawn.row(row) for row in foot]
         lines += [drawn.inside(()), self._button_line(frame), drawn.bottom()]
@@ -206,10 +216,11 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False, inherit_css=Fal
     def _keys_said(self, room: int) -> str:
         """The keys' line in so many cells; the keys that every dialog has give way first."""
         pairs = list(self.keys())
-        for known in (*_KNOWN, *(key for key, _ in self.keys())):
-            said = "   ".join(f"{key} {verb}" for key, verb in pairs)
-            if width(said) <= room:
-                return said
+        for known in (*self.gives_way, *(key for key, _ in self.keys())):
+            for gap in self.gaps:
+                said = gap.join(f"{key} {verb}" for key, verb in pairs)
+                if width(said) <= room:
+                    return said
             pairs = [pair for pair in pairs if pair[0] != known]
         return ""
 
@@ -262,7 +273,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False, inherit_css=Fal
             if item.edit.key(key, character):
                 self.changed(item)
             elif not self.typed(key, character) and key in ("pageup", "pagedown"):
-                self.scroll_top += _SCROLL[key]
+                self._scroll(key)
         elif isinstance(item, Choice) and (key == "space" or (key == "enter" and not item.chosen)):
             item.group[:] = [item.value]
             self.changed(item)
@@ -271,7 +282,12 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False, inherit_css=Fal
         elif key in ("left", "right") and isinstance(item, Button):
             self._step(1 if key == "right" else -1)
         elif not self.typed(key, character) and key in _SCROLL:
-            self.scroll_top += _SCROLL[key]
+            self._scroll(key)
+
+    def _scroll(self, key: str) -> None:
+        """Move what is longer than the dialog; a page never skips a line."""
+        by = _SCROLL[key]
+        self.scroll_top += max(-self._page, min(by, self._page)) if key in ("pagedown", "pageup") else by
 
     # Mouse.
 

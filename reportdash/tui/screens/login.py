@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reportdash.board.health import KeyTrouble, key_trouble
+from reportdash.board.health import key_trouble
 from reportdash.board.states import Role
-from reportdash.board.units import clock_text
+from reportdash.board.units import plural
 from reportdash.errors import CallFailed, CredentialProblem, Problem
-from reportdash.logins import COMMAND, KNOWN, MEMORY, NEW, UNKNOWN, VAULT, is_refused, outside, refusal
+from reportdash.logins import COMMAND, KNOWN, MEMORY, NEW, VAULT, is_refused, refusal
 from reportdash.model import Account, Health, Job
 from reportdash.tui.screens import places
 from reportdash.tui.screens.dialog import Dialog
@@ -142,6 +142,8 @@ class Login(Form[None]):
         self.new = NewPassphrase()
         self._made = False
         self._step_now = "looking"
+        self.problem = ""
+        self._refused: dict[str, int] = {}
 
     def on_mount(self) -> None:
         self.work(self._look())
@@ -186,7 +188,9 @@ class Login(Form[None]):
             return
         try:
             known = await self.seat.find_credential()
-        except CredentialProblem:
+        except CredentialProblem as problem:
+            # As it is now: what the account's row says may be over.
+            self.problem = problem.text
             return
         for name, field in self.fields.items():
             if known is not None and not field.secret:
@@ -205,8 +209,8 @@ class Login(Form[None]):
             rows.append(words(muted("It takes three seconds at most; nothing is asked before.")))
             return rows
         tight = self.fills
-        for field in self.fields.values():
-            rows += [field] if tight else [field, BLANK]
+        for name, field in self.fields.items():
+            rows += [field, *self._as_refused(name, field), *([] if tight else [BLANK])]
         if tight:
             rows.append(BLANK)
         rows += self._places(cells)
@@ -215,32 +219,22 @@ class Login(Form[None]):
         rows += paragraph(tried, cells, Role.MUTED)
         return rows
 
+    def _as_refused(self, name: str, field: Field) -> list[Row]:
+        """Below a field that still has the key that was refused: what the next key that is typed does. Of a
+        long one there are more dots than can be seen."""
+        length = self._refused.get(name)
+        if length is None:
+            return []
+        many = plural(len(field.edit.text), "character")
+        said = f"{many}, refused: typing adds, ctrl+u empties" if length >= 0 else f"{many} now"
+        return [words(muted(said), at=field.at + 2)]
+
     def _before(self, cells: int) -> list[Row]:
         """What went wrong before."""
         board = self.dashboard.board
         row = board.view.records.accounts.get(self.name_of)
-        if row is not None and row.health is Health.AUTH_FAILED:
-            at = clock_text(row.since, board.now) if row.since is not None else ""
-            message = (row.message or "").rstrip(".")
-            match key_trouble(row.name, message):
-                case KeyTrouble.NONE:
-                    return paragraph(f"There is no key for {self.name_of} yet.", cells)
-                case KeyTrouble.VAULT | KeyTrouble.KEYRING as locked:
-                    place = "vault" if locked is KeyTrouble.VAULT else "keyring"
-                    said = f"The key of {self.name_of} is in the {place}, which is locked since {at}."
-                    return paragraph(said, cells)
-                case KeyTrouble.UNUSABLE:
-                    # Our own sentence on where the key was looked for, not the vendor's.
-                    return paragraph(f"No key could be used since {at}: {message}.", cells)
-            return paragraph(f"{self.title_of} refused the last key at {at}: {message}.", cells)
-        if self.where in ("", "none"):
-            return paragraph(f"The key for {self.name_of} at {self.title_of}.", cells)
-        if self.where.startswith(UNKNOWN):
-            why = self.where.removeprefix(UNKNOWN)
-            return paragraph(f"Whether {self.name_of} has a key cannot be seen: {why}.", cells)
-        first = self.where != COMMAND and outside(self.where) is not None
-        more = "" if first else "; a new one takes its place"
-        return paragraph(f"{self.name_of} has a key ({self.where}){more}.", cells)
+        said = places.before(row, board.now, self.name_of, self.title_of, self.where, self.problem)
+        return paragraph(said, cells)
 
     def _places(self, cells: int) -> list[Row]:
         """Where the secret will live: what works here, what does not and why."""
@@ -291,6 +285,12 @@ class Login(Form[None]):
             self._step_now = ""
             made = "the key was not kept, the vault is made and has your passphrase"
             self.tell(f"Stopped: {made if self._made else 'nothing was kept'}.")
+
+    def changed(self, item: Field | Choice) -> None:
+        for name, length in self._refused.items():
+            if self.fields[name] is item and len(self.fields[name].edit.text) != length:
+                self._refused[name] = -1
+        super().changed(item)
 
     def pressed(self, value: str) -> None:
         values = {name: field.edit.text for name, field in self.fields.items()}
@@ -343,6 +343,10 @@ class Login(Form[None]):
             # Masked before it is cut: half a secret is one too many.
             error.text = masked(error.text, self._secrets(values))
             kept = "" if is_refused(error) else " Nothing was kept, try again later."
+            if is_refused(error):
+                # A slip in a long key is mended where it is; nobody shall add a second key to it unawares.
+                self._refused = {name: len(f.edit.text) for name, f in self.fields.items() if f.secret}
+                self.focused_item = next((f for f in self.fields.values() if f.secret), self.focused_item)
             self._failed(f"{refusal(error, self.title_of)}.{kept}")
         except Problem as problem:
             self._failed(masked(problem.text, self._secrets(values)))

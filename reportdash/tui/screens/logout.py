@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reportdash.board.states import Role
-from reportdash.logins import MEMORY, outside
+from reportdash.logins import MEMORY, VAULT, outside
 from reportdash.tui.screens.dialog import Dialog
 from reportdash.tui.screens.form import paragraph
 from reportdash.tui.screens.parts import Button, Row
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 PLAIN = "PLAIN TEXT, "
 """What begins the place of a key in a file as it is, before the file's path."""
+
+
+IN_VAULT = f"{VAULT}, "
+"""What begins the place of a key in a vault that cannot be read now, before why."""
+GONE = f"{IN_VAULT}gone"
 
 
 def still_handed_in(account: str, where: str) -> str:
@@ -38,8 +43,11 @@ class LogOut(Dialog[str]):
     def rows(self, cells: int) -> list[Row]:
         plain = f"the file {self.where.removeprefix(PLAIN)}" if self.where.startswith(PLAIN) else ""
         source = plain or ("memory" if self.where == MEMORY else f"the {self.where}")
+        said = f"The key of {self.name_of} is removed from {source}."
+        if self.where == GONE:
+            said = f"The key of {self.name_of} was in the vault, which is gone: it is not looked for any more."
         return [
-            *paragraph(f"The key of {self.name_of} is removed from {source}.", cells),
+            *paragraph(said, cells),
             *paragraph("Its jobs stay in the table, and nobody looks at them meanwhile.", cells, Role.MUTED),
         ]
 

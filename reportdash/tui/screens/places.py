@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from reportdash.board.facts import Run
+from reportdash.board.health import KeyTrouble, key_trouble
 from reportdash.board.states import Role
-from reportdash.logins import COMMAND, MEMORY, NEW, VAULT, outside
+from reportdash.board.units import clock_text
+from reportdash.logins import COMMAND, MEMORY, NEW, UNKNOWN, VAULT, outside
+from reportdash.model import Account, Health
 from reportdash.tui.screens.form import paragraph
 from reportdash.tui.screens.parts import Row, Words
 from reportdash.tui.text import cut_middle, muted
@@ -42,6 +45,33 @@ def broken(sentence: str, cells: int, *, brief: bool) -> list[Row]:
     if isinstance(lines[0], Words):
         lines[0] = Words([(0, (Run("▲", Role.WARN),)), *lines[0].pieces])
     return [*lines, *(paragraph(f"{_capital(more)}.", cells, Role.MUTED, at=2) if more else [])]
+
+
+def before(
+    row: Account | None, now: float, account: str, vendor: str, where: str, problem: str
+) -> str:
+    """What there is before a login, in one sentence: of the vendor its last word, of the stores what was just
+    seen in them.
+
+    `where`: the place of the key, empty while that is looked for; `problem`: why the key there cannot be used.
+    """
+    shut = row is not None and row.health is Health.AUTH_FAILED
+    if row is not None and shut and key_trouble(row.name, row.message) is KeyTrouble.REFUSED:
+        at = clock_text(row.since, now) if row.since is not None else ""
+        return f"{vendor} refused the last key at {at}: {(row.message or '').rstrip('.')}."
+    if problem:
+        place = {KeyTrouble.VAULT: "vault", KeyTrouble.KEYRING: "keyring"}.get(key_trouble(account, problem))
+        if place is not None:
+            return f"The key of {account} is in the {place}, which is locked."
+        return f"No key of {account} can be used: {problem.rstrip('.')}."
+    if shut and where == "none":
+        return f"There is no key for {account} yet."
+    if where in ("", "none"):
+        return f"The key for {account} at {vendor}."
+    if where.startswith(UNKNOWN):
+        return f"Whether {account} has a key cannot be seen: {where.removeprefix(UNKNOWN)}."
+    first = where != COMMAND and outside(where) is not None
+    return f"{account} has a key ({where}){'' if first else '; a new one takes its place'}."
 
 
 def lives(store: str, vault: Path | None, cells: int) -> list[Row]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from textual.strip import Strip
 
 from reportdash.board.facts import Run
-from reportdash.board.health import KeyTrouble, face_of, health_words, key_trouble, slots_full
-from reportdash.board.states import Role
+from reportdash.board.health import BROKEN, KeyTrouble, face_of, health_words, key_trouble, slots_full
+from reportdash.board.states import HealthFace, Role
 from reportdash.model import Account, Health
 from reportdash.tui.columns import ROOMY
 from reportdash.tui.text import Pen, key_run, length, muted
@@ -49,17 +50,19 @@ class Accounts(Lines):
         left_out: Collection[str] = (),
         read_only: Collection[str] = (),
         plain_text: Collection[str] = (),
+        broken: Mapping[str, KeyTrouble] = MappingProxyType({}),
         accounts_key: str = "",
         plain: str = "",
     ) -> None:
         """Show the accounts. `titles`: how people read a vendor's name; `left_out`: accounts whose plug-in
         can not be used, the page behind `accounts_key` says why; `read_only`: those in which nothing is
-        changed; `plain_text`: those whose key lies in plain text; `plain` stands alone.
+        changed; `plain_text`: those whose key lies in plain text; `broken`: those whose next sign-in will find
+        no key, and why; `plain` stands alone.
         """
         cells = self.size.width
         # Asked with every flush, and mostly the same; what time does to it is told in whole seconds.
         told = (tuple(accounts), int(now), tuple(titles.items()), tuple(slots.items()))
-        marked = (tuple(left_out), tuple(read_only), tuple(plain_text))
+        marked = (tuple(left_out), tuple(read_only), tuple(plain_text), tuple(broken.items()))
         made_of = (self.pen, cells, *told, login_key, *marked, accounts_key, plain)
         if made_of == self._made_of:
             return
@@ -68,7 +71,6 @@ class Accounts(Lines):
             self.show([self.pen.strip([(1, (muted(plain),))], cells, Role.BAR)])
             return
         kept = [account for account in accounts if account.name not in left_out]
-        broken = [_broken(name, accounts_key) for name in left_out]
         shown = line(
             kept,
             now,
@@ -77,9 +79,10 @@ class Accounts(Lines):
             titles=titles,
             slots=slots,
             login_key=login_key,
-            broken=broken,
+            unusable=[_unusable(name, accounts_key) for name in left_out],
             read_only=read_only,
             plain_text=plain_text,
+            broken=broken,
         )
         self.show([shown])
 
@@ -93,9 +96,10 @@ def line(
     titles: Mapping[str, str],
     slots: Mapping[str, Slots],
     login_key: str,
-    broken: Sequence[tuple[Run, ...]] = (),
+    unusable: Sequence[tuple[Run, ...]] = (),
     read_only: Collection[str] = (),
     plain_text: Collection[str] = (),
+    broken: Mapping[str, KeyTrouble] = MappingProxyType({}),
 ) -> Strip:
     """Line 2 in `cells`. What does not fit is folded: healthy accounts, then vendors' names, then times."""
     roomy = cells >= ROOMY
@@ -103,18 +107,20 @@ def line(
     room = cells - 2
 
     def item(account: Account, much: int) -> tuple[Run, ...]:
-        if account.shown is Health.OK:
+        if account.name in broken and account.shown is Health.OK:
+            found = _at_risk(account, titles, broken[account.name], much, login_key)
+        elif account.shown is Health.OK:
             found = _healthy(account, titles, slots.get(account.name), much, now)
         else:
             found = _troubled(account, titles, now, much, login_key)
         if account.name in read_only and much is not SHORT:
             found = (*found, Run(" · read-only" if much is LONG else " read-only", Role.TEXT))
         if account.name in plain_text:
-            found = (*found, Run(f" {PLAIN_TEXT if much is LONG else PLAIN_TEXT[0]}", Role.WARN))
+            found = (*found, Run(f" {PLAIN_TEXT}", Role.WARN))
         return found
 
     def folded(kept: Sequence[Account], count: int, much: int) -> list[tuple[Run, ...]]:
-        items = [*broken, *(item(account, much) for account in kept)]
+        items = [*unusable, *(item(account, much) for account in kept)]
         if count:
             items.append((muted(f"{count} account{'' if count == 1 else 's'} ok"),))
         return items
@@ -122,7 +128,9 @@ def line(
     def taken(items: Sequence[Sequence[Run]], gap: int) -> int:
         return sum(map(length, items)) + gap * (len(items) - 1)
 
-    troubled = [account for account in accounts if account.shown is not Health.OK]
+    # A badge for ever is not folded into those that are well.
+    marked = {*plain_text, *broken}
+    troubled = [one for one in accounts if one.shown is not Health.OK or one.name in marked]
     healthy = len(accounts) - len(troubled)
     # An account whose slots are taken is worth its place when all of them do not fit.
     busy = [one for one in accounts if one in troubled or (one.name in slots and slots[one.name].used)]
@@ -138,7 +146,7 @@ def line(
         )
     )
     fitting = (found for found in tries if taken(*found) <= room)
-    items, gap = next(fitting, ([*broken, *_counted(accounts)], 2))
+    items, gap = next(fitting, ([*unusable, *_counted(accounts, plain_text, broken)], 2))
     pieces: list[tuple[int, Sequence[Run]]] = []
     at = 1
     for runs in items:
@@ -147,9 +155,19 @@ def line(
     return pen.strip(pieces, cells, Role.BAR)
 
 
-def _counted(accounts: Sequence[Account]) -> list[tuple[Run, ...]]:
+def _counted(
+    accounts: Sequence[Account], plain_text: Collection[str], broken: Mapping[str, KeyTrouble]
+) -> list[tuple[Run, ...]]:
     """Where there is no room for names: how many are in which trouble."""
-    found = Counter((account.shown, face_of(account)) for account in accounts)
+
+    def face(account: Account) -> tuple[Health, HealthFace]:
+        # Not known as well: its next sign-in will fail.
+        risk = broken.get(account.name) if account.shown is Health.OK else None
+        if risk is not None:
+            return Health.BAD_PAYLOAD, HealthFace("▲", str(risk), Role.WARN)
+        return account.shown, face_of(account)
+
+    found = Counter(map(face, accounts))
     items: list[tuple[Run, ...]] = []
     for (health, face), count in sorted(found.items(), key=lambda item: item[0][0] is Health.OK):
         if health is Health.OK:
@@ -158,10 +176,13 @@ def _counted(accounts: Sequence[Account]) -> list[tuple[Run, ...]]:
             heavy = face.role is not Role.MUTED
             head = Run(f"{face.glyph} {count}", face.role, bold=heavy)
             items.append((head, Run(f" {face.word}", Role.TEXT if heavy else Role.MUTED)))
+    if plain_text:
+        head, _, words = PLAIN_TEXT.partition(" ")
+        items.insert(0, (Run(f"{head} {len(plain_text)} {words}", Role.WARN),))
     return items
 
 
-def _broken(name: str, key: str) -> tuple[Run, ...]:
+def _unusable(name: str, key: str) -> tuple[Run, ...]:
     """An account that is left out: nobody looks at its jobs, and the whole sentence is too long for here."""
     head = Run(f"✗ {name}", Role.BAD, bold=True)
     said = Run(" plug-in broken: ", Role.TEXT) if key else Run(" plug-in broken", Role.TEXT)
@@ -177,6 +198,18 @@ def _healthy(
     if slots is not None:
         words += f" · {slots_words(account, slots, now)}"
     return Run(account.name, Role.TEXT), muted(f" {words}")
+
+
+def _at_risk(
+    account: Account, titles: Mapping[str, str], trouble: KeyTrouble, much: int, login_key: str
+) -> tuple[Run, ...]:
+    """It is looked at still: with the session there is, until the next sign-in."""
+    head = Run(f"▲ {account.name}", Role.WARN, bold=True)
+    if much is not LONG:
+        return head, Run(f" {trouble}", Role.TEXT)
+    vendor = muted(f" {titles.get(account.vendor, account.vendor)}")
+    said = Run(f" · {trouble}, ", Role.TEXT)
+    return head, vendor, said, key_run(login_key), Run(f" {trouble.login}", Role.TEXT)
 
 
 def slots_words(account: Account, slots: Slots, now: float) -> str:
@@ -199,6 +232,8 @@ def _troubled(
     if much is not LONG:
         if health is Health.AUTH_FAILED:
             verb = " unlock" if trouble is KeyTrouble.VAULT else " log in"
+            # What helps is not the login alone.
+            verb = f" {trouble}" if trouble in BROKEN else verb
             return (head, Run(f"{verb}: ", Role.TEXT), key) if login_key else (head, Run(verb, Role.TEXT))
         return head, Run(f" {words}", Role.TEXT if heavy else Role.MUTED)
     vendor = muted(f" {titles.get(account.vendor, account.vendor)}")
