@@ -171,6 +171,46 @@ async def test_many_accounts_scroll_with_the_cursor(tmp_path: Path) -> None:
         assert "▌ main" in at.text
 
 
+LONG = " ".join(f"the key is disabled since rotation {number}" for number in range(10))
+
+
+@pytest.mark.parametrize("size", [(140, 40), (80, 24), (60, 12)])
+async def test_all_that_is_told_of_an_account_is_reached_however_small_the_window(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with desk(tmp_path, size=size, accounts=("calls", "main", "billing")) as at:
+        await at.rig.ledger.change_account(
+            "calls", lambda row: replace(row, health=Health.AUTH_FAILED, since=1.0, message=LONG)
+        )
+        below = await roster(at)
+        await at.shows("✗ key refused")
+        assert "esc close" in at.text and "l log in" in at.text
+        seen = [line.strip("│ ") for line in at.text.splitlines()]
+        while "PgDn" in at.text:
+            top = below.scroll_top
+            await at.press("pagedown")
+            assert below.scroll_top > top
+            seen += [line.strip("│ ") for line in at.text.splitlines()]
+        told = " ".join(" ".join(dict.fromkeys(line for line in seen if "PgDn" not in line)).split())
+        assert LONG in told
+        for label in ("Address", "Key", "environment", "Polled"):
+            assert label in told
+        await at.press("down")
+        assert "▌ main" in at.text
+
+
+async def test_an_account_that_was_never_logged_in_is_not_called_ok(tmp_path: Path) -> None:
+    async with desk(tmp_path, accounts=("calls", "main")) as at:
+        at.rig.forget_key("calls")
+        await roster(at)
+        rows = [line for line in at.text.splitlines() if "│" in line]
+        calls, main = (next(row for row in rows if name in row) for name in ("Talkdesk", "7G  "))
+        assert "✗ no key yet, l log in" in calls
+        assert "not asked yet" in main and " ok" not in main
+        await at.rig.engine.logged_in("main")
+        await at.shows(" ok ")
+
+
 async def test_a_dashboard_that_ends_with_the_list_open_ends_well(tmp_path: Path) -> None:
     """As on a hang-up: the ledger is closed while the list still waits for its changes."""
     clock = ManualClock(START)

@@ -95,6 +95,29 @@ async def test_a_refused_key_is_told_in_the_vendors_words_and_nothing_typed_is_l
         assert health(at, "calls") is Health.AUTH_FAILED
 
 
+@pytest.mark.parametrize("size", [(140, 40), (80, 24)])
+async def test_a_refused_key_stays_in_its_field_and_what_the_next_key_does_is_said_and_seen(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    long = CANARY * 4
+    async with desk(tmp_path, size=size, accounts=("calls",)) as at:
+        await shut(at, "calls")
+        form = await form_of(at)
+        await paste(at, "nobody")
+        await at.press("tab")
+        await paste(at, long)
+        await at.press("tab", "tab", "tab", "enter")
+        await at.shows("Talkdesk refused the key:")
+        secret = form.fields["client_secret"]
+        assert form.focused_item is secret and secret.edit.text == long
+        assert f"{len(long)} characters, refused: typing adds, ctrl+u empties" in at.text
+        # More dots than the field has room for: the count shows what a key did.
+        await at.press("x")
+        assert f"{len(long) + 1} characters now" in at.text
+        await at.press("ctrl+u")
+        assert "0 characters now" in at.text and secret.edit.text == ""
+
+
 async def test_a_vendor_that_repeats_the_secret_does_not_bring_it_to_the_screen(tmp_path: Path) -> None:
     async with desk(tmp_path, accounts=("calls",)) as at:
         await shut(at, "calls")
