@@ -29,7 +29,7 @@ JOBS = 40
 def looks(folder: Path) -> list[tuple[str, float, float, str]]:
     """(job, asked, written, process) of every look the ledger accepted."""
     found = []
-    for log in folder.glob("*.log"):
+    for log in folder.glob("[0-9]*.log"):  # the ledger may have its jobs.log beside them
         for line in log.read_text().splitlines():
             job, asked, written = line.split()
             found.append((job, float(asked), float(written), log.stem))
