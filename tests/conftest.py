@@ -8,6 +8,7 @@ import sys
 from collections.abc import Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 KNOBS = {
     "REPORTDASH_NO_SKIPS",
@@ -44,6 +45,31 @@ for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
 
 for name in [name for name in os.environ if name.startswith("REPORTDASH_") and name not in KNOBS]:
     del os.environ[name]
+
+# A busy machine is no failure: neither a deadline nor the time that drawing took is one. Nor is chance.
+settings.register_profile(
+    "suite", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
+
+LONGEST = (
+    "test_a_watch_of_200_jobs_ends_with_every_job_in_its_right_state_and_every_file_whole",
+    "test_no_byte_of_a_payload_leaves_on_any_screen",
+    "test_a_dashboard_stays_as_it_is_under_500_jobs_and_bad_weather",
+    "test_a_watch_with_downloads_stays_as_it_is_under_500_jobs_and_bad_weather",
+    "test_a_command_that_hangs_is_said",
+    "test_killed_and_stopped_pollers_never_look_at_the_same_job_at_once",
+    "test_the_same_in_front_of_a_real_name_server_that_is_mute",
+    "test_no_report_in_an_answer_of_7g_costs_more_than_32_mib",
+    "test_whatever_a_journey_leaves_is_private",
+    "test_endless_strings_do_not_stay_in_memory",
+)
+"""Tests of ten seconds and more: begun last, one of them would be waited for by itself."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests come first."""
+    items.sort(key=lambda item: getattr(item, "originalname", item.name) not in LONGEST)
 
 
 @pytest.hookimpl(wrapper=True)

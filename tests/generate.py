@@ -72,14 +72,14 @@ async def painted(picture: Picture) -> str:
 
 async def shown(app: Dashboard, words: str) -> None:
     """Wait for words on the screen."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while words not in screen_text(app):
             await asyncio.sleep(0.01)
 
 
 async def read(app: Dashboard) -> None:
     """Wait until the history of the job under the cursor stands on the screen."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while (job := app.board.view.cursor_job) is not None and job.id not in app.board.known:
             await asyncio.sleep(0.01)
 

@@ -241,7 +241,7 @@ async def test_a_watch_asks_once_also_when_its_ledger_is_replaced_meanwhile(
 
     async def looked() -> None:
         before = len(sim.calls("7g", "GET"))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while len(sim.calls("7g", "GET")) < before + 3:
                 await asyncio.sleep(0.02)
 

@@ -244,7 +244,7 @@ async def test_dripped_headers_do_not_hold_a_download(tmp_path: Path) -> None:
 
     async with Liar(drip) as liar, bench(tmp_path, lambda job: Signed(liar.base)) as made:
         job = await made.job()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             outcome = await made.downloads.fetch(job.id, patience=0.5)
         assert outcome.exit_code is Exit.UNREACHABLE
 
@@ -277,7 +277,7 @@ async def test_a_body_that_drips_is_given_up(tmp_path: Path) -> None:
 
     async with Liar(drip) as liar, bench(tmp_path, lambda job: Signed(liar.base)) as made:
         job = await made.job()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             outcome = await made.downloads.fetch(job.id, patience=1.5)
         assert outcome.exit_code is Exit.FAILED
         assert "less than" in outcome.text

@@ -21,7 +21,7 @@ from reportdash.ledger import thread
 
 QUIET = 12
 """Turns of the loop without anything to do, after which nothing is on its way."""
-BREATH = 0.0005
+BREATH = 0.001
 TICKS = 1024
 
 

@@ -70,7 +70,7 @@ async def test_a_watch_starts_says_so_and_has_every_job(
     assert table.out == ""
     watch = await shell.start("watch", "--until", "never", "--json")
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             rows: list[Job] = []
             while len(rows) < 3 or any(row.state is not JobState.READY for row in rows):
                 await asyncio.sleep(0.05)

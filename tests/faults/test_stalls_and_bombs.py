@@ -31,7 +31,7 @@ from tests.net.lying import Asked, Liar, Peer, Script, bytes_then
 HEAD = b'HTTP/1.1 200 OK\r\nETag: "v1"\r\nContent-Type: text/csv\r\nContent-Length: 10000000\r\n\r\n'
 MOST = 65.0
 """Seconds after which a connection that brings nothing, or next to nothing, is given up."""
-REAL_PATIENCE = 20.0
+REAL_PATIENCE = 120.0
 """Seconds of real time after which a connection that is not given up fails the test."""
 ROOM = 32 * 1024
 """kB of memory that no answer may cost."""

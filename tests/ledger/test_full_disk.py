@@ -150,7 +150,7 @@ async def test_a_full_disk_and_its_end_are_noticed_although_nobody_writes(
     moments: list[bool] = []
     ledger.on_room = lambda: moments.append(bool(ledger.full))
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while not ledger.full:
                 await asyncio.sleep(0.01)
             assert "disk is full" in ledger.full

@@ -65,14 +65,14 @@ class Terminal:
             self.process = Run(words, environ, Path(cwd or Path.cwd()), [slave] * 3, slave)
             return
         self.process = subprocess.Popen(
-            [*program, *words],
+            # It makes the terminal its own by itself: a fork of this process, where threads run, had better
+            # do nothing but start it.
+            ["setsid", "--ctty", *program, *words],
             stdin=slave,
             stdout=slave,
             stderr=slave,
             cwd=cwd,
             env=environ,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
 
     def __enter__(self) -> Self:

@@ -92,10 +92,12 @@ def lives(pid: int) -> bool:
 
 
 def family(pid: int) -> list[int]:
-    """The process and all it has started."""
+    """The process and all it has started, from whichever of its threads."""
     found = [pid]
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        found += family(int(child))
+    with suppress(OSError):  # it has ended since
+        for task in list(Path(f"/proc/{pid}/task").iterdir()):
+            for child in (task / "children").read_text().split():
+                found += family(int(child))
     return found
 
 

@@ -223,7 +223,7 @@ async def on_screen(
 async def settled(app: Dashboard, pilot: Pilot[int]) -> None:
     """Until everything that is to be painted was painted."""
     await pilot.pause()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while app.board.view._rebuilding:
             await pilot.pause()
     app.board.resting.now()

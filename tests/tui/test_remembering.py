@@ -156,7 +156,7 @@ async def test_a_folder_that_can_not_be_written_is_said_and_the_view_stands_for_
 async def test_a_theme_chosen_on_the_screen_is_remembered_for_this_kind_of_terminal(path: Path) -> None:
     async with board(memory_path=path) as (app, _pilot):
         app.use_theme("reportdash-contrast")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             while not path.exists():
                 await asyncio.sleep(0.01)
     assert recall(path).themes == {"many": ("reportdash-contrast", "reportdash-dark")}
@@ -251,7 +251,7 @@ async def test_a_warning_stands_first_and_the_news_come_with_the_next_key(
         jobs=[], accounts=[], open_engine=engine.opener(), memory_path=path, clock=clock, settled=False
     ) as (app, pilot):
         await until(app, "the disk is full")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             while not app.live.returning.held:
                 await asyncio.sleep(0.01)
         assert "the disk is full" in screen_text(app)

@@ -43,7 +43,7 @@ async def test_it_does_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     async with board() as (app, pilot):
         app.board.resting._moved = monotonic()
         app.board.move_cursor(2)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             while app.board.resting.waits:
                 await pilot.pause()
         job = app.board.view.cursor_job
