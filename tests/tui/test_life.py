@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,15 @@ from textual.events import Key
 
 from tests.tui.boards import board
 from tests.tui.screens import settled
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Whoever was told to end hears no signal any more: not so the process that runs the tests."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 async def test_a_key_behind_the_one_that_leaves_does_nothing() -> None:
@@ -25,7 +35,7 @@ async def test_a_key_behind_the_one_that_leaves_does_nothing() -> None:
         assert app.screen is app.board
 
 
-async def test_a_signal_counts_before_the_loop_hears_of_it() -> None:
+async def test_a_signal_counts_before_the_loop_hears_of_it(handlers: None) -> None:
     async with board() as (app, pilot):
         await settled(app, pilot)
         before = app.board.view.cursor_row
