@@ -92,7 +92,7 @@ async def test_one_that_is_cancelled_the_moment_it_is_let_in_loses_no_place() ->
         await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait({task})
-    await asyncio.wait_for(take(), 5)
+    await asyncio.wait_for(take(), 120)
 
 
 async def test_two_who_want_the_same_report_share_one_download(tmp_path: Path) -> None:

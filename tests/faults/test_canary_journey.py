@@ -185,7 +185,7 @@ class Journey:
             cwd=ROOT,
             capture_output=True,
             check=False,
-            timeout=60,
+            timeout=240,
         )
         assert done.returncode == 70
         self.said += [("stdout of the crash", done.stdout), ("stderr of the crash", done.stderr)]
@@ -288,7 +288,7 @@ def test_a_watch_that_dies_of_a_signal_leaves_no_core_dump(tmp_path: Path, numbe
         )
         wait_for(ready, "it never started")
         process.send_signal(number)
-        assert process.wait(60) == -number
+        assert process.wait(240) == -number
         return [path.name for path in folder.iterdir() if "core" in path.name]
 
     sleep = shutil.which("sleep") or "sleep"

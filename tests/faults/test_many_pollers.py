@@ -100,7 +100,7 @@ async def test_killed_and_stopped_pollers_never_look_at_the_same_job_at_once(tmp
             for process in stopped:
                 process.send_signal(signal.SIGCONT)
             before = len(looks(tmp_path))
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(240):
                 while len(looks(tmp_path)) < before + JOBS:
                     await asyncio.sleep(0.1)
         finally:

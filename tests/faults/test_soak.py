@@ -52,7 +52,7 @@ async def test_a_watch_with_downloads_stays_as_it_is_under_500_jobs_and_bad_weat
         try:
             figures = await made.run(process.pid)
             process.send_signal(signal.SIGTERM)
-            await asyncio.wait_for(process.wait(), 30)
+            await asyncio.wait_for(process.wait(), 120)
         finally:
             if process.returncode is None:
                 process.kill()

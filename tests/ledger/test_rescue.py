@@ -381,7 +381,7 @@ async def test_a_ledger_replaced_by_another_process_is_written_no_more(
         with pytest.raises(ReplacedLedger):
             await ledger.change(job.id, lambda job: replace(job, checks=7), durable=True)
         assert path.with_name("moved").read_bytes() == old
-        assert await asyncio.wait_for(waiting, 30)
+        assert await asyncio.wait_for(waiting, 120)
         with pytest.raises(ReplacedLedger):
             await ledger.changed_since(0)
         assert not rescue.suspected(path), "the new one is sound"
@@ -396,7 +396,7 @@ async def test_a_viewer_that_writes_nothing_notices_too(path: Path, clock: Manua
         await ledger.add(a_job(name="job", reference="r1"))
         path.rename(path.with_name("moved"))
         bring_back(path, clock)
-        assert await asyncio.wait_for(ledger.wait(1000, 1e9), 30)
+        assert await asyncio.wait_for(ledger.wait(1000, 1e9), 120)
         with pytest.raises(ReplacedLedger):
             await ledger.changed_since(0)
     finally:

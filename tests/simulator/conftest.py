@@ -36,5 +36,5 @@ async def sim(clock: Clock) -> AsyncIterator[Simulator]:
 
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=120) as client:
         yield client

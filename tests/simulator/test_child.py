@@ -29,7 +29,7 @@ class Child:
 
     async def line(self) -> dict[str, Any]:
         assert self.process.stdout is not None
-        answer: dict[str, Any] = json.loads(await asyncio.wait_for(self.process.stdout.readline(), 20))
+        answer: dict[str, Any] = json.loads(await asyncio.wait_for(self.process.stdout.readline(), 120))
         return answer
 
     async def say(self, value: object) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class Child:
         return await self.line()
 
     async def end(self) -> int:
-        return await asyncio.wait_for(self.process.wait(), 20)
+        return await asyncio.wait_for(self.process.wait(), 120)
 
     @property
     def left(self) -> list[str]:
@@ -120,11 +120,11 @@ async def test_it_ends_when_its_parent_is_killed(tmp_path: Path, held: bool) -> 
     )
     os.close(reading)
     assert parent.stdout is not None
-    ready = json.loads(await asyncio.wait_for(parent.stdout.readline(), 20))
+    ready = json.loads(await asyncio.wait_for(parent.stdout.readline(), 120))
     assert Path(ready["published"]).is_dir()
     parent.kill()
     try:
-        assert await asyncio.wait_for(parent.stdout.read(), 20) == b""
+        assert await asyncio.wait_for(parent.stdout.read(), 120) == b""
     finally:
         os.close(writing)
     await parent.wait()
@@ -136,7 +136,7 @@ async def test_alone_it_prints_a_config_and_stops_on_sigint(tmp_path: Path) -> N
     assert child.process.stdout is not None
     text = ""
     while "identity_url" not in text:
-        line = await asyncio.wait_for(child.process.stdout.readline(), 20)
+        line = await asyncio.wait_for(child.process.stdout.readline(), 120)
         assert line
         text += line.decode()
     config = tomllib.loads(text)
@@ -166,7 +166,7 @@ async def test_a_taken_port_is_one_sentence_and_exit_2(tmp_path: Path) -> None:
             stderr=subprocess.PIPE,
             env={**os.environ, "TMPDIR": str(tmp_path)},
         )
-        out, err = await asyncio.wait_for(process.communicate(), 20)
+        out, err = await asyncio.wait_for(process.communicate(), 120)
     assert process.returncode == 2
     assert out == b""
     assert err.decode().count("\n") == 1

@@ -105,7 +105,7 @@ async def test_what_a_dialog_leaves_is_collected_a_moment_later_and_once(
     collector.soon()
     collector.soon()
     assert looked == []
-    await asyncio.wait_for(done.wait(), 20)
+    await asyncio.wait_for(done.wait(), 120)
     assert looked == [2]
 
 

@@ -36,7 +36,7 @@ class Typed:
         os.write(self.master, data)
 
     async def key(self) -> str:
-        message = await asyncio.wait_for(self.came.get(), 20)
+        message = await asyncio.wait_for(self.came.get(), 120)
         assert isinstance(message, Key)
         return message.key
 
@@ -112,7 +112,7 @@ async def test_nothing_of_what_is_pasted_is_a_key(step: int) -> None:
         for at in range(0, len(data), step):
             terminal.type(data[at : at + step])
             await asyncio.sleep(0)
-        pasted = await asyncio.wait_for(terminal.came.get(), 20)
+        pasted = await asyncio.wait_for(terminal.came.get(), 120)
         assert isinstance(pasted, Paste)
         assert pasted.text == "oned two[Ax"
         assert [await terminal.key() for _ in range(2)] == ["escape", "j"]
@@ -124,7 +124,7 @@ async def test_a_letter_whose_bytes_come_apart_is_one_letter() -> None:
         terminal.type(first)
         await asyncio.sleep(0)
         terminal.type(second)
-        message = await asyncio.wait_for(terminal.came.get(), 20)
+        message = await asyncio.wait_for(terminal.came.get(), 120)
         assert isinstance(message, Key) and message.character == "é"
 
 
@@ -143,7 +143,7 @@ async def test_bytes_that_are_no_text_do_not_end_it() -> None:
 async def test_a_paste_is_one_message() -> None:
     async with typed() as terminal:
         terminal.type(b"\x1b[200~" + b"x" * 9_000 + b"\x1b[201~")
-        message = await asyncio.wait_for(terminal.came.get(), 20)
+        message = await asyncio.wait_for(terminal.came.get(), 120)
         assert isinstance(message, Paste) and len(message.text) == 9_000
 
 
@@ -173,7 +173,7 @@ async def test_a_terminal_that_is_closed_is_said_once_and_not_read_for_ever() ->
     async with typed() as terminal:
         os.close(terminal.master)
         terminal.master = -1
-        await asyncio.wait_for(terminal.gone.wait(), 20)
+        await asyncio.wait_for(terminal.gone.wait(), 120)
         assert not asyncio.get_running_loop().remove_reader(terminal.slave)
 
 
