@@ -132,13 +132,13 @@ class Terminal:
     def finish(self, patience: float = PATIENCE) -> int:
         """Read until the process ends; its exit code."""
         deadline = time.monotonic() + patience
-        while self.process.poll() is None:
+        while (code := self.process.poll()) is None:
             if time.monotonic() > deadline:
                 raise AssertionError(f"still running\n{self.text}")
             self._read(0.05)
         while self._read(0.05, once=True):
             pass
-        return self.process.returncode
+        return code
 
     def _read(self, wait: float, *, once: bool = False) -> bool:
         """Take what has come; False when nothing can come any more (or, with `once`, nothing came)."""
