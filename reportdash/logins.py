@@ -22,6 +22,8 @@ INCOMPLETE = "environment, incomplete"
 ENVIRONMENT_FILE = "environment, a file"
 SYSTEMD = "systemd credential"
 COMMAND = "credential_command"
+NOWHERE = "none"
+"""What `Chain.where` says of an account that has no credential."""
 UNKNOWN = "unknown: "
 """What begins `Chain.where` for a store that cannot be looked into."""
 

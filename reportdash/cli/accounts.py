@@ -11,6 +11,7 @@ from reportdash.cli.context import asynchronous, engine
 from reportdash.cli.output import line_json, say, table
 from reportdash.clock import rfc3339
 from reportdash.errors import Exit
+from reportdash.logins import NOWHERE
 from reportdash.model import Account, Health
 
 _UNKNOWN = (
@@ -124,7 +125,7 @@ def _accepted(account: Account | None, now: float) -> str:
 
 def _told(account: Account | None, row: dict[str, object], now: float) -> str:
     """The vendor's words, or what is missing; and the last refusal, where that is not how things are."""
-    told = str(row["message"] or (_no_key(row) if row["credential"] == "none" else ""))
+    told = str(row["message"] or _no_key(row))
     if account is None or row["base_url"] is None:
         return told
     return "; ".join(filter(None, (told, last_refusal(account, now))))
@@ -139,4 +140,7 @@ def _health(account: Account | None, row: dict[str, object], now: float) -> str:
 
 
 def _no_key(row: dict[str, object]) -> str:
-    return f"no key yet; `reportdash login {row['account']}` stores one"
+    """What is to be done where there is no key at all; else empty."""
+    home = str(row["credential"])
+    what = "no key yet" if home == NOWHERE else "its key is gone" if home.endswith(", gone") else ""
+    return what and f"{what}; `reportdash login {row['account']}` stores one"

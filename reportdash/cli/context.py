@@ -184,14 +184,14 @@ async def engine_at(
     """The engine at a place that is known already. A damaged ledger is set aside and its jobs brought back:
     `ledger.rescued` tells. A `chain` that is handed in stays open, and its vault unlocked.
     """
-    from reportdash.cli.left_out import WithoutSome
+    from reportdash.engine.runtime import Engine
     from reportdash.ledger import Ledger
 
     clock = clock or SystemClock()
     ledger = await Ledger.open(here.ledger, clock=clock, rescue=True)
     credentials = chain or chain_of(here)
     try:
-        running = WithoutSome(
+        running = Engine(
             here.settings,
             ledger,
             credentials,

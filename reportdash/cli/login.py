@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from reportdash.cli.context import ask_secret, asynchronous, engine, on_terminal, opened, prompting
 from reportdash.cli.output import note, say
 from reportdash.cli.vault import made
-from reportdash.credentials import Chain, KeyringTrouble, StoreChoice, variable
+from reportdash.credentials import Chain, StoreChoice, variable
 from reportdash.credentials.handed import PASSPHRASE_FILE, passphrase_source
 from reportdash.credentials.values import unfit
 from reportdash.engine.runtime import Engine, Seat
@@ -23,7 +23,6 @@ from reportdash.errors import (
     UsageProblem,
 )
 from reportdash.logins import KEYRING, MEMORY, NEW, PLAINTEXT, VAULT, is_refused, outside, refusal
-from reportdash.vendors import registry
 
 _MOST = 1 << 20
 """Bytes that are read of stdin: more than the longest credential that can be kept."""
@@ -245,12 +244,9 @@ async def logout(args: argparse.Namespace) -> int:
             return await _clear(running, args.account)
         seat = running.seat(args.account)
         await _open_for_removal(running, seat.name)
-        removed = await running.chain.remove(seat.name, seat.vendor.name)
+        removed, where = await running.log_out(seat.name)
         told = "removed" if removed else "nothing was stored"
-        where = await running.chain.where(seat.name, seat.vendor.name, seat.settings.secret_fields())
         still = _outside(seat, where)
-        if not still:
-            await running.logged_out(seat.name)
         say(f"{seat.name}: {told}" + (f"; {still}" if still else ""))
         return int(Exit.OK)
 
@@ -263,14 +259,7 @@ async def _has_left_one(chain: Chain, name: str) -> bool:
 async def _clear(running: Engine, name: str) -> int:
     """Remove the credential of an account that is not in the config: of whichever vendor it was."""
     await _open_for_removal(running, name)
-    pin, removed = (await running.chain.pins()).get(name), False
-    for vendor in registry.names():
-        try:
-            removed |= await running.chain.remove(name, vendor)
-        except KeyringTrouble:
-            # The choice of a store is forgotten with the first vendor: another store's trouble is none.
-            if pin in (KEYRING, None):
-                raise
+    removed, _ = await running.log_out(name)
     say(f"{name}: {'removed' if removed else 'nothing was stored'}; it is not in the config")
     return int(Exit.OK)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from reportdash.credentials import command, files, handed
 from reportdash.credentials.choices import (
     SHORT,
+    Gone,
     StoreChoice,
     Unreadable,
     keyring_choice,
@@ -26,7 +27,7 @@ from reportdash.credentials.unlocking import Unlocking
 from reportdash.credentials.values import LONGEST, Secrets, Stored
 from reportdash.credentials.vault import FILE_NAME, Vault, VaultTrouble, locked
 from reportdash.errors import CredentialProblem, UsageProblem
-from reportdash.logins import COMMAND, INCOMPLETE, KEYRING, MEMORY, PLAINTEXT, UNKNOWN, VAULT
+from reportdash.logins import COMMAND, INCOMPLETE, KEYRING, MEMORY, NOWHERE, PLAINTEXT, UNKNOWN, VAULT
 from reportdash.model import Credential
 from reportdash.plain import clean
 
@@ -78,8 +79,8 @@ class Chain:
         """The credential for `account`, or None if there is none anywhere.
 
         `fields`: alternative sets of field names; `origin`: every origin it would be sent to. Raises
-        CredentialProblem: half a set in the environment, a store that is locked or does not answer, a
-        credential that was given for another origin. No weaker store stands in for one that fails.
+        CredentialProblem: half a set in the environment, a store that is locked, does not answer or has lost
+        it, a credential that was given for another origin. No weaker store stands in for one that fails.
         """
         outside = await asyncio.to_thread(handed.find, self._environ, account, fields)
         if outside is not None:
@@ -114,10 +115,12 @@ class Chain:
             return f"vault, {SHORT.get(trouble.code, 'failed')}"
         except Unreadable as problem:
             return f"{problem.store}, unreadable entry"
+        except Gone as problem:
+            return f"{problem.store}, gone"
         except CredentialProblem:
             outside_too = await asyncio.to_thread(handed.anything, self._environ, account, fields)
             return INCOMPLETE if outside_too else f"{UNKNOWN}a file cannot be read"
-        return "none"
+        return NOWHERE
 
     async def stores(self) -> list[StoreChoice]:
         """The places a credential can be kept, each proved now, as far as that needs no passphrase.
@@ -151,16 +154,21 @@ class Chain:
         async with self._turn():
             before = await self._pin(account, known=False)
             await self._put(store, account, vendor, stored.encode())
-            if self._pins is not None:
-                await asyncio.to_thread(self._pins.put, account, store)
+            try:
+                await self._choose(account, store)
+            except CredentialProblem:
+                if store != before:  # nobody would look for it there, nor remove it
+                    with contextlib.suppress(CredentialProblem):
+                        await self._drop(store, account, vendor)
+                raise
             self._memory.pop(account, None)
             tidy = await self._tidy(account, vendor, store, before)
         self._note(values)
         title = self._title(store)
         return title if tidy else f"{title}; an older copy in plain text could not be removed"
 
-    async def remove(self, account: str, vendor: str) -> bool:
-        """Remove the account's credential from every store; False if none had one.
+    async def remove(self, account: str, *vendors: str) -> bool:
+        """Remove the account's credential, of any of `vendors`, from every store; False if none had one.
 
         Raises CredentialProblem when the store it was kept in, or the file of plain text, may hold one but
         cannot be opened; it is gone from the others then. What lies in another store that cannot be opened
@@ -172,7 +180,8 @@ class Chain:
             troubles: dict[str, CredentialProblem] = {}
             for store in KEPT:
                 try:
-                    removed |= await self._drop(store, account, vendor)
+                    for vendor in vendors:
+                        removed |= await self._drop(store, account, vendor)
                 except CredentialProblem as problem:
                     troubles[store] = problem
             if pin in troubles:
@@ -181,10 +190,10 @@ class Chain:
                 keyring = troubles.get(KEYRING)
                 if isinstance(keyring, KeyringTrouble) and not keyring.absent:
                     raise keyring
-                if VAULT in troubles and not await self._any_choice():
+                if VAULT in troubles and await self._incomplete():
                     raise troubles[VAULT]
-            if self._pins is not None and troubles:
-                await asyncio.to_thread(self._pins.put, account, LOGGED_OUT)
+            if troubles:
+                await self._choose(account, LOGGED_OUT)
             elif self._pins is not None:
                 await asyncio.to_thread(self._pins.drop, account)
             if PLAINTEXT in troubles:
@@ -211,7 +220,7 @@ class Chain:
         if self.vault is None or self._pins is None:
             return []
         with contextlib.suppress(CredentialProblem):
-            wanted = await self._from_vault(accounts, certain=await self._any_choice())
+            wanted = await self._from_vault(accounts, certain=not await self._incomplete())
             if wanted and not await self.vault.ready():
                 return wanted
         return []
@@ -236,11 +245,12 @@ class Chain:
     ) -> list[str]:
         """Those of `accounts` whose credential the vault gives; not `certain`: may give. Raises
         CredentialProblem."""
-        chosen = await self.pins()
+        assert self._pins is not None
+        chosen = await asyncio.to_thread(self._pins.read)
         wanted = [
             name
             for name in accounts
-            if (chosen.get(name) == VAULT or not certain)
+            if (chosen.get(name) == VAULT or (name not in chosen and not certain))
             and name not in self._memory
             and not self._commands.get(name)
         ]
@@ -300,26 +310,48 @@ class Chain:
             )
         return chosen
 
-    async def _any_choice(self) -> bool:
-        """Whether there is a file of choices: without one, any account's key may be in the vault."""
-        return self._pins is None or await asyncio.to_thread(self._pins.path.exists)
+    async def _choose(self, account: str, store: str) -> None:
+        """Remember a choice, and whether there may be others that are not known. Raises CredentialProblem."""
+        if self._pins is None:
+            return
+        if await self._incomplete():
+            known = {account, *await asyncio.to_thread(self._pins.read)}
+            others = True  # as far as one can see
+            with contextlib.suppress(CredentialProblem):
+                others = self.vault is not None and not await self.vault.users() <= known
+            await asyncio.to_thread(self._pins.note_incomplete, others)
+        await asyncio.to_thread(self._pins.put, account, store)
+
+    async def _incomplete(self) -> bool:
+        """Whether an account without a choice may have a key in the vault: which one has is not known."""
+        return self._pins is not None and await asyncio.to_thread(self._pins.incomplete)
 
     async def _stored(self, account: str, vendor: str) -> tuple[str, Stored | None]:
         """The store that was chosen, and what it has. Raises CredentialProblem."""
         pin = await self._pin(account)
-        if pin == LOGGED_OUT:
-            return pin, None
-        for store in (pin,) if pin is not None else (KEYRING, VAULT):
-            text = await self._text(store, account, vendor, pinned=pin is not None)
-            if text is None:
-                continue
-            stored = Stored.decode(text)
-            if stored is None:
-                raise Unreadable(account, store)
-            return store, stored
-        return pin or KEYRING, None
+        while True:
+            if pin == LOGGED_OUT:
+                return pin, None
+            for store in (pin,) if pin is not None else (KEYRING, VAULT):
+                text = await self._text(store, account, vendor, pinned=pin is not None)
+                if text is None:
+                    continue
+                stored = Stored.decode(text)
+                if stored is None:
+                    raise Unreadable(account, store)
+                return store, stored
+            # Another session may have moved it between the two looks.
+            before, pin = pin, await self._pin(account)
+            if pin == before:
+                break
+        if pin is not None:
+            place = f"file {self.plaintext_path}" if pin == PLAINTEXT else self._title(pin)
+            raise Gone(account, vendor, pin, place)
+        return KEYRING, None
 
     async def _text(self, store: str, account: str, vendor: str, *, pinned: bool) -> str | None:
+        if store == KEYRING and self._keyring is None and pinned:
+            raise KeyringTrouble("off", "the keyring is switched off in this run: run it without that")
         if store == KEYRING and self._keyring is not None:
             try:
                 return await self._keyring.find(_service(vendor), account)
@@ -329,7 +361,7 @@ class Chain:
                     return None
                 raise
         if store == VAULT and self.vault is not None:
-            if not pinned and not await self._any_choice() and not await self.vault.ready():
+            if not pinned and await self._incomplete() and not await self.vault.ready():
                 raise locked(self.vault.path)
             return await self.vault.find(_service(vendor), account, wanted=pinned)
         if store == PLAINTEXT and self._plain is not None:

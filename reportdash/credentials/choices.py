@@ -70,7 +70,21 @@ class Unreadable(CredentialProblem):
         self.store = store
 
 
+class Gone(CredentialProblem):
+    """The store that was chosen works and does not have it: another program took it away, or it was kept for
+    another vendor. `place`: the store in a sentence.
+    """
+
+    def __init__(self, account: str, vendor: str, store: str, place: str) -> None:
+        super().__init__(
+            f"{account}: there is no credential for {vendor} in the {place}, although a login kept it "
+            f"there: run `reportdash login {account}` again"
+        )
+        self.store = store
+
+
 SHORT = {
+    "absent": "gone",
     "locked": "locked",
     "never_unlocked": "never unlocked",
     "mute": "does not answer",

@@ -21,6 +21,7 @@ PLAIN = "credentials-PLAIN-TEXT.json"
 TURN = 15.0
 """Seconds to wait for another session that keeps or removes a credential; a keyring may take some of them."""
 _VERSION = 1
+_BEGUN_ANEW = "*"  # no account has this name
 _LIMIT = 4 << 20
 _PATIENCE = 2.5
 _PAUSE = 0.05
@@ -65,6 +66,9 @@ class Table:
 
     def read(self) -> dict[str, str]:
         """What the file holds, empty where there is none. Raises CredentialProblem: it cannot be read."""
+        return self._read()
+
+    def _read(self) -> dict[str, str]:
         try:
             data = json.loads(durable.read_regular(self.path, _LIMIT))
             version, entries = data["v"], data["entries"]
@@ -91,7 +95,7 @@ class Table:
 
     def drop(self, name: str) -> bool:
         """Take one entry away; False if there was none. Raises CredentialProblem."""
-        found = name in self.read()
+        found = name in self._read()
         if found or durable.leftovers(self.path):
             self._change(lambda entries: entries.pop(name, None))
         return found
@@ -99,7 +103,7 @@ class Table:
     def _change(self, change: Callable[[dict[str, str]], object]) -> None:
         try:
             with durable.locked(self.path, _PATIENCE):
-                entries = self.read()
+                entries = self._read()
                 change(entries)
                 text = json.dumps({"v": _VERSION, "entries": entries}, indent=1, sort_keys=True).encode()
                 if len(text) >= _LIMIT:
@@ -120,9 +124,34 @@ class Table:
         )
 
 
-def pins(folder: Path) -> Table:
+class Pins(Table):
+    """Account -> the store its operator chose.
+
+    A file that was begun anew although the vault has keys says so: then an account it does not name may have
+    one there.
+    """
+
+    def read(self) -> dict[str, str]:
+        """As any table's, accounts alone."""
+        entries = self._read()
+        entries.pop(_BEGUN_ANEW, None)
+        return entries
+
+    def incomplete(self) -> bool:
+        """Whether an account that is not named may have a key in the vault: no file, or one begun anew."""
+        return not self.path.exists() or _BEGUN_ANEW in self._read()
+
+    def note_incomplete(self, incomplete: bool) -> None:
+        """Remember that for every session, in a file that begins or has it. Raises CredentialProblem."""
+        if not incomplete:
+            self.drop(_BEGUN_ANEW)
+        elif _BEGUN_ANEW not in self._read():
+            self.put(_BEGUN_ANEW, "vault")
+
+
+def pins(folder: Path) -> Pins:
     """Account -> the store its operator chose."""
-    return Table(folder / PINS, "where it stands which store each credential is in")
+    return Pins(folder / PINS, "where it stands which store each credential is in")
 
 
 def plain(folder: Path) -> Table:

@@ -101,18 +101,39 @@ def _field(environ: Mapping[str, str], account: str, field: str) -> tuple[str, s
 
 
 def _credential(environ: Mapping[str, str], name: str) -> Path | None:
-    """systemd's file of this name, if it handed one in."""
+    """systemd's file of this name, if it handed one in; as with variables, its case and - for _ are all one.
+
+    Raises CredentialProblem: two files are alike but for that.
+    """
     folder = environ.get(_DIRECTORY)
     if not folder:
         return None
     path = Path(folder) / name
     try:
         path.stat()
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
+        return _alike(path)
+    except NotADirectoryError:
         return None
     except OSError:
         pass  # whether it is there cannot be seen: to read it tells why
     return path
+
+
+def _alike(path: Path) -> Path | None:
+    """The file whose name differs from this one in case, - or _ alone."""
+    try:
+        found = [one for one in path.parent.iterdir() if _plain(one.name) == _plain(path.name)]
+    except OSError:
+        return None
+    if len(found) > 1:
+        names = " and ".join(sorted(one.name for one in found))
+        raise CredentialProblem(f"the systemd credentials {names} are one to us: leave one of them away")
+    return found[0] if found else None
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "_")
 
 
 def _content(path: str | Path, said_by: str) -> str:

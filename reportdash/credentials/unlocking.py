@@ -124,6 +124,12 @@ class Unlocking:
             raise gone(self.path)
         return await asyncio.to_thread(self._vault.get, service, user)
 
+    async def users(self) -> set[str]:
+        """Who has a value in it. Raises VaultTrouble: locked …"""
+        if not await self.ready():
+            raise locked(self.path)
+        return await asyncio.to_thread(self._vault.users)
+
     async def keep(self, service: str, user: str, value: str) -> None:
         """Store a value in the open vault and read it back. Raises VaultTrouble."""
         await asyncio.to_thread(self._vault.set, service, user, value)

@@ -156,6 +156,13 @@ class Vault:
                 return None
             return self._entries(sealed).get(service, {}).get(user)
 
+    def users(self) -> set[str]:
+        """Who has a value in it, of whichever service. Raises VaultTrouble as `get` does."""
+        with self._mutex:
+            sealed = self._read()
+            kept = {} if sealed is None else self._entries(sealed)
+            return {user for service, users in kept.items() if service != PROBE for user in users}
+
     def set(self, service: str, user: str, value: str) -> None:
         """Keep a value and read it back. Raises VaultTrouble: absent, locked, damaged, newer, busy…"""
 

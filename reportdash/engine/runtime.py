@@ -31,10 +31,12 @@ from reportdash.engine.worker import Worker
 from reportdash.errors import CredentialProblem, Problem, SafetyProblem, UnreachableProblem, UsageProblem
 from reportdash.ledger import Ledger
 from reportdash.ledger.problems import DiskFull
+from reportdash.logins import NOWHERE, outside
 from reportdash.model import FINAL, HAS_FILE, Account, Credential, Health, Job, JobState, Spec, replace
 from reportdash.net.client import Client
 from reportdash.plain import clean
 from reportdash.settings import Settings
+from reportdash.vendors import registry
 from reportdash.vendors.contract import AccountSettings, Action, Can, No, Vendor, Yes
 
 __all__ = ["Downloads", "Engine", "Outcome", "Progress", "Seat"]
@@ -132,14 +134,24 @@ class Engine:
             await asyncio.wait(closings, timeout=DRAIN_PATIENCE)
 
     def seat(self, account: str) -> Seat:
-        """The account's seat. Raises UsageProblem with the nearest name."""
+        """The account's seat. Raises UsageProblem with the nearest name, or why the account is left out."""
         seat = self.accounts.get(account)
+        if account in self.settings.left_out:
+            raise UsageProblem(self._missing(account))
         if seat is None:
             near = get_close_matches(account, self.accounts, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             have = ", ".join(self.accounts) or "none is configured"
             raise UsageProblem(f"no account is named {clean(account, 60)}{hint} (accounts: {have})")
         return seat
+
+    def _missing(self, account: str) -> str:
+        left = self.settings.left_out.get(account)
+        return (
+            f"the account {account} is not in the config"
+            if left is None
+            else (f"{account} is left out: {left.text}")
+        )
 
     def _make_seat(self, name: str, settings: AccountSettings) -> Seat:
         find = finder(self.chain, name, settings)
@@ -307,7 +319,7 @@ class Engine:
         """
         seat = self.accounts.get(job.account)
         if seat is None:
-            return Yes() if action == "forget" else No(f"the account {job.account} is not in the config")
+            return Yes() if action == "forget" else No(self._missing(job.account))
         blocked = self._blocked(seat)
         match action:
             case "download":
@@ -343,7 +355,7 @@ class Engine:
         """Whether there is a file to fetch, or why not."""
         seat = self.accounts.get(job.account)
         if seat is None:
-            return No(f"the account {job.account} is not in the config")
+            return No(self._missing(job.account))
         if job.parent is not None:
             return No("part of a group: the group's download saves each report")
         if job.state not in HAS_FILE and not job.saved:
@@ -396,11 +408,31 @@ class Engine:
         for name in self.accounts:
             self._poller.wake(name)
 
-    async def logged_out(self, account: str) -> None:
-        """The credential was taken away: polling in any process ends until there is another."""
-        seat = self.seat(account)
-        seat.client.drop_session()
-        await self._health.keyless(seat.name)
+    async def log_out(self, account: str) -> tuple[bool, str]:
+        """Remove the credential from every store; polling in any process ends until there is another.
+
+        Gives whether there was one, and where one still comes from (`Chain.where`; NOWHERE: it is gone). Of
+        an account that is not in the config it may be any vendor's. Raises CredentialProblem as
+        `Chain.remove` does, where it is gone all the same after every process was told.
+        """
+        seat = self.accounts.get(account)
+        vendors = registry.names() if seat is None else [seat.vendor.name]
+        fields = () if seat is None else seat.settings.secret_fields()
+        removed, trouble = False, None
+        if seat is not None:
+            seat.client.drop_session()
+        try:
+            removed = await self.chain.remove(account, *vendors)
+        except CredentialProblem as problem:
+            trouble = problem
+        homes = await asyncio.gather(*(self.chain.where(account, vendor, fields) for vendor in vendors))
+        home = next((one for one in homes if one != NOWHERE), NOWHERE)
+        if home == NOWHERE or (trouble is None and outside(home) is None):
+            with suppress(KeyError):  # an account that never was in this ledger
+                await self._health.keyless(account)
+        if trouble is not None:
+            raise trouble
+        return removed, home
 
     # rules
 

@@ -110,10 +110,6 @@ class Ledger:
         """The job with this reference, if it is not forgotten."""
         return await self._thread.read(lambda: self.store.by_reference(account, reference))
 
-    async def known_reference(self, account: str, reference: str) -> bool:
-        """Whether this reference is or was a row; tombstones count."""
-        return await self._thread.read(lambda: self.store.known_reference(account, reference))
-
     async def children(self, parent: str) -> list[Job]:
         return await self._thread.read(lambda: self.store.children(parent))
 

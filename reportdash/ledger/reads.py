@@ -207,14 +207,6 @@ class Reads:
             (account, safe(reference)),
         )
 
-    def known_reference(self, account: str, reference: str) -> bool:
-        """Whether this reference is, or ever was, a row of this account: tombstones count."""
-        reference = safe(reference)
-        if self.by_reference(account, reference) is not None:
-            return True
-        query = "SELECT 1 FROM jobs WHERE account = ? AND reference = ? AND forgotten_at IS NOT NULL LIMIT 1"
-        return self.db.execute(query, (account, reference)).fetchone() is not None
-
     def children(self, parent: str) -> list[Job]:
         """In ordinal order."""
         return self._many(f"SELECT {JOB} FROM jobs WHERE parent = ? AND {_LIVE} ORDER BY ordinal", (parent,))

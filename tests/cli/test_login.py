@@ -7,6 +7,7 @@ import stat
 
 import pytest
 
+from reportdash.credentials import files
 from reportdash.credentials.values import LONGEST
 from reportdash.credentials.vault import FILE_NAME
 from reportdash.simulator import Simulator
@@ -384,3 +385,37 @@ async def test_an_account_that_left_the_config_is_logged_out(shell: Shell, sim: 
     ran = await shell("logout", "main")
     assert ran.code == 2
     assert "main" in one_sentence(ran)
+
+
+@pytest.mark.parametrize("configured", [True, False])
+async def test_a_logout_that_a_damaged_file_of_plain_text_stops_is_told_to_every_process_all_the_same(
+    shell: Shell, sim: Simulator, configured: bool
+) -> None:
+    await kept(shell, sim, "main", "calls")
+    shell.env = passphrase_file(shell)
+    assert (await shell("accounts")).code == 0  # makes the rows
+    config = shell.config.read_text()
+    if not configured:
+        shell.write(toml({"calls": sim.accounts()["calls"]}))
+    (shell.data / files.PLAIN).write_text("{")
+    ran = await shell("logout", "main")
+    assert ran.code == 3, ran.err
+    assert f"{files.PLAIN}, the plain-text credentials, cannot be read (damaged)" in " ".join(ran.err.split())
+    opened = vault(shell)
+    opened.unlock(PASSPHRASE)
+    assert opened.get("reportdash:7g", "main") is None
+    shell.config.write_text(config)
+    rows = {row["account"]: row for row in (await shell("accounts", "--json")).rows}
+    told = {name: (rows[name]["health"], rows[name]["message"]) for name in ("main", "calls")}
+    assert told == {"main": ("auth_failed", "no key yet"), "calls": ("ok", None)}
+    assert rows["main"]["credential"] == "none"
+
+
+async def test_a_logout_that_a_locked_vault_stops_leaves_the_account_at_work(
+    shell: Shell, sim: Simulator
+) -> None:
+    await kept(shell, sim, "main")
+    ran = await shell("logout", "main")
+    assert ran.code == 3
+    (row,) = [row for row in (await shell("accounts", "--json")).rows if row["account"] == "main"]
+    assert (row["health"], row["credential"]) == ("ok", "vault, locked")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -153,3 +154,54 @@ def test_the_tilde_before_the_passphrase_file_is_the_home_folder(
     assert handed.vault_passphrase({handed.PASSPHRASE_FILE: "~/passphrase"}) == "of a file"
     with pytest.raises(CredentialProblem, match="no such home"):
         handed.vault_passphrase({handed.PASSPHRASE_FILE: "~nobody-by-this-name/passphrase"})
+
+
+@pytest.mark.parametrize("name", ["reportdash.NORTH_CAMPUS.API_KEY", "reportdash.North-campus.api-key"])
+async def test_a_systemd_credential_is_known_in_any_case_as_a_variable_is(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(f"{CANARY}\n")
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    found = handed.find(environ, "north-campus", KEY)
+    assert found is not None
+    assert (found.values["api_key"], found.source) == (CANARY, "systemd credential")
+    assert handed.find(environ, "north", KEY) is None
+    (tmp_path / "reportdash.north-campus.api_key").write_text("exact")
+    found = handed.find(environ, "north-campus", KEY)
+    assert found is not None
+    assert found.values["api_key"] == "exact"
+
+
+def test_two_systemd_credentials_that_differ_in_case_alone_are_a_slip(tmp_path: Path) -> None:
+    for name in ("reportdash.A.API_KEY", "reportdash.A.api_key"):
+        (tmp_path / name).write_text(CANARY)
+    with pytest.raises(CredentialProblem, match="leave one of them away") as caught:
+        handed.find({"CREDENTIALS_DIRECTORY": str(tmp_path)}, "a", KEY)
+    assert CANARY not in caught.value.text
+
+
+async def test_an_empty_variable_hands_nothing_in(tmp_path: Path) -> None:
+    name = "REPORTDASH_SECRET__A__API_KEY"
+    environ = {name: "", f"{name}__FILE": "", "CREDENTIALS_DIRECTORY": ""}
+    assert handed.find(environ, "a", KEY) is None
+    (tmp_path / "key").write_text(CANARY)
+    found = handed.find({**environ, f"{name}__FILE": str(tmp_path / "key")}, "a", KEY)
+    assert found is not None
+    assert found.values["api_key"] == CANARY
+    with pytest.raises(CredentialProblem, match=r"has .*USERNAME but not .*PASSWORD: set it too"):
+        handed.find(
+            {"REPORTDASH_SECRET__A__USERNAME": "u", "REPORTDASH_SECRET__A__PASSWORD": ""},
+            "a",
+            (("username", "password"),),
+        )
+
+
+def test_of_a_huge_file_no_more_is_read_than_a_secret_may_have(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    with path.open("wb") as file:
+        file.truncate(1 << 30)
+    tracemalloc.start()
+    try:
+        with pytest.raises(CredentialProblem, match="larger than"):
+            handed.find({"REPORTDASH_SECRET__A__API_KEY__FILE": str(path)}, "a", KEY)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()

@@ -303,7 +303,7 @@ async def test_logging_out_ends_polling(rig: Rig) -> None:
     engine.poll()
     await rig.until(lambda: rig.looks())
     rig.forget_key("main")
-    await engine.logged_out("main")
+    await engine.log_out("main")
     await rig.until(lambda: not engine.polled_here())
     looks = len(rig.looks())
     await rig.passes(300)

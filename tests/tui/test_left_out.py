@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from reportdash.cli.left_out import WithoutSome
 from reportdash.clock import ManualClock
 from reportdash.credentials import Chain
+from reportdash.engine.runtime import Engine
 from reportdash.ledger import Ledger
 from reportdash.model import Job, JobState
 from reportdash.settings import LeftOut, Settings
@@ -39,13 +39,13 @@ async def board(folder: Path, *accounts: str) -> AsyncIterator[tuple[Dashboard, 
     ledger = await Ledger.open(folder / "ledger.db", clock=clock)
     await ledger.ensure_accounts({"pay": "acme"})
     await ledger.add(Job("abcdef", "pay", "acme", "Balances", "r1", JobState.READY, "done"))
-    engine = WithoutSome(
+    engine = Engine(
         settings.without({"pay": LEFT}), ledger, Chain(environ={}, use_keyring=False), clock=clock
     )
     await engine.start()
 
     @asynccontextmanager
-    async def open_engine() -> AsyncIterator[WithoutSome]:
+    async def open_engine() -> AsyncIterator[Engine]:
         yield engine
 
     look = Look(theme.load(theme.DEFAULT), "unicode", Keymap({}))

@@ -185,9 +185,11 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> list[Finding]
         except CredentialProblem as trouble:
             found.append(said("environment", Exit.CREDENTIALS, trouble.text))
     for name in sorted(set(wanted) & set(environ)):
-        if name.endswith("__FILE") and _others_read(Path(environ[name])):
+        if name.endswith("__FILE") and environ[name] and _others_read(Path(environ[name])):
             what = f"others may read {environ[name]}, which {name} names"
             found.append(problem("environment", Exit.FAILED, what, f"`chmod 600 {environ[name]}`"))
+    for name in sorted(name for name in wanted if environ.get(name) == ""):
+        found.append(note("environment", f"{name} is empty, which counts as not set", "set it, or unset it"))
     secrets = [name for name in environ if name.startswith(SECRET) and environ[name]]
     # Nobody knows which fields an account has whose plug-in does not load.
     unsure = tuple(variable(name, "") for name in settings.left_out)

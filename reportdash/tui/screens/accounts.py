@@ -381,14 +381,14 @@ class Roster(Form[None]):
             self._spawn(self._log_out(name))
 
     async def _log_out(self, name: str) -> None:
-        seat = self.engine.accounts[name]
-        await self.engine.chain.remove(name, seat.vendor.name)
-        await self._find_keys([name])
-        still = still_handed_in(name, self.places[name])
+        try:
+            _, where = await self.engine.log_out(name)
+        finally:
+            await self._find_keys([name])
+        still = still_handed_in(name, where)
         if still:
             self.tell(f"{name}: what was stored is removed, but {still}.")
             return
-        await self.engine.logged_out(name)
         self.tell(f"{name} is logged out.")
 
 

@@ -240,6 +240,15 @@ def test_a_variable_that_nothing_reads_is_noted_with_the_nearest(
     assert CANARY not in found.text
 
 
+@pytest.mark.parametrize(
+    "name", ["REPORTDASH_SECRET__MAIN__PASSWORD", "REPORTDASH_SECRET__MAIN__PASSWORD__FILE"]
+)
+def test_an_empty_variable_is_noted_as_not_set(tmp_path: Path, name: str) -> None:
+    environ = {name: ""}
+    found = one(secrets.environment(settings(tmp_path, MAIN, environ), environ))
+    assert found.level == "note" and found.text.startswith(f"{name} is empty, which counts as not set")
+
+
 def test_half_a_credential_is_a_problem(tmp_path: Path) -> None:
     environ = {"REPORTDASH_SECRET__MAIN__USERNAME": "me"}
     (found,) = problems(secrets.environment(settings(tmp_path, MAIN, environ), environ))
