@@ -88,6 +88,7 @@ SHORT = {
     "locked": "locked",
     "never_unlocked": "never unlocked",
     "mute": "does not answer",
+    "stale": "changed by another session",
     "slow": "slow to start",
     "damaged": "damaged",
     "absent": "gone",

@@ -18,6 +18,7 @@ import json
 import os
 import secrets
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -34,6 +35,15 @@ OVER_SECRET_SERVICE = ("keyring.backends.SecretService.Keyring", "keyring.backen
 CHAINER = "keyring.backends.chainer.ChainerBackend"
 PROBE_SERVICE = "reportdash:probe"
 PR_SET_DUMPABLE = 4
+GAP = 1.25
+"""Seconds between the writes of two sessions: more than the whole one that tells them apart."""
+KNOWN = {
+    "KeyringLocked": "locked",
+    "LockedException": "locked",
+    # gnome-keyring lists what another one put into its file, but does not have it.
+    "ItemNotFoundException": "stale",
+}
+"""What a backend's error means, by its type."""
 
 Say = Callable[[dict[str, Any]], None]
 
@@ -135,21 +145,51 @@ def secret_service_trouble(say: Say) -> Trouble | None:
         bus.close()
 
 
-def turn(lock: str | None) -> None:
-    """Wait until no other process probes with this lock; it is ours until this process ends, however it does.
+def turn(lock: str | None) -> int | None:
+    """Wait until no other process of this data folder writes to the keyring; until the end it is our turn.
 
-    Where no lock can be made there is no data folder, and nobody to disturb.
+    Where two sessions run a gnome-keyring each on one home folder, one sees what the other wrote by the time
+    of the file in whole seconds, and overwrites what it did not see: so there is a gap between two sessions.
+    Gives the lock's file. Where none can be made there is no data folder, and nobody to disturb.
     """
-    if lock is not None:
+    if lock is None:
+        return None
+    with contextlib.suppress(OSError):
+        file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        since = time.time() - os.fstat(file).st_mtime
+        last = os.pread(file, 4096, 0)
+        if last and last != session() and 0 <= since < GAP:
+            time.sleep(GAP - since)
+        wrote(file)
+        return file
+    return None
+
+
+def session() -> bytes:
+    return os.fsencode(os.environ.get("DBUS_SESSION_BUS_ADDRESS", ""))[:4096]
+
+
+def wrote(file: int | None) -> None:
+    """Note that this session wrote just now."""
+    if file is not None:
         with contextlib.suppress(OSError):
-            fcntl.flock(
-                os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), fcntl.LOCK_EX
-            )
+            os.ftruncate(file, 0)
+            os.pwrite(file, session(), 0)
 
 
 def answer(request: dict[str, Any], say: Say) -> dict[str, Any]:
-    if request["op"] == "probe":
-        turn(request["lock"])
+    """What comes of a request. Raises Trouble."""
+    if request["op"] == "find":
+        return done(request, say)
+    ours = turn(request["lock"])
+    try:
+        return done(request, say)
+    finally:
+        wrote(ours)
+
+
+def done(request: dict[str, Any], say: Say) -> dict[str, Any]:
     name, keyring = backend(say)
     operation = request["op"]
     result: Any
@@ -229,8 +269,8 @@ def main() -> None:
         reply = {"trouble": trouble.code, "detail": trouble.detail}
     except BaseException as error:
         # The type alone: a message may quote what was to be stored.
-        locked = type(error).__name__ in ("KeyringLocked", "LockedException")
-        reply = {"trouble": "locked" if locked else "failed", "detail": type(error).__name__}
+        name = type(error).__name__
+        reply = {"trouble": KNOWN.get(name, "failed"), "detail": name}
     say(reply)
 
 

@@ -45,8 +45,8 @@ class KeyringTrouble(CredentialProblem):
 class KeyringProcess:
     """Reads and writes the keyring. `patience`: seconds for one step of it; `total`: for a whole call.
 
-    `folder`: the data folder, whose sessions take turns at trying the keyring; each folder's dummy value has
-    a name of its own.
+    `folder`: the data folder, whose sessions take turns at writing; each folder's dummy value has a name of
+    its own.
     """
 
     def __init__(
@@ -92,9 +92,7 @@ class KeyringProcess:
     async def probe(self) -> str:
         """Write, read back and remove a dummy value; the keyring's name. Raises KeyringTrouble."""
         self._muted = None
-        folder = self._folder
-        lock = str(folder / "keyring-probe.lock") if folder is not None else None
-        await self._call({"op": "probe", "user": str(folder or "probe"), "lock": lock}, total=self._patience)
+        await self._call({"op": "probe", "user": str(self._folder or "probe")}, total=self._patience)
         return self.backend or "keyring"
 
     async def aclose(self) -> None:
@@ -136,8 +134,9 @@ class KeyringProcess:
                             wanted[key].set_result(value)
 
     async def _call(self, request: dict[str, Any], total: float | None = None) -> Any:
+        lock = str(self._folder / "keyring.lock") if self._folder is not None else None
         async with self._turn:
-            return await self._talk(request, total or self._total)
+            return await self._talk({**request, "lock": lock}, total or self._total)
 
     async def _talk(self, request: dict[str, Any], total: float) -> Any:
         if self._closed:
@@ -231,6 +230,8 @@ _SENTENCES = {
     "never_unlocked": f"{_NEVER_UNLOCKED} in this session and its prompt cannot be shown here: "
     f"unlock it first (`{_UNLOCK}` reads its password from stdin), {_OTHERWISE}",
     "mute": f"the keyring does not answer, so it was left alone: restart it, {_OTHERWISE}",
+    "stale": "another session's keyring changed the file of this one, which does not see the change: "
+    f"start it anew (`{_UNLOCK}` reads its password from stdin), log in again, or keep it in the vault",
     "slow": "the keyring helper did not start in time on this busy server: try again",
     "not_kept": "the keyring says it stored the value but does not have it: nothing is kept there; "
     f"repair the keyring, {_OTHERWISE}",

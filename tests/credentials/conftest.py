@@ -9,6 +9,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,30 +54,63 @@ def bare(tmp_path: Path) -> Environ:
     return {"HOME": str(home), "PATH": os.environ.get("PATH", ""), "XDG_RUNTIME_DIR": str(run)}
 
 
-@pytest.fixture
-def bus(bare: Environ, tmp_path: Path) -> Iterator[Environ]:
-    """A session bus of our own that starts no service by itself."""
-    if shutil.which("dbus-daemon") is None:
-        pytest.skip("dbus-daemon is not installed")
-    # The path of a socket has room for some hundred characters only.
-    folder = Path(os.path.realpath("/tmp")) / f"reportdash-bus-{os.getpid()}-{abs(hash(tmp_path)) % 10**8}"
-    folder.mkdir(mode=0o700)
-    config = tmp_path / "bus.conf"
+@contextmanager
+def bus_at(folder: Path, environ: Environ) -> Iterator[Environ]:
+    """A session bus that starts no service by itself, with its socket in this folder."""
+    config = folder / "bus.conf"
     config.write_text(_BUS.format(socket=folder / "bus"))
     daemon = subprocess.Popen(
         ["dbus-daemon", f"--config-file={config}", "--nofork", "--print-address"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=bare,
+        env=environ,
         text=True,
     )
     assert daemon.stdout is not None
     address = daemon.stdout.readline().strip()
     try:
-        yield {**bare, "DBUS_SESSION_BUS_ADDRESS": address}
+        yield {**environ, "DBUS_SESSION_BUS_ADDRESS": address}
     finally:
         daemon.kill()
         daemon.wait()
+
+
+@contextmanager
+def keyring_at(bus: Environ, password: str | None) -> Iterator[None]:
+    """gnome-keyring on the bus, unlocked with a password, or not unlocked at all."""
+    command = ["gnome-keyring-daemon", "--foreground", "--components=secrets"]
+    if password is not None:
+        command.append("--unlock")
+    daemon = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=bus,
+    )
+    try:
+        assert daemon.stdin is not None
+        daemon.stdin.write((password or "").encode())
+        daemon.stdin.close()
+        _wait_for_name(bus)
+        yield
+    finally:
+        daemon.kill()
+        daemon.wait()
+
+
+@pytest.fixture
+def bus(bare: Environ, tmp_path: Path) -> Iterator[Environ]:
+    """A session bus of our own."""
+    if shutil.which("dbus-daemon") is None:
+        pytest.skip("dbus-daemon is not installed")
+    # The path of a socket has room for some hundred characters only.
+    folder = Path(os.path.realpath("/tmp")) / f"reportdash-bus-{os.getpid()}-{abs(hash(tmp_path)) % 10**8}"
+    folder.mkdir(mode=0o700)
+    try:
+        with bus_at(folder, bare) as made:
+            yield made
+    finally:
         shutil.rmtree(folder)
 
 
@@ -85,35 +119,14 @@ def unlock(bus: Environ) -> Iterator[Callable[..., Environ]]:
     """Start gnome-keyring on the bus, unlocked with a password, or not unlocked at all."""
     if shutil.which("gnome-keyring-daemon") is None:
         pytest.skip("gnome-keyring is not installed")
-    running: list[subprocess.Popen[bytes]] = []
+    with ExitStack() as running:
 
-    def stop() -> None:
-        while running:
-            daemon = running.pop()
-            daemon.kill()
-            daemon.wait()
+        def start(password: str | None) -> Environ:
+            running.close()
+            running.enter_context(keyring_at(bus, password))
+            return bus
 
-    def start(password: str | None) -> Environ:
-        stop()
-        command = ["gnome-keyring-daemon", "--foreground", "--components=secrets"]
-        if password is not None:
-            command.append("--unlock")
-        daemon = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=bus,
-        )
-        running.append(daemon)
-        assert daemon.stdin is not None
-        daemon.stdin.write((password or "").encode())
-        daemon.stdin.close()
-        _wait_for_name(bus)
-        return bus
-
-    yield start
-    stop()
+        yield start
 
 
 def _wait_for_name(environ: Environ) -> None:

@@ -107,7 +107,7 @@ async def test_what_a_killed_probe_left_behind_is_taken_away_by_the_next(
     unlock: Callable[..., Environ], tmp_path: Path
 ) -> None:
     environ = unlock("pw")
-    lock, user = str(tmp_path / "keyring-probe.lock"), str(tmp_path)
+    lock, user = str(tmp_path / "keyring.lock"), str(tmp_path)
     # As if it were killed between the write and the removal.
     code = (
         "import os, signal, runpy, sys\n"
@@ -144,7 +144,7 @@ def delete_password(self, service, user):
     probes = [KeyringProcess(environ, folder=tmp_path, patience=60, total=120).probe() for _ in range(6)]
     assert await asyncio.gather(*probes) == ["kwallet"] * 6
     assert not Path(environ["STORE"]).exists()
-    assert (tmp_path / "keyring-probe.lock").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "keyring.lock").stat().st_mode & 0o777 == 0o600
 
 
 async def test_a_probe_needs_no_data_folder(fake: Callable[[str], Environ], tmp_path: Path) -> None:
