@@ -84,7 +84,6 @@ class Gone(CredentialProblem):
 
 
 SHORT = {
-    "absent": "gone",
     "locked": "locked",
     "never_unlocked": "never unlocked",
     "mute": "does not answer",

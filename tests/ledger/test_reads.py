@@ -155,12 +155,11 @@ def test_a_group_holds_one_slot_and_not_one_a_child(store: Store) -> None:
 
 def test_a_forgotten_reference_is_known_but_leads_to_no_job(store: Store) -> None:
     job = put(store, reference="r1")
-    assert store.known_reference("main", "r1")
+    assert "r1" in store.known("main")
     store.write(lambda: store.verbs.forget(job.id))
     assert store.by_reference("main", "r1") is None
-    assert store.known_reference("main", "r1")
-    assert not store.known_reference("other", "r1")
-    assert not store.known_reference("main", "r2")
+    assert store.known("main") == {"r1": None}
+    assert store.known("other") == {}
 
 
 def test_downloads_under_way_and_reports_nobody_has_fetched_are_found_without_the_rest(store: Store) -> None:
@@ -187,7 +186,6 @@ def test_the_hot_questions_use_an_index(store: Store) -> None:
     store.next_due("main")
     store.changed_since(-1)
     store.by_reference("main", "r")
-    store.known_reference("main", "r")
     store.open_intents()
     store.open_intents("main")
     store.outlived(1.0)
