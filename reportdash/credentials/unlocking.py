@@ -114,9 +114,15 @@ class Unlocking:
     async def find(self, service: str, user: str, *, wanted: bool) -> str | None:
         """The value under (service, user), or None. `wanted`: it is known to be there.
 
-        Raises VaultTrouble: locked or absent, if it is wanted; damaged, newer, failed.
+        Raises VaultTrouble, if it is wanted: locked, absent, damaged, newer, failed.
         """
-        if not await self.ready():
+        try:
+            ready = await self.ready()
+        except VaultTrouble:
+            if wanted:
+                raise
+            return None
+        if not ready:
             if wanted:
                 raise locked(self.path)
             return None

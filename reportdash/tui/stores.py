@@ -131,9 +131,10 @@ class Stores:
         self.app.board.say(Run("The vault is locked: ", Role.WARN), key, Run(" unlocks it", Role.TEXT))
 
     def _say_trouble(self) -> None:
-        """On the notice line: what is wrong with the vault, and what helps."""
-        text = self.trouble
-        self.app.board.say(f"{text[:1].upper()}{text[1:]}.", role=Role.WARN)
+        """On the notice line: what is wrong with the vault, and where it says what helps."""
+        state = str(next(iter(self.broken.values()))).removeprefix("vault ")
+        key = key_run(self.app.look.keymap.named("accounts"))
+        self.app.board.say(Run(f"The vault is {state}: ", Role.WARN), key, Run(" says what to do", Role.TEXT))
 
     def remind(self) -> None:
         """Say it once more when whoever is at work rests: the next key takes a notice away."""

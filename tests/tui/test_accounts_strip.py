@@ -135,7 +135,15 @@ def test_a_key_in_plain_text_is_said_in_words_at_every_width_and_never_folded_in
     assert shown(MAIN, *many, cells=60, plain_text=("main",)) == "main ▲ PLAIN TEXT  20 accounts ok"
     down = [replace(DOWN, name=f"billing-number-{n}") for n in range(4)]
     text = shown(MAIN, *down, cells=60, plain_text=("main",))
-    assert text == "▲ 1 PLAIN TEXT  ▲ 4 unreachable  1 ok"
+    assert text == "▲ 4 unreachable  ▲ 1 PLAIN TEXT  1 ok"
+
+
+def test_where_the_counts_have_no_room_either_all_trouble_with_keys_is_one_count() -> None:
+    shut = [replace(REFUSED, name=f"calls-{n}") for n in range(3)]
+    locked = [replace(LOCKED, name=f"support-{n}") for n in range(3)]
+    none = replace(REFUSED, name="desk", message="no key yet")
+    text = shown(MAIN, *shut, *locked, none, DOWN, cells=60, plain_text=("main",))
+    assert text == "✗ 7 no usable key  ▲ 1 unreachable  ▲ 1 PLAIN TEXT  1 ok"
 
 
 GONE = "the vault /data/credentials.vault is gone: put a copy of it back"

@@ -244,7 +244,7 @@ class Roster(Form[None]):
         if name in stores.broken and (row is None or row.message != stores.trouble):
             text = stores.trouble
             goes_on = row is not None and row.shown is Health.OK
-            more = ". It is looked at with the session there is, until the next sign-in" if goes_on else ""
+            more = ". Its jobs are looked at with the session there is, until the next sign-in" if goes_on else ""
             found.append(("Vault", f"{text[:1].upper()}{text[1:]}{more}."))
         return found
 

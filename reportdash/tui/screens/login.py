@@ -82,10 +82,13 @@ class Which(Dialog[str]):
         engine = dashboard.engine
         names = list(engine.accounts) if engine is not None else []
         shut = [name for name in names if name in rows and rows[name].health is Health.AUTH_FAILED]
-        ordered = shut + [name for name in names if name not in shut]
+        broken = dashboard.live.stores.broken
+        # Those that need it now first, then those that will at their next sign-in.
+        ordered = list(dict.fromkeys([*shut, *(name for name in names if name in broken), *names]))
         self._chosen = ordered[:1]
         self._choices = [
-            Choice(name, about(rows.get(name), board.titles), self._chosen, name, at=24) for name in ordered
+            Choice(name, about(rows.get(name), board.titles, broken.get(name)), self._chosen, name, at=24)
+            for name in ordered
         ]
         self.focused_item = self._choices[0] if self._choices else None
 
@@ -108,14 +111,14 @@ class Which(Dialog[str]):
         self.dismiss(self._chosen[0])
 
 
-def about(row: Account | None, titles: Mapping[str, str]) -> str:
-    """Vendor and trouble of an account in a few words."""
+def about(row: Account | None, titles: Mapping[str, str], broken: str | None = None) -> str:
+    """Vendor and trouble of an account in a few words; `broken`: what is wrong with the store of its key."""
     if row is None:
         return ""
+    shut = row.health is Health.AUTH_FAILED
+    trouble = key_trouble(row.name, row.message) if shut else broken
     title = titles.get(row.vendor, row.vendor)
-    if row.health is not Health.AUTH_FAILED:
-        return title
-    return f"{title} · {key_trouble(row.name, row.message)}"
+    return f"{title} · {trouble}" if trouble else title
 
 
 class Login(Form[None]):

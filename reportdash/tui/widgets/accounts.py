@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -145,8 +146,11 @@ def line(
             (troubled, healthy),
         )
     )
-    fitting = (found for found in tries if taken(*found) <= room)
-    items, gap = next(fitting, ([*unusable, *_counted(accounts, plain_text, broken)], 2))
+    counts = (
+        ([*unusable, *_counted(accounts, plain_text, broken, merged=merged)], 2) for merged in (False, True)
+    )
+    found = [*unusable, *_counted(accounts, plain_text, broken, merged=True)]
+    items, gap = next((one for one in chain(tries, counts) if taken(*one) <= room), (found, 2))
     pieces: list[tuple[int, Sequence[Run]]] = []
     at = 1
     for runs in items:
@@ -156,16 +160,24 @@ def line(
 
 
 def _counted(
-    accounts: Sequence[Account], plain_text: Collection[str], broken: Mapping[str, KeyTrouble]
+    accounts: Sequence[Account],
+    plain_text: Collection[str],
+    broken: Mapping[str, KeyTrouble],
+    *,
+    merged: bool,
 ) -> list[tuple[Run, ...]]:
-    """Where there is no room for names: how many are in which trouble."""
+    """Where there is no room for names: how many are in which trouble. `merged`: whatever is wrong with a
+    key is one of them."""
 
     def face(account: Account) -> tuple[Health, HealthFace]:
         # Not known as well: its next sign-in will fail.
         risk = broken.get(account.name) if account.shown is Health.OK else None
         if risk is not None:
             return Health.BAD_PAYLOAD, HealthFace("▲", str(risk), Role.WARN)
-        return account.shown, face_of(account)
+        found = face_of(account)
+        if merged and account.shown is Health.AUTH_FAILED:
+            found = found._replace(word=str(KeyTrouble.UNUSABLE))
+        return account.shown, found
 
     found = Counter(map(face, accounts))
     items: list[tuple[Run, ...]] = []
@@ -178,7 +190,9 @@ def _counted(
             items.append((head, Run(f" {face.word}", Role.TEXT if heavy else Role.MUTED)))
     if plain_text:
         head, _, words = PLAIN_TEXT.partition(" ")
-        items.insert(0, (Run(f"{head} {len(plain_text)} {words}", Role.WARN),))
+        # Before those that are well, whose count is the last.
+        at = len(items) - any(health is Health.OK for health, _ in found)
+        items.insert(at, (Run(f"{head} {len(plain_text)} {words}", Role.WARN),))
     return items
 
 
