@@ -58,7 +58,9 @@ def _key_is_back(case: Case, message: str | None) -> tuple[str, Line]:
         return "as soon as the vault is unlocked", ("Unlock the vault: ", LOGIN, ".")
     if key_trouble(case.job.account, message) in BROKEN:
         return "as soon as the key can be read", (
-            "Put a whole copy of the vault's file back, or log in: ", LOGIN, ".",
+            "Put a whole copy of the vault's file back, or log in: ",
+            LOGIN,
+            ".",
         )
     return "as soon as the key works", ("Log in: ", LOGIN, ".")
 

@@ -73,7 +73,8 @@ class Case(NamedTuple):
             trouble = key_trouble(account.name, account.message)
             if trouble in BROKEN:
                 return "polling has stopped until the file is back or somebody logs in."
-            return f"polling has stopped until somebody {'unlocks it' if trouble is KeyTrouble.VAULT else 'logs in'}."
+            does = "unlocks it" if trouble is KeyTrouble.VAULT else "logs in"
+            return f"polling has stopped until somebody {does}."
         if self.job.parent is not None:
             return "it is asked for with its group."
         if self.next_look is None:

@@ -353,7 +353,9 @@ class Deletes:
     async def _kept(self, seat: Seat, job: Job, state: JobState, seen: Seen | None) -> Outcome:
         """Not sent: the vendor holds the only copy of the report, and nobody said that it may go."""
         state_words = str(state).replace("_", " ")
-        words = f"delete not sent: it is {state_words} and its file is not here; save it, or delete it unsaved"
+        words = (
+            f"delete not sent: it is {state_words} and its file is not here; save it, or delete it unsaved"
+        )
         row = await self._as_before(seat, job, words, seen)
         return Outcome(row, Exit.REFUSED, words)
 

@@ -138,7 +138,7 @@ async def test_for_this_run_alone_goes_before_a_store_that_is_locked(tmp_path: P
 async def test_a_vault_that_is_gone_is_said_and_no_other_store_is_asked(tmp_path: Path) -> None:
     await with_vault(tmp_path)
     (tmp_path / FILE_NAME).unlink()
-    with pytest.raises(VaultTrouble, match="is gone: put a copy of it back, or log in again.*is lost"):
+    with pytest.raises(VaultTrouble, match=r"is gone: put a copy of it back, or log in again.*is lost"):
         await value(chain_at(tmp_path))
 
 

@@ -141,7 +141,7 @@ async def test_l_tells_the_vault_as_it_is_now_and_not_as_it_was(
         await at.shows("vault damaged, l log in")
         await at.ask("l")
         await at.shows("Try and keep")
-        assert "No key of calls can be used: the vault" in at.text and "is damaged" in at.text
+        assert "No key of calls can be used. The vault" in at.text and "is damaged" in at.text
         await at.press("escape")
         # Put back, and nobody has glanced at it yet.
         vault = at.rig.engine.chain.vault
@@ -196,8 +196,9 @@ async def test_a_key_in_a_vault_that_cannot_be_opened_is_not_said_to_be_removed(
         await at.until(lambda: at.app.screen is at.app.board)
         if state == HURT:
             spoil(at, HURT)
-        below = await at.ask("a")
-        assert isinstance(below, Roster)
+        roster = await at.ask("a")
+        assert isinstance(roster, Roster)
+        below: Roster = roster
         await at.until(lambda: below.places.get("calls") == f"vault, {state}")
         await at.press("x")
         assert at.app.screen is below

@@ -181,7 +181,11 @@ class Roster(Form[None]):
             none = KeyTrouble.NONE if self.places.get(name) == "none" else None
             for trouble, sign, role in ((none, "✗", Role.BAD), (broken, "▲", Role.WARN)):
                 if trouble is not None:
-                    return sign, f"{trouble}, {login_key} {trouble.login}" if login_key else str(trouble), role
+                    return (
+                        sign,
+                        f"{trouble}, {login_key} {trouble.login}" if login_key else str(trouble),
+                        role,
+                    )
         return face_of(row).glyph, *said_of(row, self.dashboard.board.now, login_key)
 
     def in_plain_text(self, name: str) -> bool:
@@ -244,7 +248,11 @@ class Roster(Form[None]):
         if name in stores.broken and (row is None or row.message != stores.trouble):
             text = stores.trouble
             goes_on = row is not None and row.shown is Health.OK
-            more = ". Its jobs are looked at with the session there is, until the next sign-in" if goes_on else ""
+            more = (
+                ". Its jobs are looked at with the session there is, until the next sign-in"
+                if goes_on
+                else ""
+            )
             found.append(("Vault", f"{text[:1].upper()}{text[1:]}{more}."))
         return found
 

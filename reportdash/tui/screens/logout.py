@@ -45,7 +45,9 @@ class LogOut(Dialog[str]):
         source = plain or ("memory" if self.where == MEMORY else f"the {self.where}")
         said = f"The key of {self.name_of} is removed from {source}."
         if self.where == GONE:
-            said = f"The key of {self.name_of} was in the vault, which is gone: it is not looked for any more."
+            said = (
+                f"The key of {self.name_of} was in the vault, which is gone: it is not looked for any more."
+            )
         return [
             *paragraph(said, cells),
             *paragraph("Its jobs stay in the table, and nobody looks at them meanwhile.", cells, Role.MUTED),

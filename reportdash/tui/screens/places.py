@@ -47,13 +47,11 @@ def broken(sentence: str, cells: int, *, brief: bool) -> list[Row]:
     return [*lines, *(paragraph(f"{_capital(more)}.", cells, Role.MUTED, at=2) if more else [])]
 
 
-def before(
-    row: Account | None, now: float, account: str, vendor: str, where: str, problem: str
-) -> str:
+def before(row: Account | None, now: float, account: str, vendor: str, where: str, problem: str) -> str:
     """What there is before a login, in one sentence: of the vendor its last word, of the stores what was just
     seen in them.
 
-    `where`: the place of the key, empty while that is looked for; `problem`: why the key there cannot be used.
+    `where`: the place of the key, empty while that is looked for; `problem`: why the key there is no use.
     """
     shut = row is not None and row.health is Health.AUTH_FAILED
     if row is not None and shut and key_trouble(row.name, row.message) is KeyTrouble.REFUSED:
@@ -63,7 +61,8 @@ def before(
         place = {KeyTrouble.VAULT: "vault", KeyTrouble.KEYRING: "keyring"}.get(key_trouble(account, problem))
         if place is not None:
             return f"The key of {account} is in the {place}, which is locked."
-        return f"No key of {account} can be used: {problem.rstrip('.')}."
+        text = problem if problem.startswith(account) else _capital(problem)
+        return f"No key of {account} can be used. {text.rstrip('.')}."
     if shut and where == "none":
         return f"There is no key for {account} yet."
     if where in ("", "none"):

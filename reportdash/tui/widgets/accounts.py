@@ -57,7 +57,7 @@ class Accounts(Lines):
     ) -> None:
         """Show the accounts. `titles`: how people read a vendor's name; `left_out`: accounts whose plug-in
         can not be used, the page behind `accounts_key` says why; `read_only`: those in which nothing is
-        changed; `plain_text`: those whose key lies in plain text; `broken`: those whose next sign-in will find
+        changed; `plain_text`: those whose key lies in plain text; `broken`: those whose next sign-in finds
         no key, and why; `plain` stands alone.
         """
         cells = self.size.width
@@ -169,17 +169,17 @@ def _counted(
     """Where there is no room for names: how many are in which trouble. `merged`: whatever is wrong with a
     key is one of them."""
 
-    def face(account: Account) -> tuple[Health, HealthFace]:
+    def seen(account: Account) -> tuple[Health, HealthFace]:
         # Not known as well: its next sign-in will fail.
         risk = broken.get(account.name) if account.shown is Health.OK else None
         if risk is not None:
             return Health.BAD_PAYLOAD, HealthFace("▲", str(risk), Role.WARN)
-        found = face_of(account)
+        face = face_of(account)
         if merged and account.shown is Health.AUTH_FAILED:
-            found = found._replace(word=str(KeyTrouble.UNUSABLE))
-        return account.shown, found
+            face = face._replace(word=str(KeyTrouble.UNUSABLE))
+        return account.shown, face
 
-    found = Counter(map(face, accounts))
+    found = Counter(map(seen, accounts))
     items: list[tuple[Run, ...]] = []
     for (health, face), count in sorted(found.items(), key=lambda item: item[0][0] is Health.OK):
         if health is Health.OK:
@@ -189,10 +189,10 @@ def _counted(
             head = Run(f"{face.glyph} {count}", face.role, bold=heavy)
             items.append((head, Run(f" {face.word}", Role.TEXT if heavy else Role.MUTED)))
     if plain_text:
-        head, _, words = PLAIN_TEXT.partition(" ")
+        sign, _, words = PLAIN_TEXT.partition(" ")
         # Before those that are well, whose count is the last.
         at = len(items) - any(health is Health.OK for health, _ in found)
-        items.insert(at, (Run(f"{head} {len(plain_text)} {words}", Role.WARN),))
+        items.insert(at, (Run(f"{sign} {len(plain_text)} {words}", Role.WARN),))
     return items
 
 
