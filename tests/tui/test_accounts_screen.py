@@ -318,6 +318,26 @@ async def test_the_last_refusal_stands_there_in_the_vendors_words_with_its_time(
         assert f"Accepted      last new one {clock_text(now - 7200, now)}" in at.text
 
 
+async def test_a_refusal_that_is_over_is_remembered_with_its_time_and_the_vendors_words(
+    tmp_path: Path,
+) -> None:
+    async with desk(tmp_path, accounts=("calls",)) as at:
+        now = at.rig.clock.now()
+        refused = {"refused_at": now - 7200, "refusal": "no such client"}
+        await at.rig.ledger.change_account(
+            "calls", lambda row: replace(row, health=Health.OK, accepted_at=now - 60, message=None, **refused)
+        )
+        await roster(at)
+        await at.shows(f"Last refusal  {clock_text(now - 7200, now)}  no such client")
+        # While it stands it is said once.
+        await at.rig.ledger.change_account(
+            "calls",
+            lambda row: replace(row, health=Health.AUTH_FAILED, since=now - 7200, message="no such client"),
+        )
+        await at.shows("Refused  ")
+        await at.until(lambda: "Last refusal" not in at.text)
+
+
 async def test_l_on_an_account_of_a_locked_vault_unlocks_it_and_all_places_are_seen(
     tmp_path: Path,
 ) -> None:

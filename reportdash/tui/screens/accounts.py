@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reportdash.board.facts import Run
-from reportdash.board.health import KeyTrouble, face_of, health_words, key_trouble, slots_full
+from reportdash.board.health import KeyTrouble, face_of, health_words, key_trouble, refused_now, slots_full
 from reportdash.board.states import Role
 from reportdash.board.units import clock_text, plural
 from reportdash.errors import Problem
@@ -266,6 +266,8 @@ class Roster(Form[None]):
         if row is not None and row.accepted_at is not None:
             since = "since " if row.health is not Health.AUTH_FAILED else "last new one "
             facts.append(("Accepted", f"{since}{clock_text(row.accepted_at, now)}"))
+        if row is not None and row.refused_at is not None and not refused_now(row):
+            facts.append(("Last refusal", f"{clock_text(row.refused_at, now)}  {row.refusal or ''}".rstrip()))
         token = seat.client.token
         if token is not None:
             ends = clock_text(token.expires_at, now) if token.expires_at is not None else ""
