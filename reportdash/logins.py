@@ -28,29 +28,60 @@ UNKNOWN = "unknown: "
 """What begins `Chain.where` for a store that cannot be looked into."""
 
 
+ON_THE_SCREEN = (
+    "unlock it on the screen (l), or, for a run without one, name a file that holds its passphrase in "
+    "REPORTDASH_VAULT_PASSPHRASE_FILE"
+)
+IN_A_SHELL = (
+    "give its passphrase to a command that asks for it on a terminal, or name a file that holds it in "
+    "REPORTDASH_VAULT_PASSPHRASE_FILE"
+)
+"""What opens a locked vault, by who says it."""
+
+
+def in_a_shell(text: str) -> str:
+    """`text` of an account as a command says it: with what a command can do in place of the screen's keys."""
+    return text.replace(ON_THE_SCREEN, IN_A_SHELL)
+
+
 class Outside(NamedTuple):
-    """What goes before every store. `away`: how to end it; empty: unset the variables, with `suffix`."""
+    """What goes before every store. `away`: how to end it; empty: unset the variables, with `suffix`.
+
+    `mend`: how to change what it hands in, of the fields `{}` in its own words for them.
+    """
 
     source: str
     away: str = ""
     suffix: str = ""
+    mend: str = "set {} to the right one"
 
     def end(self, variables: Sequence[str]) -> str:
         """What to do about it; `variables`: those that could carry the credential."""
         return self.away or f"unset {' and '.join(name + self.suffix for name in variables)}"
 
+    def change(self, variables: Sequence[str]) -> str:
+        """How another credential is handed in, because no login goes before it; `variables`: as above."""
+        names = " and ".join(name + self.suffix for name in variables)
+        return f"the key comes from {self.source}, which goes before any login: {self.mend.format(names)}"
+
 
 _OUTSIDE = {
     ENVIRONMENT: Outside("the environment"),
     INCOMPLETE: Outside("the environment"),
-    ENVIRONMENT_FILE: Outside("a file from the environment", suffix="__FILE"),
-    SYSTEMD: Outside("systemd", "take it out of the unit"),
-    COMMAND: Outside("its credential_command", "take it out of the config"),
+    ENVIRONMENT_FILE: Outside(
+        "a file from the environment", suffix="__FILE", mend="write the right one into what {} names"
+    ),
+    SYSTEMD: Outside(
+        "systemd", "take it out of the unit", mend="change the credential in the unit, and restart it"
+    ),
+    COMMAND: Outside("its credential_command", "take it out of the config", mend="change what that prints"),
 }
+_OUTSIDE["command"] = _OUTSIDE[COMMAND]  # as a credential says it
 
 
 def outside(where: str) -> Outside | None:
-    """What hands a credential in from outside, where `where` (`Chain.where`) names it; None: a store."""
+    """What hands a credential in from outside, where `where` (`Chain.where`, `Credential.source`) names it;
+    None: a store."""
     return _OUTSIDE.get(where)
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Mapping, Sequence
 
-from reportdash.board.health import health_words, last_refusal
+from reportdash.board.health import NO_KEY, KeyTrouble, health_words, key_trouble, last_refusal
 from reportdash.board.units import clock_text
+from reportdash.cli.after import with_key_step
 from reportdash.cli.context import asynchronous, engine
 from reportdash.cli.output import line_json, say, table
 from reportdash.clock import rfc3339
-from reportdash.errors import Exit
-from reportdash.logins import NOWHERE
+from reportdash.engine.runtime import Engine
+from reportdash.errors import Exit, Problem
+from reportdash.logins import COMMAND, INCOMPLETE, NOWHERE, UNKNOWN, in_a_shell
 from reportdash.model import Account, Health
 
+_PLAIN = "PLAIN TEXT"
 _UNKNOWN = (
     "base_url",
     "credential",
@@ -90,21 +94,7 @@ async def accounts(args: argparse.Namespace) -> int:
             for record in rows:
                 line_json(record)
         elif rows:
-            now = running.clock.now()
-            table(
-                ("Account", "Vendor", "Credential", "Accepted", "Health", "What it says"),
-                [
-                    (
-                        str(r["account"]),
-                        str(r["vendor"]),
-                        str(r["credential"] or ""),
-                        _accepted(known.get(str(r["account"])), now),
-                        _health(known.get(str(r["account"])), r, now),
-                        _told(known.get(str(r["account"])), r, now),
-                    )
-                    for r in rows
-                ],
-            )
+            await _show(running, rows, known)
         else:
             path = running.settings.path
             say(
@@ -123,24 +113,61 @@ def _accepted(account: Account | None, now: float) -> str:
     return since + clock_text(account.accepted_at, now)
 
 
-def _told(account: Account | None, row: dict[str, object], now: float) -> str:
-    """The vendor's words, or what is missing; and the last refusal, where that is not how things are."""
-    told = str(row["message"] or _no_key(row))
-    if account is None or row["base_url"] is None:
-        return told
-    return "; ".join(filter(None, (told, last_refusal(account, now))))
+async def _show(running: Engine, rows: Sequence[dict[str, object]], known: Mapping[str, Account]) -> None:
+    """A table for people, with what there is to say of an account, and to do."""
+    now = running.clock.now()
+    lines: list[tuple[str, ...]] = []
+    for record in rows:
+        name, home = str(record["account"]), str(record["credential"] or "")
+        row = known.get(name) if record["base_url"] is not None else None
+        if row is None:  # its record's words alone, whatever the ledger knows
+            health, words = str(record["health"]), [str(record["message"] or "")]
+        else:
+            health, words = await _told(running, row, home, now)
+        path = home.removeprefix(f"{_PLAIN}, ") if home.startswith(_PLAIN) else ""
+        if path:
+            moves = f"`reportdash login {name} --store vault` moves it"
+            words.append(f"anybody who can read {path} has the key: {moves}")
+        said = "; ".join(word.rstrip(".") for word in words if word)
+        accepted = _accepted(known.get(name), now)
+        lines.append((name, str(record["vendor"]), _PLAIN if path else home, accepted, health, said))
+    table(("Account", "Vendor", "Credential", "Accepted", "Health", "What it says"), lines, below=True)
 
 
-def _health(account: Account | None, row: dict[str, object], now: float) -> str:
-    """The screen's words; of an account that is left out its record's alone, whatever the ledger knows."""
-    if account is None or row["base_url"] is None:
-        return str(row["health"])
-    words = health_words(account, now)
-    return f"{words}, log in" if account.shown is Health.AUTH_FAILED else words
+async def _told(running: Engine, row: Account, home: str, now: float) -> tuple[str, list[str]]:
+    """An account's health in the screen's words, and its sentences: what it says, what to do about its key.
+
+    What is wrong with the key at this moment goes before what was wrong when somebody last looked.
+    """
+    name, message = row.name, row.message or ""
+    refused = row.health is Health.AUTH_FAILED
+    before = key_trouble(name, message) if refused else None
+    here = before not in (None, KeyTrouble.REFUSED)  # it never came to the vendor
+    lack = await _lack(running, name) if home != COMMAND and (here or _is_lost(home)) else None
+    health = health_words(row, now)
+    if row.shown in (Health.OK, Health.AUTH_FAILED) and lack is not None:
+        health = key_trouble(name, lack)
+    elif row.shown is Health.AUTH_FAILED and here and home != COMMAND:
+        health, message = "not asked yet", ""
+    words = [] if refused else [message]
+    said = lack or (message if refused else "")
+    if said:
+        words.append(in_a_shell(await with_key_step(running, name, said)))
+    return health, [*words, last_refusal(row, now)]
 
 
-def _no_key(row: dict[str, object]) -> str:
-    """What is to be done where there is no key at all; else empty."""
-    home = str(row["credential"])
-    what = "no key yet" if home == NOWHERE else "its key is gone" if home.endswith(", gone") else ""
-    return what and f"{what}; `reportdash login {row['account']}` stores one"
+async def _lack(running: Engine, name: str) -> str | None:
+    """Why there is no key that can be used now, in the credentials' own words; None: there is one."""
+    try:
+        return NO_KEY if await running.seat(name).find_credential() is None else None
+    except Problem as problem:
+        return problem.text
+
+
+def _is_lost(home: str) -> bool:
+    """Whether where a key lives (`Chain.where`) tells that it cannot be used."""
+    return (
+        home in (NOWHERE, INCOMPLETE)
+        or home.startswith((UNKNOWN, "vault, "))
+        or home.endswith((", gone", ", unreadable entry"))
+    )

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from reportdash.board.health import KeyTrouble, key_trouble
+from reportdash.engine.seat import another_key
 from reportdash.errors import Exit
 from reportdash.lifecycle import unsure_submit
-from reportdash.model import Job
+from reportdash.model import Health, Job
+
+if TYPE_CHECKING:
+    from reportdash.engine.runtime import Engine
 
 
-def with_next_step(text: str, code: Exit, job: Job, again: str) -> str:
-    """The sentence with what to do next, unless it names a command. `again` does the act once more."""
+async def with_next_step(running: Engine, text: str, code: Exit, job: Job, again: str) -> str:
+    """The sentence with what to do next, unless it says that itself. `again` does the act once more."""
     if code is Exit.OK or not text or "`reportdash " in text:
         return text
     if code is Exit.CREDENTIALS:
-        step = f"`reportdash login {job.account}` stores another credential"
+        row = await running.ledger.account(job.account)
+        said = row.message if row.health is Health.AUTH_FAILED else text
+        step = await key_step(running, job.account, said or text)
     elif unsure_submit(job):
         step = (
             f"ask the vendor whether it runs: `reportdash track {job.account} REFERENCE --for {job.id}` "
@@ -22,4 +31,23 @@ def with_next_step(text: str, code: Exit, job: Job, again: str) -> str:
         step = f"`{again}` tries again"
     else:
         step = f"`reportdash show {job.id}` tells more, `{again}` tries again"
-    return f"{text.rstrip('.')}; {step}"
+    return _joined(text, step)
+
+
+async def with_key_step(running: Engine, account: str, said: str) -> str:
+    """`said` of an account that lets no call in, with what to do about its key where it does not tell."""
+    return said if "`reportdash " in said else _joined(said, await key_step(running, account, said))
+
+
+async def key_step(running: Engine, account: str, said: str) -> str:
+    """What to do about an account's key of which its row says this; empty: that tells it."""
+    match key_trouble(account, said):
+        case KeyTrouble.NONE:
+            return f"`reportdash login {account}` stores one"
+        case KeyTrouble.REFUSED:
+            return await another_key(running.seat(account))
+    return ""
+
+
+def _joined(text: str, step: str) -> str:
+    return f"{text.rstrip('.')}; {step}" if step else text

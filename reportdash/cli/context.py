@@ -138,7 +138,11 @@ async def engine(
     clock: Clock | None = None,
 ) -> AsyncIterator[Engine]:
     """The engine on this run's ledger, stopped and flushed whatever happens."""
-    async with engine_at(place(args), download_ready=download_ready, clock=clock) as running:
+    from reportdash.cli.private import warn
+
+    here = place(args)
+    warn(here)
+    async with engine_at(here, download_ready=download_ready, clock=clock) as running:
         say_rescued(running)
         yield running
 
@@ -297,7 +301,7 @@ async def unlocked(chain: Chain, accounts: Mapping[str, AccountSettings]) -> boo
         return False
 
 
-async def opened(vault: Unlocking, prompt: str) -> str | None:
+async def opened(vault: Unlocking, prompt: str, undone: str = "nothing was done") -> str | None:
     """Ask for the vault's passphrase, three times at most, and open it; the passphrase that did.
 
     None: nothing was typed, or never the right one, which is said. Raises VaultTrouble for anything else.
@@ -305,7 +309,7 @@ async def opened(vault: Unlocking, prompt: str) -> str | None:
     from reportdash.credentials import VaultTrouble
 
     for left in (2, 1, 0):
-        with prompting():
+        with prompting(undone):
             passphrase = ask_secret(prompt)
         if not passphrase:
             return None
@@ -336,10 +340,11 @@ def ask_secret(prompt: str) -> str:
 
 
 @contextmanager
-def prompting() -> Iterator[None]:
+def prompting(undone: str = "nothing was done") -> Iterator[None]:
     """While a person is asked, on the main thread: a signal ends the question at once (KeyboardInterrupt).
 
-    The loop rests meanwhile. Its own handlers would wait for the answer first.
+    What that leaves `undone` is said. The loop rests meanwhile: its own handlers would wait for the
+    answer first.
     """
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
@@ -359,14 +364,15 @@ def prompting() -> Iterator[None]:
     except KeyboardInterrupt:
         interrupted = True
         note("")  # the prompt's line is over
+        say(f"interrupted: {undone}")
         raise
     except UnicodeError:
         raise UsageProblem(
-            "what was typed is not UTF-8 text, so nothing was done: set the terminal to UTF-8 and try again"
+            f"what was typed is not UTF-8 text, so {undone}: set the terminal to UTF-8 and try again"
         ) from None
     except (EOFError, OSError, termios.error):
         raise UsageProblem(
-            "the input ended before the answer, so nothing was done: run it again on a terminal"
+            f"the input ended before the answer, so {undone}: run it again on a terminal"
         ) from None
     finally:
         if not interrupted:

@@ -21,15 +21,16 @@ from reportdash.cli.checks.terminal import terminal
 from reportdash.cli.context import Place, asynchronous, chain_of, place, unlocked
 from reportdash.cli.output import say
 from reportdash.clock import Clock, SystemClock
-from reportdash.credentials import Chain
-from reportdash.engine.seat import Seat, finder, make_client, make_seat
+from reportdash.credentials import Chain, command
+from reportdash.engine.seat import Find, Seat, finder, make_client, make_seat
 from reportdash.errors import Exit, UsageProblem, worst
+from reportdash.model import Credential
 from reportdash.net.offloop import aside
 from reportdash.settings import Settings, config_path, first_look
 from reportdash.vendors import registry
 
 PATIENCE = 6.0
-"""Seconds for every check, all at once."""
+"""Seconds for every check, all at once; a credential_command has its own on top of them, as everywhere."""
 LEAVING = 0.5
 """Seconds for connections to close."""
 
@@ -85,7 +86,7 @@ async def _examined(here: Place) -> list[Finding]:
     clock, chain = SystemClock(), chain_of(here)
     seats: dict[str, Seat] = {}
     for name, settings in here.settings.accounts.items():
-        find = finder(chain, name, settings)
+        find = _once(finder(chain, name, settings))
         client = make_client(name, settings, find, trace=lambda job, exchange: None, clock=clock)
         seats[name] = make_seat(client, settings, find)
     try:
@@ -94,6 +95,18 @@ async def _examined(here: Place) -> list[Finding]:
     finally:
         closing = [asyncio.ensure_future(seat.client.aclose()) for seat in seats.values()]
         await asyncio.wait([*closing, asyncio.ensure_future(chain.aclose())], timeout=LEAVING)
+
+
+def _once(find: Find) -> Find:
+    """A credential that is looked for once: a credential_command is slow, and may ask somebody."""
+    looked: list[Credential | None] = []
+
+    async def found() -> Credential | None:
+        if not looked:
+            looked.append(await find())
+        return looked[0]
+
+    return found
 
 
 async def findings_of(patient: Patient, patience: float = PATIENCE) -> list[Finding]:
@@ -106,7 +119,7 @@ async def findings_of(patient: Patient, patience: float = PATIENCE) -> list[Find
         return _bounded(check, aside(lambda: list(work())), patience, Exit.FAILED, step)
 
     async def signed_in(seat: Seat) -> list[Finding]:
-        return [await network.account(seat, patience)]
+        return [await network.account(seat, patience, command.PATIENCE)]
 
     stores = _bounded(
         "keyring",
@@ -127,7 +140,7 @@ async def findings_of(patient: Patient, patience: float = PATIENCE) -> list[Find
             _bounded(
                 f"account {name}",
                 signed_in(seat),
-                patience + LEAVING,
+                patience + (command.PATIENCE if seat.settings.credential_command else 0.0) + LEAVING,
                 Exit.UNREACHABLE,
                 "look at base_url and network, and at what its credential comes from",
             )

@@ -84,7 +84,8 @@ async def _one(running: Engine, job: Job, to: Path | None) -> Outcome:
         data(str(path))
     if outcome.text:
         again = f"reportdash download {job.id}"
-        say(f"{job.id} {job.name}: {with_next_step(outcome.text, outcome.exit_code, outcome.job, again)}")
+        said = await with_next_step(running, outcome.text, outcome.exit_code, outcome.job, again)
+        say(f"{job.id} {job.name}: {said}")
     return outcome
 
 
@@ -112,7 +113,8 @@ async def delete(args: argparse.Namespace) -> int:
             except Problem as problem:
                 outcome = Outcome(job, problem.exit_code, problem.text)
             codes.append(outcome.exit_code)
-            text = with_next_step(outcome.text, outcome.exit_code, outcome.job, f"reportdash delete {job.id}")
+            again = f"reportdash delete {job.id}"
+            text = await with_next_step(running, outcome.text, outcome.exit_code, outcome.job, again)
             say(f"{job.id} {job.name}: {_as_command(text or 'deleted at the vendor', job)}")
         return int(worst(codes))
 
@@ -134,7 +136,7 @@ async def _ask(running: Engine, jobs: list[Job]) -> None:
             f"  {job.id}  {job.state}  {job.name}  {job.account}" + ("  NOT SAVED" if job in unsaved else "")
         )
     words = [*(["delete"] if unsaved else []), *careful] or ["yes"]
-    with prompting():
+    with prompting("nothing was deleted"):
         for word in words:
             if _read(f"Type {word} to go on: ") != word:
                 raise SafetyProblem(f"nothing was deleted: run it again and type {word}, or give --yes")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from reportdash.cli.context import ask_secret, asynchronous, engine, on_terminal, opened, prompting
 from reportdash.cli.output import note, say
-from reportdash.cli.vault import made
+from reportdash.cli.vault import NOT_STORED, in_vault, made
 from reportdash.credentials import Chain, StoreChoice, variable
-from reportdash.credentials.handed import PASSPHRASE_FILE, passphrase_source
+from reportdash.credentials.handed import PASSPHRASE_FILE, passphrase_source, vault_passphrase
 from reportdash.credentials.values import unfit
 from reportdash.engine.runtime import Engine, Seat
 from reportdash.errors import (
@@ -27,9 +29,11 @@ from reportdash.logins import KEYRING, MEMORY, NEW, PLAINTEXT, VAULT, is_refused
 _MOST = 1 << 20
 """Bytes that are read of stdin: more than the longest credential that can be kept."""
 _OTHERWISE = {
-    KEYRING: "--store keyring keeps it in the keyring",
-    VAULT: "--store vault keeps it in a file with a passphrase",
+    KEYRING: "`--store keyring` keeps it in the keyring",
+    VAULT: "`--store vault` keeps it in a file with a passphrase",
 }
+_TRIES = 3
+"""Times a field that is left empty is asked for."""
 
 
 @asynchronous
@@ -38,28 +42,39 @@ async def login(args: argparse.Namespace) -> int:
     async with engine(args) as running:
         seat = running.seat(args.account)
         _refuse_unanswerable(args)
-        store = await _prepared(running.chain, seat, args.store, asking=not args.stdin and on_terminal())
-        sets = seat.settings.secret_fields()
-        with prompting():
-            values = _from_stdin(sets, seat) if args.stdin else _from_terminal(sets[0], seat)
-        wrong = unfit(values)
-        if wrong:
-            raise UsageProblem(f"{wrong}: nothing was sent or stored; log in again with the right one")
-        try:
-            await running.try_credential(seat.name, values)
-        except CallFailed as error:
-            said = f"{seat.name}: {refusal(error, seat.vendor.title)}"
-            if is_refused(error):
-                raise CredentialProblem(
-                    f"{said}; nothing was stored, check the fields and log in again"
-                ) from error
-            raise UnreachableProblem(f"{said}; nothing was stored, try again later") from error
-        where = await running.chain.keep(seat.name, seat.vendor.name, values, seat.settings.origins(), store)
+        asking = not args.stdin and on_terminal()
+        async with _prepared(running.chain, seat, args.store, asking=asking) as store:
+            values = await _tried(args, running, seat)
+            where = await running.chain.keep(
+                seat.name, seat.vendor.name, values, seat.settings.origins(), store
+            )
         await running.logged_in(seat.name)
-        first = _outside(seat, await running.chain.where(seat.name, seat.vendor.name, sets))
+        fields = seat.settings.secret_fields()
+        first = _outside(seat, await running.chain.where(seat.name, seat.vendor.name, fields))
         more = f"; it is not used yet: {first}" if first else ""
         say(f"{seat.name}: accepted by {seat.vendor.title}, stored in {where}{more}")
         return int(Exit.OK)
+
+
+async def _tried(args: argparse.Namespace, running: Engine, seat: Seat) -> dict[str, str]:
+    """The secret that was given, which the vendor took. Raises UsageProblem, CredentialProblem,
+    UnreachableProblem."""
+    sets = seat.settings.secret_fields()
+    with prompting(NOT_STORED):
+        values = _from_stdin(sets, seat) if args.stdin else _from_terminal(sets[0], seat)
+    wrong = unfit(values)
+    if wrong:
+        raise UsageProblem(f"{wrong}: {NOT_STORED}; log in again with the right one")
+    try:
+        await running.try_credential(seat.name, values)
+    except CallFailed as error:
+        said = f"{seat.name}: {refusal(error, seat.vendor.title)}"
+        if is_refused(error):
+            raise CredentialProblem(
+                f"{said}; nothing was stored, check the fields and log in again"
+            ) from error
+        raise UnreachableProblem(f"{said}; nothing was stored, try again later") from error
+    return values
 
 
 def _refuse_unanswerable(args: argparse.Namespace) -> None:
@@ -77,9 +92,11 @@ def _refuse_unanswerable(args: argparse.Namespace) -> None:
         raise UsageProblem("login asks on a terminal, and there is none; give --stdin and field=value lines")
 
 
-async def _prepared(chain: Chain, seat: Seat, wanted: str | None, *, asking: bool) -> str:
+@asynccontextmanager
+async def _prepared(chain: Chain, seat: Seat, wanted: str | None, *, asking: bool) -> AsyncIterator[str]:
     """The store to use, said on stderr, opened, and proved before anything secret is asked.
 
+    A vault that is made for it is taken away again when the login comes to nothing: nobody would expect it.
     `asking`: somebody is there to type a passphrase. Raises CredentialProblem, UsageProblem, SafetyProblem.
     """
     stores = {choice.name: choice for choice in await chain.stores() if choice.name != MEMORY}
@@ -91,19 +108,34 @@ async def _prepared(chain: Chain, seat: Seat, wanted: str | None, *, asking: boo
             "read this file, or a copy of it, has the key" + (f"; {others}." if others else ".")
         )
         _confirm_plaintext()
-        return PLAINTEXT
-    choice = _choice(chain, seat, stores, wanted, before, asking=asking)
+        yield PLAINTEXT
+        return
+    gone = await in_vault(chain) if VAULT in stores and stores[VAULT].passphrase == NEW else []
+    choice = _choice(chain, seat, stores, wanted, before, asking=asking, gone=bool(gone))
+    if choice.passphrase == NEW:
+        await asyncio.to_thread(vault_passphrase, os.environ)  # where a file has it, a bad one is the trouble
+        if gone and chain.vault is not None:
+            note(
+                f"The vault {chain.vault.path} is gone, and with it the credential of {', '.join(gone)}; "
+                "this login makes a new one, unless a copy of it is put back there first."
+            )
     note(f"The key of {seat.name} will be kept in {_home(chain, choice, stores, before)}.")
+    fresh = False
     if choice.passphrase:
         assert chain.vault is not None
         if choice.passphrase == NEW:
-            await made(chain.vault)
-        elif await opened(chain.vault, "Passphrase of the vault: ") is None:
+            fresh = await made(chain.vault)
+        elif await opened(chain.vault, "Passphrase of the vault: ", NOT_STORED) is None:
             raise CredentialProblem(
                 "the vault stays locked and nothing was stored: log in again with its passphrase, or put a "
                 f"copy of {chain.vault.path} back"
             )
-    return choice.name
+    try:
+        yield choice.name
+    except BaseException:
+        if fresh and chain.vault is not None and await chain.vault.discard():
+            note("The vault was not made, because there is nothing to keep in it.")
+        raise
 
 
 def _choice(
@@ -114,8 +146,12 @@ def _choice(
     before: str | None,
     *,
     asking: bool,
+    gone: bool,
 ) -> StoreChoice:
-    """The named store, else the last login's, else the first that works. Raises CredentialProblem."""
+    """The named store, else the last login's, else the first that works. `gone`: there was a vault once.
+
+    Raises CredentialProblem.
+    """
     named = wanted or (before if before in stores else None)
     able = [one for one in stores.values() if one.usable and named in (None, one.name)]
     for one in able:
@@ -125,26 +161,26 @@ def _choice(
     if able:
         lacking = [_short(one) for one in stores.values() if not one.usable and named is None]
         assert chain.vault is not None
-        state = "is not made yet" if stores[VAULT].passphrase == NEW else "is locked"
+        made_yet = "is gone" if gone else "is not made yet"
+        state = made_yet if stores[VAULT].passphrase == NEW else "is locked"
         lacking.append(f"the vault {chain.vault.path} {state}")
         raise CredentialProblem(
             f"no store works without somebody to ask: {'; '.join(lacking)}; name a file that holds the "
             f"vault's passphrase in {PASSPHRASE_FILE}, or {otherwise}"
         )
-    why = (
-        "; ".join(one.sentence for one in stores.values() if named in (None, one.name)) or "none is built in"
-    )
+    broken = stores[named or VAULT]
+    # What is broken can be mended: it comes first, and what to do about it after that.
+    cause, _, step = broken.sentence.rpartition(": ")
     # A store's sentence speaks of any account; here the variables of this one can be named.
-    why = why.replace(variable("<account>", "<field>"), _variables(seat))
+    step = step.replace(variable("<account>", "<field>"), _variables(seat))
     if named is None:
-        raise CredentialProblem(
-            f"no place to keep a secret on this server: {why}; else name a credential_command in the "
-            f"account, or set {_variables(seat)} in the environment"
-        )
-    others = _others(named, stores)
+        cause = ", and ".join([cause, *(_short(one) for one in stores.values() if one.name != VAULT)])
+        raise CredentialProblem(f"{cause}; nothing was stored. {step[:1].upper()}{step[1:]}; or {otherwise}")
+    said = f"{cause}: {step}"
     if wanted is None:
-        why = f"{seat.name} is kept in the {named} since its last login, and nothing weaker stands in: {why}"
-    raise CredentialProblem(f"{why}; {others}" if others else why)
+        said += f"; {seat.name} is kept in the {named} since its last login, and nothing weaker stands in"
+    others = _others(named, stores)
+    raise CredentialProblem(f"{said}; {others}" if others else said)
 
 
 def _needs_somebody(choice: StoreChoice) -> bool:
@@ -185,7 +221,7 @@ def _variables(seat: Seat) -> str:
 
 def _confirm_plaintext() -> None:
     """Raises SafetyProblem unless the word was typed."""
-    with prompting():
+    with prompting("nothing was asked or stored"):
         sys.stderr.write(f"Type {PLAINTEXT} to go on: ")
         sys.stderr.flush()
         if sys.stdin.readline().strip() != PLAINTEXT:
@@ -224,16 +260,27 @@ def _from_terminal(fields: Sequence[str], seat: Seat) -> dict[str, str]:
     note(f"Log in to {seat.name} ({seat.vendor.title}, {seat.settings.base_url})")
     values: dict[str, str] = {}
     for field in fields:
-        prompt = f"{field.replace('_', ' ').capitalize()}: "
-        if field in ("username", "client_id"):
-            sys.stderr.write(prompt)
-            sys.stderr.flush()
-            values[field] = sys.stdin.readline().strip()
-        else:
-            values[field] = ask_secret(prompt)
-        if not values[field]:
-            raise UsageProblem(f"{field} is empty and nothing was stored; log in again and give it")
+        name = field.replace("_", " ").capitalize()
+        for left in range(_TRIES - 1, -1, -1):
+            values[field] = _typed(field, f"{name}: ")
+            if values[field]:
+                break
+            if not left:
+                raise UsageProblem(f"{field} is empty and {NOT_STORED}; log in again and give it")
+            note(f"{name} is empty: type it, or ctrl+c to leave.")
     return values
+
+
+def _typed(field: str, prompt: str) -> str:
+    """What is typed for a field, unseen where it is a secret. Raises EOFError at the input's end."""
+    if field not in ("username", "client_id"):
+        return ask_secret(prompt)
+    sys.stderr.write(prompt)
+    sys.stderr.flush()
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    return line.strip()
 
 
 @asynchronous
@@ -270,7 +317,7 @@ async def _open_for_removal(running: Engine, account: str) -> None:
     if vault is None or not on_terminal() or (await running.chain.pins()).get(account) != VAULT:
         return
     if not await vault.ready():
-        await opened(vault, "Passphrase of the vault: ")
+        await opened(vault, "Passphrase of the vault: ", "nothing was removed")
 
 
 def _outside(seat: Seat, where: str) -> str:

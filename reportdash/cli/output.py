@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import Any, TextIO
 
 from reportdash.errors import Problem
+from reportdash.logins import in_a_shell
 from reportdash.plain import clean, clean_block, escaped
-
 
 _COMMAND = re.compile(r"`[^`\n]*`")
 _GLUE = "\x00"
@@ -47,7 +47,7 @@ def say(text: str) -> None:
 def note(text: str) -> None:
     """A quieter line for people, on stderr: progress, a hint, a prompt's context. Wrapped on a terminal."""
     try:
-        columns, lines = columns_of(sys.stderr), clean_block(text, 4000).split("\n")
+        columns, lines = columns_of(sys.stderr), clean_block(in_a_shell(text), 4000).split("\n")
         if columns:
             lines = [part for line in lines for part in wrapped(line, columns)]
         print("\n".join(lines), file=sys.stderr)
@@ -73,7 +73,7 @@ def wrapped(text: str, columns: int, *, head: str = "", indent: str = "") -> lis
 
     def glued(command: re.Match[str]) -> str:
         found = command.group()
-        return found.replace(" ", _GLUE) if len(indent) + len(found) < columns else found
+        return found.replace(" ", _GLUE) if len(found) <= columns else found
 
     lines = textwrap.wrap(
         _COMMAND.sub(glued, text),
@@ -83,7 +83,16 @@ def wrapped(text: str, columns: int, *, head: str = "", indent: str = "") -> lis
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return [line.replace(_GLUE, " ") for line in lines] or [head.rstrip()]
+    made: list[str] = []
+    for line in lines:
+        start = indent if made else head
+        if len(line) > columns and line.startswith(start):
+            # One word that is too long behind what it stands after: it has a line for itself.
+            made += [start.rstrip()] if start.strip() else []
+            word = line.removeprefix(start)
+            line = word.rjust(min(columns, len(indent) + len(word)))
+        made.append(line.replace(_GLUE, " "))
+    return made or [head.rstrip()]
 
 
 def mute(*streams: int) -> None:
@@ -105,7 +114,14 @@ def data(text: str) -> None:
 
 def words(text: str) -> None:
     """One line on stdout with a vendor's words in it."""
-    data(" " * (len(text) - len(text.lstrip(" "))) + clean(text, 4000))
+    data(" " * (len(text) - len(text.lstrip(" "))) + clean(in_a_shell(text), 4000))
+
+
+def entry(name: str, text: str) -> None:
+    """A named fact on stdout; on a terminal a long one goes on under its own beginning."""
+    head, columns = f"{name:10}", columns_of(sys.stdout)
+    for line in wrapped(clean(text, 1000), columns, head=head, indent=" " * 10) if columns else [head + text]:
+        words(line)
 
 
 def line_json(record: Mapping[str, Any]) -> None:
@@ -118,9 +134,21 @@ def json_text(text: str) -> None:
     data(escaped(text))
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: frozenset[int] = frozenset()) -> None:
-    """Columns as wide as their widest cell, two blanks apart, no rules; the last column is left ragged."""
-    cells = [[clean(cell, 120) for cell in row] for row in rows]
+def table(
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    right: frozenset[int] = frozenset(),
+    *,
+    below: bool = False,
+) -> None:
+    """Columns as wide as their widest cell, two blanks apart, no rules; the last column is left ragged.
+
+    `below`: it holds sentences. They are never cut, and on a terminal stand under their row, wrapped.
+    """
+    last, columns = len(head) - 1, columns_of(sys.stdout) if below else None
+    cells = [
+        [clean(cell, 1000 if below and i == last else 120) for i, cell in enumerate(row)] for row in rows
+    ]
     widths = [max([len(head[i]), *(len(row[i]) for row in cells)]) for i in range(len(head))]
     with _written():
         for row in [list(head), *cells]:
@@ -128,4 +156,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: frozenset[i
                 cell.rjust(width) if i in right else cell.ljust(width)
                 for i, (cell, width) in enumerate(zip(row, widths, strict=True))
             ]
-            print("  ".join(parts).rstrip())
+            if columns is None:
+                print("  ".join(parts).rstrip())
+                continue
+            print("\n".join(wrapped("  ".join(parts[:last]), columns, indent="  ")))
+            if row[last] and row[last] != head[last]:
+                print("\n".join(wrapped(row[last], columns, head="  ", indent="  ")))

@@ -71,7 +71,7 @@ async def submit(args: argparse.Namespace) -> int:
         data(outcome.job.id)
         if outcome.text:
             once_more = f"reportdash submit --again {outcome.job.id}"
-            say(with_next_step(outcome.text, outcome.exit_code, outcome.job, once_more))
+            say(await with_next_step(running, outcome.text, outcome.exit_code, outcome.job, once_more))
         if not args.wait or outcome.exit_code is not Exit.OK:
             return int(outcome.exit_code)
         from reportdash.cli.watch import follow

@@ -6,7 +6,8 @@ import argparse
 import os
 
 from reportdash.cli.context import ask_secret, asynchronous, chain_of, on_terminal, opened, place, prompting
-from reportdash.cli.output import note, say, words
+from reportdash.cli.output import entry, note, say
+from reportdash.cli.private import warn
 from reportdash.credentials import Chain, VaultState, VaultTrouble
 from reportdash.credentials.handed import passphrase_source
 from reportdash.credentials.unlocking import Unlocking
@@ -14,11 +15,16 @@ from reportdash.credentials.vault import SHORTEST
 from reportdash.errors import CredentialProblem, Exit, UsageProblem
 from reportdash.logins import VAULT
 
+NOT_STORED = "nothing was sent or stored"
+NOT_MADE = "the vault was not made and nothing was stored"
+GONE_STEP = "put a copy of it back there, or log in again with each account, which makes a new one"
+
 
 @asynchronous
 async def vault(args: argparse.Namespace) -> int:
     """The vault's file, its state and whose credentials are in it; or a new passphrase. Nothing is sent."""
     here = place(args)
+    warn(here)
     if args.what and not on_terminal():
         raise UsageProblem(
             "vault passphrase asks on a terminal, and there is none; run it where you can type both"
@@ -26,34 +32,46 @@ async def vault(args: argparse.Namespace) -> int:
     chain = chain_of(here)
     try:
         assert chain.vault is not None
-        return int(await (_passphrase(chain.vault) if args.what else _state(chain, chain.vault)))
+        return int(await (_passphrase(chain, chain.vault) if args.what else _state(chain, chain.vault)))
     finally:
         await chain.aclose()
 
 
 async def _state(chain: Chain, kept: Unlocking) -> Exit:
     """Raises CredentialProblem: damaged, or a passphrase file that does not open it."""
-    owners = sorted(name for name, store in (await chain.pins()).items() if store == VAULT)
-    words(f"path      {kept.path}")
-    ready = await kept.ready()
-    if await kept.state() is VaultState.ABSENT:
-        words("state     absent; `reportdash login ACCOUNT --store vault` makes it")
-    elif ready:
-        words(f"state     opened by {passphrase_source(os.environ)}")
+    owners = await in_vault(chain)
+    entry("path", str(kept.path))
+    ready, code = await kept.ready(), Exit.OK
+    if await kept.state() is not VaultState.ABSENT:
+        asked = "locked; its passphrase is asked for when it is needed"
+        entry("state", f"opened by {passphrase_source(os.environ)}" if ready else asked)
+    elif owners:
+        entry("state", f"gone, and with it what was in it; {GONE_STEP}")
+        code = Exit.CREDENTIALS
     else:
-        words("state     locked; its passphrase is asked for when it is needed")
-    words(f"accounts  {', '.join(owners) or 'none'}")
-    return Exit.OK
+        entry("state", "absent; `reportdash login ACCOUNT --store vault` makes it")
+    entry("accounts", ", ".join(owners) or "none")
+    return code
 
 
-async def _passphrase(kept: Unlocking) -> Exit:
+async def in_vault(chain: Chain) -> list[str]:
+    """The accounts whose credential was put into the vault, by name."""
+    return sorted(name for name, store in (await chain.pins()).items() if store == VAULT)
+
+
+async def _passphrase(chain: Chain, kept: Unlocking) -> Exit:
     """Ask for the old one, then for the new one. Raises CredentialProblem, UsageProblem."""
     if await kept.state() is VaultState.ABSENT:
-        raise CredentialProblem(f"there is no vault yet: `reportdash login ACCOUNT` makes {kept.path}")
-    old = await opened(kept, "Old passphrase of the vault: ")
+        owners = await in_vault(chain)
+        raise CredentialProblem(
+            f"the vault {kept.path} is gone, and with it the credential of {', '.join(owners)}: {GONE_STEP}"
+            if owners
+            else f"there is no vault yet: `reportdash login ACCOUNT --store vault` makes {kept.path}"
+        )
+    old = await opened(kept, "Old passphrase of the vault: ", "the passphrase was left as it is")
     if old is None:
         raise CredentialProblem("the passphrase was left as it is: run it again and type the old one first")
-    new = new_passphrase("left as it is")
+    new = new_passphrase("the passphrase was left as it is")
     await kept.change_passphrase(old, new)
     source = passphrase_source(os.environ)
     also = f", and {source} has to hold it from now on" if source else ""
@@ -64,37 +82,37 @@ async def _passphrase(kept: Unlocking) -> Exit:
 def new_passphrase(otherwise: str) -> str:
     """A passphrase that was typed twice and is long enough; both are asked for until it is.
 
-    Raises UsageProblem for an empty one, which ends the questions: what is meant is `otherwise`.
+    Raises UsageProblem for an empty one, which ends the questions: what that leaves undone is `otherwise`.
     """
     while True:
-        with prompting():
+        with prompting(otherwise):
             first = ask_secret(f"New passphrase of the vault, at least {SHORTEST} characters: ")
             if first and len(first) < SHORTEST:
                 note(f"This is too short: take at least {SHORTEST} characters, best some words.")
                 continue
             second = ask_secret("The same once more: ") if first else ""
         if not first:
-            raise UsageProblem(
-                f"no passphrase was typed, so the vault was {otherwise}: run it again to choose one"
-            )
+            raise UsageProblem(f"no passphrase was typed, so {otherwise}: run it again to choose one")
         if first == second:
             return first
         note("The two are not the same.")
 
 
-async def made(kept: Unlocking) -> None:
+async def made(kept: Unlocking) -> bool:
     """Make the vault: with the passphrase of a file where one is named, else with one asked for twice.
 
-    Raises CredentialProblem, UsageProblem.
+    False: another session made it while we asked. Raises CredentialProblem, UsageProblem.
     """
     if await kept.made_by_file():
-        return
-    passphrase = new_passphrase("not made and nothing was stored; log in again and type one")
+        return True
+    passphrase = new_passphrase(NOT_MADE)
     try:
         await kept.open(passphrase, create=True)
     except VaultTrouble as trouble:
         if trouble.code != "exists":
             raise
-        # Made by another session while we asked: its passphrase is the one that counts.
-        if await opened(kept, "Passphrase of the vault that was made meanwhile: ") is None:
+        # Its passphrase is the one that counts.
+        if await opened(kept, "Passphrase of the vault that was made meanwhile: ", NOT_STORED) is None:
             raise
+        return False
+    return True

@@ -9,13 +9,16 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 from reportdash.board.terms import Query
+from reportdash.cli.after import with_key_step
 from reportdash.cli.asking import query
 from reportdash.cli.context import asynchronous, chain_of, engine_at, place, say_rescued, unlocked
 from reportdash.cli.output import NoOutput, data, line_json, say
+from reportdash.cli.private import warn
 from reportdash.clock import Clock, SystemClock
 from reportdash.engine.runtime import Engine
 from reportdash.errors import Exit, Problem, UsageProblem
 from reportdash.ledger.problems import DamagedLedger, remote
+from reportdash.logins import in_a_shell
 from reportdash.model import HAS_FILE, SETTLED, ArtifactState, Health, Job, JobState
 from reportdash.plain import clean
 
@@ -39,6 +42,7 @@ async def run(args: argparse.Namespace, clock: Clock) -> int:
     can not be used now is tried again, where the watch is for ever.
     """
     asked, here = query(args.query), place(args)
+    warn(here)
     followed: dict[str, Job] = {}
     began, said = clock.monotonic(), ""
     chain = chain_of(here)  # one for all of it: what was unlocked stays so
@@ -116,8 +120,8 @@ async def follow(
     """Poll and print until the wanted jobs are where `until` wants them.
 
     A job that matched once stays followed, so that `state:running` follows a job to its end; `followed` is
-    filled with them. Downloads of theirs that started by themselves are waited for. `timeout` counts from `began`,
-    a moment of the engine's clock, else from now.
+    filled with them. Downloads of theirs that started by themselves are waited for. `timeout` counts from
+    `began`, a moment of the engine's clock, else from now.
     Returns OK, FAILED (reached, but a job failed or a file was not saved), UNREACHABLE (timed out) or
     CREDENTIALS (only jobs of refused accounts are left).
     """
@@ -159,8 +163,8 @@ async def follow(
             return verdict
         left = None if timeout is None else timeout - (running.clock.monotonic() - started)
         if timeout is not None and left is not None and left <= 0:
-            open_jobs = [job for job in _own(followed) if not _reached(job, until)]
-            say(f"timed out after {_seconds(timeout)} s with {len(open_jobs)} of {len(followed)} jobs not {until}")
+            count = sum(not _reached(job, until) for job in _own(followed))
+            say(f"timed out after {_seconds(timeout)} s with {count} of {len(followed)} jobs not {until}")
             return Exit.UNREACHABLE
         tick = TICK if told else SOON
         await running.ledger.wait(rev, tick if left is None else min(tick, left))
@@ -208,7 +212,7 @@ def _print(job: Job, before: tuple[object, ...] | None, health: Health, as_json:
     if job.artifact is not None and job.artifact.state is not ArtifactState.NONE:
         path = job.artifact.path
         words.append(f"[saved: {path}]" if job.saved and path else _FILE.get(job.artifact.state, ""))
-    data("  ".join(clean(word, 200) for word in words if word))
+    data("  ".join(clean(in_a_shell(word), 300) for word in words if word))
 
 
 def _reached(job: Job, until: str) -> bool:
@@ -233,7 +237,7 @@ async def _hopeless(running: Engine, accounts: set[str]) -> dict[str, str] | Non
                 return None
             reasons[account] = f"this account is left out: {left.text}"
         elif account in refused:
-            reasons[account] = f"{refused[account]}; `reportdash login {account}` stores a new credential"
+            reasons[account] = await with_key_step(running, account, refused[account])
         elif account in running.accounts or await running.ledger.held_elsewhere(account):
             return None
         else:
@@ -254,7 +258,7 @@ async def _verdict(running: Engine, own: list[Job], until: str, download: bool, 
         if hopeless is None:
             return None
         for account, reason in hopeless.items():
-            say(f"{account}: {reason}")
+            say(reason if reason.startswith(f"{account}: ") else f"{account}: {reason}")
         return Exit.CREDENTIALS
     under_way = {job for job, progress in running.downloads.progress().items() if not progress.rests}
     if not told or any(job.id in under_way for job in own):

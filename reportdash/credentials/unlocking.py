@@ -102,6 +102,13 @@ class Unlocking:
         async with self._turn:
             await asyncio.to_thread(work)
 
+    async def discard(self) -> bool:
+        """Take an open vault away that has nothing in it; False: it stays. Never raises."""
+        try:
+            return await asyncio.to_thread(self._vault.discard)
+        except VaultTrouble:
+            return False
+
     async def change_passphrase(self, old: str, new: str) -> None:
         """A new passphrase; other processes need it too. Raises VaultTrouble."""
         async with self._turn:

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from reportdash import durable
 from reportdash.errors import CredentialProblem
+from reportdash.logins import ON_THE_SCREEN
 from reportdash.model import VAULT_LOCKED
 
 FILE_NAME = "credentials.vault"
@@ -192,6 +193,20 @@ class Vault:
         self.set(PROBE, PROBE_USER, secrets.token_hex(16))
         self.remove(PROBE, PROBE_USER)
 
+    def discard(self) -> bool:
+        """Remove the open vault's file if nothing is in it; False if something is. Raises VaultTrouble."""
+        with self._mutex, self._locked():
+            if self._entries(self._there()):
+                return False
+            try:
+                target = self.path.resolve()
+                target.unlink()
+                durable.sync_folder(target.parent)
+            except OSError as error:
+                raise self._unwritable(error) from None
+            self._key = None
+            return True
+
     def change_passphrase(self, old: str, new: str) -> None:
         """Encrypt everything under a new passphrase; other processes are locked out until they are told it.
 
@@ -345,8 +360,7 @@ def locked(path: Path) -> VaultTrouble:
     """What is said of a vault whose passphrase this process does not have."""
     return VaultTrouble(
         "locked",
-        f"{VAULT_LOCKED} in this session ({path.name}): unlock it on the screen (l), or, for a run "
-        "without one, name a file that holds its passphrase in REPORTDASH_VAULT_PASSPHRASE_FILE",
+        f"{VAULT_LOCKED} in this session ({path.name}): {ON_THE_SCREEN}",
     )
 
 

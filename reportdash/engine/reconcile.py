@@ -8,7 +8,7 @@ from reportdash import lifecycle
 from reportdash.engine.compare import Compare
 from reportdash.engine.core import Core, judging
 from reportdash.engine.intents import PATIENCE, Intents, pause_before
-from reportdash.engine.seat import Seat
+from reportdash.engine.seat import Seat, another_key
 from reportdash.errors import (
     AuthFailed,
     CallFailed,
@@ -106,10 +106,10 @@ class Reconcile:
             try:
                 return (await self._compare.run(seat, adopt=True)).adopted
             except (NoCredential, AuthFailed) as error:
-                raise CredentialProblem(
-                    f"{seat.name}: {clean(error.text)}; "
-                    f"`reportdash login {seat.name}` stores another credential"
-                ) from error
+                said = f"{seat.name}: {clean(error.text)}"
+                if isinstance(error, AuthFailed):  # what else there is to say of a key says its own next step
+                    said = f"{said.rstrip('.')}; {await another_key(seat)}"
+                raise CredentialProblem(said) from error
             except CallFailed as error:
                 tries += 1
                 pause = pause_before(tries)

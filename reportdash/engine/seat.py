@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from reportdash.clock import Clock
-from reportdash.credentials import Chain
+from reportdash.credentials import Chain, variable
+from reportdash.errors import Problem
+from reportdash.logins import outside
 from reportdash.model import Credential, Exchange
 from reportdash.net.client import Client
 from reportdash.net.pacing import Pacer
 from reportdash.vendors import registry
 from reportdash.vendors.contract import AccountSettings, Api, PollPolicy, Vendor
 
+_LOGIN = "`reportdash login {}` stores another credential"
 Find = Callable[[], Awaitable[Credential | None]]
 
 
@@ -37,6 +41,17 @@ class Seat:
     def slots(self) -> int | None:
         """Jobs the vendor runs at once for this account; None where it states no such limit."""
         return self.policy.slots
+
+
+async def another_key(seat: Seat) -> str:
+    """What to do about a credential that the vendor refused: a login where that counts, else to change what
+    is handed in from outside, which goes before it."""
+    with contextlib.suppress(Problem):
+        found = await seat.find_credential()
+        before = outside(found.source) if found is not None else None
+        if found is not None and before is not None:
+            return before.change([variable(seat.name, field) for field in found.fields])
+    return _LOGIN.format(seat.name)
 
 
 def finder(chain: Chain, name: str, settings: AccountSettings) -> Find:

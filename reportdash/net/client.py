@@ -183,7 +183,9 @@ class Client:
             except Problem as problem:
                 raise NoCredential(problem.text) from None
             if credential is None:
-                raise NoCredential(f"no credential for {self.account}; reportdash login {self.account}")
+                raise NoCredential(
+                    f"no credential for {self.account}: `reportdash login {self.account}` stores one"
+                )
             self._known.credential(credential.fields.values())
             session = await self._refresh(signer, credential, old) if old is not None else None
             if session is None:

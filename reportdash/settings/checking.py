@@ -13,6 +13,7 @@ from reportdash.errors import UsageProblem
 from reportdash.settings.lines import Path as KeyPath
 from reportdash.settings.lines import key_lines, line_of
 from reportdash.settings.sentences import (
+    PASSPHRASE_FILES,
     dotted,
     example,
     field_at,
@@ -75,6 +76,12 @@ class Checker:
                 self.secret((*path, key), account)
         fields = cls.model_fields if cls else {}
         for key in table:
+            if key not in valid and plain_name(key) in PASSPHRASE_FILES:
+                self.fail(
+                    (*path, key),
+                    f"{dotted((*path, key))} is no key of the config: take it away, and name the file in the "
+                    "environment, as REPORTDASH_VAULT_PASSPHRASE_FILE=/path",
+                )
             if key not in valid:
                 self.unknown((*path, key), what, valid, lambda like: example(like, fields.get(like)))
 

@@ -49,6 +49,8 @@ SECRET_NAMES = frozenset(
     }
 )
 """Names that hold a secret at some vendor, or that people write for one."""
+PASSPHRASE_FILES = frozenset({"vault_passphrase_file", "passphrase_file"})
+"""What people write for the file of the vault's passphrase, which the environment names."""
 # Too short or too common to be guessed at from a misspelling.
 _GUESSED_SECRETS = sorted(name for name in SECRET_NAMES if len(name) >= 6)
 
@@ -70,7 +72,7 @@ def is_secret(name: str, allowed: Collection[str], secrets: Collection[str] = ()
     plain = plain_name(name)
     if plain in secrets:
         return True
-    if plain in allowed:
+    if plain in allowed or plain in PASSPHRASE_FILES:
         return False
     if plain in SECRET_NAMES:
         return True

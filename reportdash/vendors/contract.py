@@ -79,12 +79,23 @@ def _check_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _check_command(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value or not value[0].strip():
+        raise ValueError('no program is named: write ["pass", "show", "ENTRY"], or take the line away')
+    return value
+
+
 Url = Annotated[
     str,
     AfterValidator(_check_url),
     Field(description="an address, as in https://api.example.org; calls are appended"),
 ]
 Hosts = Annotated[tuple[str, ...], Field(description="hosts that signed links may name")]
+Command = Annotated[
+    tuple[str, ...],
+    AfterValidator(_check_command),
+    Field(json_schema_extra={"minItems": 1, "prefixItems": [{"type": "string", "pattern": r"\S"}]}),
+]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
@@ -115,7 +126,7 @@ class AccountSettings(BaseModel):
     allow_private_hosts: Annotated[bool, Field(description="links may lead inside this network")] = False
     ca_file: Annotated[str | None, Field(description="PEM file with further CAs to trust")] = None
     credential_command: Annotated[
-        tuple[str, ...] | None, Field(description="a command, word by word, that prints field=value or JSON")
+        Command | None, Field(description="a command, word by word, that prints field=value or JSON")
     ] = None
 
     def secret_fields(self) -> tuple[tuple[str, ...], ...]:

@@ -104,6 +104,7 @@ def lines(sim: Simulator, account: str) -> str:
 def passphrase_file(shell: Shell, text: str = PASSPHRASE) -> dict[str, str]:
     """A file with the vault's passphrase, and the variable that names it."""
     file = shell.folder / "passphrase"
+    file.touch(mode=0o600)
     file.write_text(f"{text}\n")
     return {"REPORTDASH_VAULT_PASSPHRASE_FILE": str(file)}
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
+
+import pytest
 
 from reportdash.clock import SystemClock, rfc3339
 from reportdash.ledger import Ledger
 from reportdash.model import VAULT_LOCKED, Account, Health, replace
 from reportdash.simulator import Simulator
+from tests.cli.asked import kept, keyless
 from tests.cli.conftest import Shell, toml
+from tests.terminal.pty import Terminal
 
 
 async def put(shell: Shell, **health: Account) -> None:
@@ -53,7 +58,7 @@ async def test_trouble_is_told_in_the_screens_words_and_in_the_json(shell: Shell
     assert time.strftime("%H:%M", time.gmtime(until)) in lines["admissions"]
     assert "unreachable since " in lines["billing"]
     assert ", next try " in lines["billing"]
-    assert "key refused, log in" in lines["calls"]
+    assert "key refused" in lines["calls"]
     assert "not asked yet" in lines["main"]
 
     rows = {row["account"]: row for row in map(json.loads, (await shell("accounts", "--json")).lines)}
@@ -83,7 +88,7 @@ async def test_a_refusal_that_is_over_is_told_with_its_age_and_words(shell: Shel
     lines = {line.split()[0]: line for line in (await shell("accounts")).lines}
     assert "last refused 3h ago: invalid_client" in lines["calls"]
     assert time.strftime("since %H:%M", time.gmtime(since)) in lines["calls"]
-    assert f"{VAULT_LOCKED}; last refused 3h ago: wrong password" in lines["main"]
+    assert "not asked yet  last refused 3h ago: wrong password" in lines["main"]  # nothing is locked now
     assert "last refused" not in lines["billing"]  # it is refused now
     assert "last refused" not in lines["admissions"]
     rows = {row["account"]: row for row in (await shell("accounts", "--json")).rows}
@@ -114,3 +119,59 @@ async def test_a_refusal_that_stands_is_told_with_its_time_and_words(shell: Shel
         assert (rows[name]["refused_at"], rows[name]["refusal"]) == (None, None)
     # A command that asks nobody has no token.
     assert {(row["token_expires_at"], row["scope"]) for row in rows.values()} == {(None, None)}
+
+
+def shown(shell: Shell, columns: int) -> list[str]:
+    """What `accounts` puts on a terminal of so many columns."""
+    with Terminal(
+        ["accounts"], columns=columns, lines=60, env=shell.environment(), cwd=shell.folder
+    ) as terminal:
+        assert terminal.finish() == 0, terminal.text
+        return [line for line in terminal.text.splitlines() if line]
+
+
+@pytest.mark.parametrize("columns", [80, 140])
+async def test_on_a_terminal_what_an_account_says_and_the_next_step_stand_below_its_line(
+    shell: Shell, sim: Simulator, columns: int
+) -> None:
+    await kept(shell, sim, "main", "admissions")
+    plain = shell.data / "credentials-PLAIN-TEXT.json"
+    pins = json.loads((shell.data / "credential-stores.json").read_text())
+    pins["entries"]["admissions"] = "plaintext"
+    (shell.data / "credential-stores.json").write_text(json.dumps(pins))
+    key = json.dumps({"v": 1, "origin": "http://x:1", "fields": {"api_key": "x"}})
+    plain.write_text(json.dumps({"v": 1, "entries": {"admissions": key}}))
+    now = time.time()
+    await put(shell, billing=Account("", "", Health.UNREACHABLE, now, now + 600, "no connection " * 12))
+
+    lines = await asyncio.to_thread(shown, shell, columns)
+    names = ("main", "billing", "admissions", "calls")
+    heads = [line.split() for line in lines if line.startswith(names)]
+    assert [head[0] for head in heads] == list(names)
+    found = [" ".join(head[2:4]) for head in heads]
+    assert found == ["vault, locked", "none unreachable", "PLAIN TEXT", "none no"]
+    told = " ".join(" ".join(lines).split())
+    assert "name a file that holds it in REPORTDASH_VAULT_PASSPHRASE_FILE" in told
+    for whole in ("`reportdash login admissions --store vault`", "`reportdash login calls`"):
+        assert any(whole in line for line in lines), lines
+    assert str(plain) in "".join(lines)  # a longer one than a line is left to the terminal
+
+
+async def test_an_account_that_has_no_key_or_whose_key_cannot_be_used_is_not_said_to_be_ok(
+    shell: Shell, sim: Simulator
+) -> None:
+    keyless(shell, sim)
+    shell.env = {"REPORTDASH_SECRET__BILLING__CLIENT_ID": "half"}
+    shell.write(toml(sim.accounts(), calls={"credential_command": ["true"]}))
+    lines = {line.split()[0]: line for line in (await shell("accounts")).lines}
+    assert "no key yet; `reportdash login main` stores one" in lines["main"]
+    assert "no usable key" in lines["billing"]
+    assert "but not REPORTDASH_SECRET__BILLING__CLIENT_TOKEN" in lines["billing"]
+    assert "not asked yet" in lines["calls"] and "`reportdash" not in lines["calls"]  # nobody looked
+
+
+async def test_a_key_that_came_since_the_last_look_is_not_missed_any_more(shell: Shell) -> None:
+    since = time.time() - 120
+    await put(shell, main=Account("", "", Health.AUTH_FAILED, since, message="no key yet"))
+    (line,) = [line for line in (await shell("accounts")).lines if line.startswith("main")]
+    assert "not asked yet" in line and "login" not in line

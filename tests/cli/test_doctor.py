@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from reportdash.cli.checks import files
+from reportdash.cli.checks import files, network
 from reportdash.cli.checks.finding import Finding
-from reportdash.cli.doctor import findings_of
-from reportdash.credentials import Chain, StoreChoice
+from reportdash.cli.doctor import LEAVING, findings_of
+from reportdash.credentials import Chain, StoreChoice, command
+from reportdash.engine.seat import Seat
 from reportdash.errors import Exit
 from reportdash.simulator import Simulator
 from tests.cli.checks.places import patient, problems
@@ -42,7 +43,7 @@ async def test_a_refused_credential_is_found_and_named(shell: Shell) -> None:
     assert ran.code == 3
     (line,) = [line for line in ran.lines if "account main" in line]
     assert line.startswith("PROBLEM")
-    assert "reportdash login main" in line
+    assert "set REPORTDASH_SECRET__MAIN__USERNAME and REPORTDASH_SECRET__MAIN__PASSWORD to" in line
     assert "not-the-password" not in ran.out + ran.err
 
 
@@ -117,7 +118,8 @@ async def test_on_a_terminal_findings_are_wrapped_and_the_problems_named_at_the_
     heads = {line.split()[1] for line in lines if line.startswith(("ok  ", "note  ", "PROBLEM  "))}
     assert {"version", "config", "ledger", "keyring", "bus", "vault", "clock", "proxy", "terminal"} <= heads
     below = [line for line in lines if line.startswith(" ")]
-    assert below and all(line.startswith(" " * 23) and line[23] != " " for line in below)
+    short = [line for line in below if str(bare.folder) not in line]  # else a path has a line for itself
+    assert short and all(line.startswith(" " * 23) and line[23] != " " for line in short)
     assert any("TERM=dumb, 80x60, no colours" in line for line in lines)
 
 
@@ -165,6 +167,35 @@ async def test_whatever_hangs_is_given_up_and_said(tmp_path: Path, monkeypatch: 
     assert all("no answer within 1 s" in each.text for each in wrong.values())
     assert wrong["account stuck"].code is Exit.UNREACHABLE
     assert [each.ok for each in found if each.check == "account well"] == [True]
+
+
+async def test_a_credential_command_has_its_own_time_on_top_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+
+    async def slow(seat: Seat, patience: float, for_command: float) -> Finding:
+        given.append(for_command)
+        await asyncio.sleep(4 * patience + LEAVING)
+        return Finding(f"account {seat.name}", "well")
+
+    monkeypatch.setattr(network, "account", slow)
+    base = '[accounts.{}]\nvendor = "webadmit"\nbase_url = "http://127.0.0.1:9"\n'
+    text = base.format("pass") + 'credential_command = ["x"]\n' + base.format("other")
+    found = {each.check: each.ok for each in await findings_of(patient(tmp_path, text), patience=0.1)}
+    assert (found["account pass"], found["account other"]) == (True, False)
+    assert given == [command.PATIENCE] * 2 and command.PATIENCE == 10
+
+
+async def test_a_credential_command_runs_once(shell: Shell, sim: Simulator) -> None:
+    secrets = sim.accounts()["admissions"]["secrets"]
+    line = f"echo x >> ran; echo api_key={secrets['api_key']}"
+    shell.env = {}
+    admissions = {"credential_command": ["sh", "-c", line]}
+    shell.write(toml({"admissions": sim.accounts()["admissions"]}, admissions=admissions))
+    ran = await shell("doctor", "--json")
+    assert ran.code == 0, ran.out
+    assert (shell.folder / "ran").read_text() == "x\n"
 
 
 async def test_what_may_not_be_looked_at_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

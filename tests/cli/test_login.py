@@ -113,7 +113,7 @@ async def test_a_keyring_that_works_goes_first_and_the_choice_at_a_login_holds(
     assert ran.code == 0, ran.err
     assert ran.err.splitlines()[0] == (
         "The key of main will be kept in the keyring (kwallet), encrypted on this server; "
-        "--store vault keeps it in a file with a passphrase."
+        "`--store vault` keeps it in a file with a passphrase."
     )
     assert "stored in keyring (kwallet)" in ran.err
     assert pins(shell) == {"main": "keyring"}
@@ -135,7 +135,7 @@ async def test_a_keyring_that_works_goes_first_and_the_choice_at_a_login_holds(
     shell.env = {**working, **passphrase_file(shell)}
     ran = await shell("login", "main", "--stdin", stdin=lines(sim, "main"))
     assert ran.code == 0, ran.err
-    assert "; --store keyring keeps it in the keyring." in ran.err
+    assert "; `--store keyring` keeps it in the keyring." in ran.err
     assert pins(shell) == {"main": "vault"}
 
 
@@ -266,6 +266,130 @@ async def test_a_signal_at_a_question_ends_the_login_and_brings_the_echo_back(
     assert done.restored
     assert not sim.requests
     assert pins(shell) == {}
+    if answer == "\x03":
+        assert "interrupted: nothing was sent or stored" in done.text
+    assert (shell.data / FILE_NAME).exists(), "it was there before"
+
+
+@pytest.mark.parametrize("answer", ["\x03", "not the password"], ids=["broken off", "refused"])
+async def test_a_first_login_that_comes_to_nothing_leaves_no_vault_and_says_so(
+    shell: Shell, sim: Simulator, answer: str
+) -> None:
+    keyless(shell, sim)
+    first = ((NEW, PASSPHRASE), (AGAIN, PASSPHRASE), ("Username: ", "somebody"), ("Password: ", answer))
+    done = await talk(shell, ("login", "main"), *first)
+    assert done.code == (130 if answer == "\x03" else 3), done.text
+    assert "The vault was not made, because there is nothing to keep in it." in done.text
+    assert not (shell.data / FILE_NAME).exists() and pins(shell) == {}
+    shell.env = passphrase_file(shell)
+    ran = await shell("login", "main", "--stdin", stdin="username=me\npassword=wrong-canary\n")
+    assert ran.code == 3
+    assert "The vault was not made" in ran.err and not (shell.data / FILE_NAME).exists()
+
+
+async def test_a_vault_in_which_another_session_has_put_something_meanwhile_stays(
+    shell: Shell, sim: Simulator
+) -> None:
+    made = vault(shell)
+    made.create(PASSPHRASE)
+    other = vault(shell)
+    other.unlock(PASSPHRASE)
+    other.set("reportdash:7g", "main", "x")
+    assert not made.discard()
+    assert (shell.data / FILE_NAME).exists()
+    other.remove("reportdash:7g", "main")
+    assert made.discard()
+    assert not (shell.data / FILE_NAME).exists()
+
+
+@pytest.mark.parametrize("answer", ["\x03", "\x04"], ids=["ctrl-c", "end of input"])
+async def test_a_word_that_is_not_typed_is_said_to_have_done_nothing(
+    shell: Shell, sim: Simulator, answer: str
+) -> None:
+    keyless(shell, sim)
+    done = await talk(shell, ("login", "main"), (NEW, answer))
+    assert done.code == (130 if answer == "\x03" else 2)
+    assert "the vault was not made and nothing was stored" in done.text
+    assert not (shell.data / FILE_NAME).exists()
+    done = await talk(shell, ("login", "main", "--store", "plaintext"), ("to go on: ", "\x03"))
+    assert done.code == 130 and "interrupted: nothing was asked or stored" in done.text
+
+
+async def test_a_field_left_empty_is_asked_for_again_three_times_at_most(
+    shell: Shell, sim: Simulator
+) -> None:
+    keyless(shell, sim)
+    shell.env = passphrase_file(shell)
+    secret = sim.accounts()["main"]["secrets"]
+    done = await talk(
+        shell,
+        ("login", "main"),
+        ("Username: ", ""),
+        ("Username: ", " "),
+        ("Username: ", secret["username"]),
+        ("Password: ", ""),
+        ("Password: ", secret["password"]),
+    )
+    assert done.code == 0, done.text
+    assert done.text.count("Username is empty: type it, or ctrl+c to leave.") == 2
+    done = await talk(shell, ("login", "main"), *[("Username: ", "")] * 3)
+    assert done.code == 2
+    assert "username is empty and nothing was sent or stored" in done.text
+    ran = await shell("login", "main", "--stdin", stdin="username=\npassword=x\n")
+    assert ran.code == 2 and "main needs username and password" in ran.err
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["a vault is there", "no vault yet"])
+@pytest.mark.parametrize(
+    ("file", "cause", "step"),
+    [
+        (
+            "missing",
+            "names {}, which cannot be read (No such file or directory)",
+            "correct the name or the file",
+        ),
+        ("empty", "names {}, which is empty", "put the secret in it, alone"),
+        ("wrong", "({}): the passphrase in it does not open the vault", "write the right one there"),
+    ],
+)
+async def test_a_passphrase_file_that_is_no_good_is_said_first_and_then_what_to_do(
+    shell: Shell, sim: Simulator, there: bool, file: str, cause: str, step: str
+) -> None:
+    if not there and file == "wrong":
+        pytest.skip("any passphrase is right for a vault that is to be made")
+    keyless(shell, sim)
+    if there:
+        await kept(shell, sim)
+    shell.env = passphrase_file(shell, "no such herons")
+    path = shell.folder / "passphrase"
+    if file == "missing":
+        path.unlink()
+    elif file == "empty":
+        path.write_text("")
+    ran = await shell("login", "main", "--stdin", stdin=lines(sim, "main"))
+    assert ran.code == 3
+    sentence = one_sentence(ran)
+    assert sentence.startswith(f"reportdash: REPORTDASH_VAULT_PASSPHRASE_FILE {cause.format(path)}")
+    assert step in sentence.lower()
+    if there:
+        for way in ("nothing was stored. ", "credential_command", "REPORTDASH_SECRET__MAIN__USERNAME"):
+            assert way in sentence
+    assert not sim.requests and (shell.data / FILE_NAME).exists() is there
+
+
+async def test_a_vault_that_is_gone_is_said_before_a_new_one_takes_its_place(
+    shell: Shell, sim: Simulator
+) -> None:
+    await kept(shell, sim, "main", "calls")
+    (shell.data / FILE_NAME).unlink()
+    ran = await shell("login", "main", "--stdin", stdin=lines(sim, "main"))
+    assert ran.code == 3 and f"the vault {shell.data / FILE_NAME} is gone; " in one_sentence(ran)
+    shell.env = passphrase_file(shell)
+    ran = await shell("login", "main", "--stdin", stdin=lines(sim, "main"))
+    assert ran.code == 0, ran.err
+    assert ran.err.startswith(
+        f"The vault {shell.data / FILE_NAME} is gone, and with it the credential of calls, main; "
+    )
 
 
 async def test_what_the_vendor_refuses_is_not_kept(shell: Shell, sim: Simulator) -> None:

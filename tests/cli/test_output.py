@@ -55,6 +55,12 @@ def test_a_path_and_a_command_to_copy_stay_whole() -> None:
             assert any(whole in line for line in made), (columns, made)
 
 
+def test_a_path_that_fits_a_line_has_one_for_itself_where_it_does_not_fit_behind_its_head() -> None:
+    path = "/home/reports/.local/share/reportdash/credentials.vault"
+    made = wrapped(f"{path}, locked, {path}", 60, head="note   vault      ", indent=" " * 18)
+    assert made == ["note   vault", f"    {path},", " " * 18 + "locked,", f"     {path}"]
+
+
 def test_what_is_longer_than_a_line_is_left_to_the_terminal() -> None:
     path = "/a/longer/path" * 9
     assert path in wrapped(f"it is {path}, all of it", 40)[1]

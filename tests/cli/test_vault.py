@@ -12,6 +12,7 @@ import pytest
 from reportdash.cli import context, watch
 from reportdash.clock import SystemClock
 from reportdash.credentials.vault import FILE_NAME, VaultTrouble
+from reportdash.logins import IN_A_SHELL
 from reportdash.simulator import Simulator
 from tests.cli.asked import (
     AGAIN,
@@ -69,6 +70,7 @@ async def test_who_does_not_know_the_old_passphrase_changes_nothing(shell: Shell
     assert "left as it is" in done.text
     done = await talk(shell, ("vault", "passphrase"), (OLD, "\x03"))
     assert (done.code, done.restored) == (130, True)
+    assert "interrupted: the passphrase was left as it is" in done.text
     done = await talk(shell, ("vault", "passphrase"), (OLD, PASSPHRASE), (NEW, ""))
     assert done.code == 2
     # The proof that it can be written leaves another nonce, and nothing else.
@@ -99,6 +101,24 @@ async def test_the_vault_says_where_it_is_in_which_state_and_whose_keys_it_has(
     shell.env = passphrase_file(shell)
     ran = await shell("vault")
     assert ran.lines[1].startswith("state     opened by REPORTDASH_VAULT_PASSPHRASE_FILE (")
+    kept_file = (shell.data / FILE_NAME).read_bytes()
+    (shell.data / FILE_NAME).unlink()
+    opening = shell.env
+    for environ in ({}, opening):
+        shell.env = environ
+        ran = await shell("vault")
+        assert ran.code == 3
+        assert ran.lines[1] == (
+            "state     gone, and with it what was in it; put a copy of it back there, or log in again with "
+            "each account, which makes a new one"
+        )
+        assert ran.lines[2].split() == ["accounts", "main"]
+        assert await home(shell, "main") == "vault, gone"
+    done = await talk(shell, ("vault", "passphrase"))
+    assert done.code == 3
+    assert f"{shell.data / FILE_NAME} is gone, and with it the credential of main: put a copy" in done.text
+    (shell.data / FILE_NAME).write_bytes(kept_file)
+    assert (await shell("vault")).code == 0
     (shell.data / FILE_NAME).write_bytes(b"something else")
     ran = await shell("vault")
     assert ran.code == 3
@@ -156,7 +176,8 @@ async def test_without_a_terminal_it_stays_locked_and_the_account_says_so(
     assert ran.code == 3, ran.err
     told = " ".join((ran.err + ran.out).split())
     assert "locked in this session" in told
-    assert "REPORTDASH_VAULT_PASSPHRASE_FILE" in told
+    assert IN_A_SHELL in told and "(l)" not in told.partition("account main")[2]
+    assert "`reportdash login main` stores" not in told
     assert "Passphrase of the vault" not in told
     assert len(sim.requests) == before
 
@@ -261,7 +282,9 @@ async def test_logging_out_asks_for_the_passphrase_of_a_locked_vault(shell: Shel
     await kept(shell, sim, "main")
     ran = await shell("logout", "main")
     assert ran.code == 3
-    assert "is locked in this session" in one_sentence(ran)
+    assert f"is locked in this session ({FILE_NAME}): {IN_A_SHELL}" in one_sentence(ran)
+    done = await talk(shell, ("logout", "main"), (KNOWN, "\x03"))
+    assert done.code == 130 and "interrupted: nothing was removed" in done.text
     assert await home(shell, "main") == "vault, locked"
     done = await talk(shell, ("logout", "main"), (KNOWN, PASSPHRASE))
     assert done.code == 0, done.text
@@ -280,6 +303,7 @@ async def test_logging_out_says_who_still_hands_one_in(shell: Shell, sim: Simula
     named, systemd = {}, {"CREDENTIALS_DIRECTORY": str(folder)}
     for name, value in given.items():
         file = folder / f"reportdash.main.{name.rpartition('__')[2].lower()}"
+        file.touch(mode=0o600)
         file.write_text(value)
         named[f"{name}__FILE"] = str(file)
     for env, says in (
@@ -293,3 +317,69 @@ async def test_logging_out_says_who_still_hands_one_in(shell: Shell, sim: Simula
         assert one_sentence(ran).startswith("reportdash: main: nothing was stored; ")
         assert says in ran.err
         assert not any(value in ran.err for value in given.values())
+
+
+def given(sim: Simulator, way: str, folder: Path) -> tuple[dict[str, str], dict[str, dict[str, list[str]]]]:
+    """A key of admissions that its vendor refuses, handed in this way: the environment and more config."""
+    name = "REPORTDASH_SECRET__ADMISSIONS__API_KEY"
+    file = folder / "reportdash.admissions.api_key"
+    file.touch(mode=0o600)
+    file.write_text("not-the-key")
+    environ = {
+        "environment": {name: "not-the-key"},
+        "file": {f"{name}__FILE": str(file)},
+        "systemd": {"CREDENTIALS_DIRECTORY": str(folder)},
+    }
+    more = {"admissions": {"credential_command": ["echo", "not-the-key"]}} if way == "command" else {}
+    return environ.get(way, {}), more
+
+
+@pytest.mark.parametrize(
+    ("way", "says"),
+    [
+        ("environment", "from the environment, which goes before any login: set {} to the right one"),
+        ("file", "from a file from the environment, which goes before any login: write the right one into"),
+        ("systemd", "from systemd, which goes before any login: change the credential in the unit"),
+        ("command", "from its credential_command, which goes before any login: change what that prints"),
+    ],
+)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("submit", "admissions", "86446"),
+        ("track", "admissions", "--all"),
+        ("watch",),
+        ("doctor",),
+        ("accounts",),
+    ],
+    ids=lambda words: words[0],
+)
+async def test_a_refused_key_from_outside_is_changed_where_it_comes_from_and_no_login_is_advised(
+    shell: Shell, sim: Simulator, tmp_path: Path, words: tuple[str, ...], way: str, says: str
+) -> None:
+    keyless(shell, sim)
+    shell.env, more = given(sim, way, tmp_path)
+    shell.write(toml({"admissions": sim.accounts()["admissions"]}, **more))
+    if words[0] in ("watch", "accounts"):
+        assert (await shell("submit", "admissions", "86446")).code == 3
+    ran = await shell(*words)
+    assert ran.code == (0 if words[0] == "accounts" else 3), ran.err
+    told = ran.err + ran.out
+    assert says.format("REPORTDASH_SECRET__ADMISSIONS__API_KEY") in told
+    assert "`reportdash login admissions` stores" not in told
+
+
+@pytest.mark.parametrize("state", ["damaged", "gone"])
+async def test_a_vault_that_is_lost_is_the_only_thing_said_of_its_accounts(
+    shell: Shell, sim: Simulator, state: str
+) -> None:
+    await kept(shell, sim, "main")
+    if state == "gone":
+        (shell.data / FILE_NAME).unlink()
+    else:
+        (shell.data / FILE_NAME).write_bytes(b"RDVAULT\0 and no more")
+    for words in (("submit", "main", "X"), ("watch",)):
+        ran = await shell(*words)
+        assert ran.code == 3
+        assert f"the vault {shell.data / FILE_NAME} is {state}" in ran.err
+        assert "put a copy of it back" in ran.err and "`reportdash" not in ran.err

@@ -16,9 +16,10 @@ TYPES: dict[str, tuple[type, ...]] = {
 }
 SCHEMAS = ("additionalProperties", "items", "propertyNames")
 LISTS = ("anyOf", "oneOf")
+FIRST = "prefixItems"
 MAPS = ("properties", "$defs")
 VALUES = ("type", "enum", "const", "required", "pattern", "$ref")
-NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "minLength")
+NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "minLength", "minItems")
 SAID = ("$schema", "title", "description", "default", "format")
 
 
@@ -29,10 +30,10 @@ def parts(schema: Any, path: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
     assert isinstance(schema, dict), path
     yield path, schema
     for key, value in schema.items():
-        assert key in (*SCHEMAS, *LISTS, *MAPS, *VALUES, *NUMBERS, *SAID), f"{path}: {key}"
+        assert key in (*SCHEMAS, *LISTS, FIRST, *MAPS, *VALUES, *NUMBERS, *SAID), f"{path}: {key}"
         if key in SCHEMAS:
             yield from parts(value, f"{path}/{key}")
-        elif key in LISTS:
+        elif key in (*LISTS, FIRST):
             assert isinstance(value, list) and value, path
             for number, each in enumerate(value):
                 yield from parts(each, f"{path}/{key}/{number}")
@@ -86,9 +87,13 @@ def faults(value: Any, schema: Any, whole: dict[str, Any], path: str = "") -> li
             found.append(f"{path}: out of bounds")
         if "exclusiveMinimum" in schema and value <= schema["exclusiveMinimum"]:
             found.append(f"{path}: too small")
-    elif isinstance(value, list) and "items" in schema:
+    elif isinstance(value, list):
+        if len(value) < schema.get("minItems", 0):
+            found.append(f"{path}: too few")
+        first = schema.get(FIRST, [])
         for number, each in enumerate(value):
-            found += faults(each, schema["items"], whole, f"{path}.{number}")
+            kind = first[number] if number < len(first) else schema.get("items", True)
+            found += faults(each, kind, whole, f"{path}.{number}")
     elif isinstance(value, dict):
         known = schema.get("properties", {})
         found += [f"{path}: lacks {name}" for name in schema.get("required", ()) if name not in value]

@@ -154,6 +154,23 @@ MAIN = '[accounts.main]\nvendor = "7g"\n'
             "config.toml, line 3: accounts.main.credential_command",
             '["…"]',
         ),
+        *(
+            (
+                f"{MAIN}credential_command = {empty}",
+                "config.toml, line 3: accounts.main.credential_command: no program is named",
+                'write ["pass", "show", "ENTRY"], or take the line away',
+            )
+            for empty in ("[]", '[""]', '[" ", "x"]')
+        ),
+        *(
+            (
+                f'{before}{key} = "/x"',
+                f"config.toml, line {line}: {path}{key} is no key of the config",
+                "name the file in the environment, as REPORTDASH_VAULT_PASSPHRASE_FILE=/path",
+            )
+            for before, line, path in (("", 1, ""), (MAIN, 3, "accounts.main."))
+            for key in ("vault_passphrase_file", "passphrase-file")
+        ),
         (
             '[accounts.calls]\nvendor = "talkdesk"\nregion = "euu"',
             "config.toml, line 3: accounts.calls.region takes",

@@ -96,7 +96,8 @@ EXAMPLES = {
     'sort = "-age"\ncolumns = ["account"]\n[accounts.a]\nvendor = "talkdesk"\nbase_url = "https://x"\n'
     'identity_url = "https://y"\npoll_min = 0.5\nmax_inflight = 3\nrequests_per_minute = 90\n'
     'download_hosts = ["x"]\nca_file = "ca.pem"\n'
-    'credential_command = ["pass", "show"]\n[accounts.b]\nvendor = "acme"\nbase_url = "https://z"\ndesk = 3\n'
+    'credential_command = ["pass", "show", ""]\n[accounts.b]\nvendor = "acme"\nbase_url = "https://z"\n'
+    "desk = 3\n"
     '[accounts.c]\nvendor = "other"\nwhatever = 1\n',
 }
 
@@ -121,6 +122,9 @@ async def test_the_simulators_config_is_valid() -> None:
     "text",
     [
         "keepdays = 3\n",
+        '[accounts.main]\nvendor = "7g"\ncredential_command = []\n',
+        '[accounts.main]\nvendor = "7g"\ncredential_command = [""]\n',
+        '[accounts.main]\nvendor = "7g"\ncredential_command = [" ", "x"]\n',
         "keep_days = 0\n",
         'keep_days = "many"\n',
         'glyphs = "runes"\n',

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from reportdash.cli.output import columns_of, data, line_json, wrapped
 from reportdash.cli.output import note as remark
 from reportdash.errors import Exit
+from reportdash.logins import in_a_shell
 from reportdash.plain import clean
 
 LONGEST = 1000
@@ -55,6 +56,7 @@ def problem(check: str, code: Exit, what: str, step: str) -> Finding:
 
 def said(check: str, code: Exit, sentence: str) -> Finding:
     """What is wrong, in a sentence of ours, whose last part is what to do."""
+    sentence = in_a_shell(sentence)
     return Finding(check, sentence, code, step_of(sentence))
 
 

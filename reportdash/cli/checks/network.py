@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from reportdash.board.units import plural
 from reportdash.cli.checks.finding import Finding, note, problem, said
 from reportdash.clock import rfc3339
-from reportdash.engine.seat import Seat
+from reportdash.engine.seat import Seat, another_key
 from reportdash.errors import AuthFailed, CallFailed, Exit, NoCredential, Problem, Throttled, Unreachable
 from reportdash.net import tls
 from reportdash.net.dates import Offset
@@ -27,18 +27,25 @@ _CLOCK_STEP = "`timedatectl` shows whether NTP sets it, `timedatectl set-ntp tru
 PROXIES = ("https_proxy", "http_proxy", "all_proxy", "no_proxy")
 
 
-async def account(seat: Seat, patience: float) -> Finding:
-    """Whether the vendor takes the account's credential now, within `patience` seconds."""
+async def account(seat: Seat, patience: float, for_command: float = 0.0) -> Finding:
+    """Whether the vendor takes the account's credential now, within `patience` seconds; `for_command`:
+    seconds on top of them for a `credential_command`."""
     check, login = f"account {seat.name}", f"`reportdash login {seat.name}`"
-    end = asyncio.get_running_loop().time() + patience
+    loop = asyncio.get_running_loop()
+    extra = for_command if seat.settings.credential_command else 0.0
+    end = loop.time() + patience
     late = f"no answer within {patience:g} s"
     try:
         try:
-            async with asyncio.timeout_at(end):
+            async with asyncio.timeout_at(end + extra):
                 credential = await seat.find_credential()
         except TimeoutError:
             step = "look at what its credential comes from, a credential_command or a keyring"
-            return problem(check, Exit.CREDENTIALS, f"its credential: {late}", step)
+            return problem(
+                check, Exit.CREDENTIALS, f"its credential: no answer within {patience + extra:g} s", step
+            )
+        if extra:
+            end = loop.time() + patience
         if credential is None:
             return problem(check, Exit.CREDENTIALS, "no credential", f"{login} stores one")
         async with asyncio.timeout_at(end):
@@ -51,7 +58,7 @@ async def account(seat: Seat, patience: float) -> Finding:
         return said(check, trouble.exit_code, clean(trouble.text, 600))
     except (AuthFailed, NoCredential) as error:
         words = f"{seat.vendor.title} refused the credential: {clean(error.text, 200)}"
-        return problem(check, Exit.CREDENTIALS, words, f"{login} takes another one")
+        return problem(check, Exit.CREDENTIALS, words, await another_key(seat))
     except Throttled as error:
         words = f"{seat.settings.base_url} asks to be left alone for now: {clean(error.text, 200)}"
         return problem(check, Exit.UNREACHABLE, words, "wait, then run `reportdash doctor` again")

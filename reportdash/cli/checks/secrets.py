@@ -10,7 +10,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from reportdash.board.units import plural
+from reportdash.cli import private
 from reportdash.cli.checks.finding import Finding, note, problem, said, step_of
+from reportdash.cli.vault import GONE_STEP
 from reportdash.credentials import Chain, StoreChoice, files, handed, variable
 from reportdash.credentials.vault import FILE_NAME
 from reportdash.errors import CredentialProblem, Exit
@@ -112,8 +114,7 @@ def _vault(
         found.append(problem("vault", Exit.FAILED, f"others may read {path}", f"`chmod 600 {path}`"))
     if choice.passphrase == NEW and accounts:
         gone = f"{path} is gone, and with it the credential of {', '.join(sorted(accounts))}"
-        step = "put a copy of it back, or log in again, which makes a new one"
-        return [*found, problem("vault", Exit.CREDENTIALS, gone, step)]
+        return [*found, problem("vault", Exit.CREDENTIALS, gone, GONE_STEP)]
     if choice.passphrase == NEW:
         step = "`reportdash login ACCOUNT --store vault` makes one"
         return [*found, Finding("vault", f"none yet; {step}")]
@@ -129,15 +130,11 @@ def _vault(
 
 
 def _passphrase_file(environ: Mapping[str, str]) -> list[Finding]:
-    named = environ.get(handed.PASSPHRASE_FILE)
     try:
         handed.vault_passphrase(environ)
     except CredentialProblem as trouble:
         return [said("vault", Exit.CREDENTIALS, trouble.text)]
-    if named and _others_read(Path(named)):
-        what = f"others may read {named}, which {handed.PASSPHRASE_FILE} names"
-        return [problem("vault", Exit.FAILED, what, f"`chmod 600 {named}`")]
-    return []
+    return [problem("vault", Exit.FAILED, *found) for found in private.of_vault(environ)]
 
 
 def plain_text(folder: Path) -> list[Finding]:
@@ -184,10 +181,8 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> list[Finding]
             handed.find(environ, name, sets)
         except CredentialProblem as trouble:
             found.append(said("environment", Exit.CREDENTIALS, trouble.text))
-    for name in sorted(set(wanted) & set(environ)):
-        if name.endswith("__FILE") and environ[name] and _others_read(Path(environ[name])):
-            what = f"others may read {environ[name]}, which {name} names"
-            found.append(problem("environment", Exit.FAILED, what, f"`chmod 600 {environ[name]}`"))
+    exposed = private.of_accounts(settings.accounts, environ)
+    found += [problem("environment", Exit.FAILED, *each) for each in exposed]
     for name in sorted(name for name in wanted if environ.get(name) == ""):
         found.append(note("environment", f"{name} is empty, which counts as not set", "set it, or unset it"))
     secrets = [name for name in environ if name.startswith(SECRET) and environ[name]]

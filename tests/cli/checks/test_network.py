@@ -100,6 +100,8 @@ async def test_a_credential_that_never_comes_is_given_up(tmp_path: Path) -> None
     found = await network.account(made.seats["calls"], 0.2)
     assert found.code is Exit.CREDENTIALS and "its credential: no answer within 0.2 s" in found.text
     problems([found])
+    found = await network.account(made.seats["calls"], 0.1, 0.3)
+    assert "its credential: no answer within 0.4 s" in found.text
 
 
 async def test_without_a_credential_nothing_is_asked(tmp_path: Path) -> None:
