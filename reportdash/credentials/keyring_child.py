@@ -180,17 +180,18 @@ def wrote(file: int | None) -> None:
 
 def answer(request: dict[str, Any], say: Say) -> dict[str, Any]:
     """What comes of a request. Raises Trouble."""
+    name, keyring = backend(say)
     if request["op"] == "find":
-        return done(request, say)
+        return done(request, say, name, keyring)
+    say({"stage": "turn"})
     ours = turn(request["lock"])
     try:
-        return done(request, say)
+        return done(request, say, name, keyring)
     finally:
         wrote(ours)
 
 
-def done(request: dict[str, Any], say: Say) -> dict[str, Any]:
-    name, keyring = backend(say)
+def done(request: dict[str, Any], say: Say, name: str, keyring: Any) -> dict[str, Any]:
     operation = request["op"]
     result: Any
     if operation == "find":

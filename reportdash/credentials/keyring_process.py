@@ -25,6 +25,7 @@ from reportdash.plain import clean
 
 _CHILD = Path(__file__).with_name("keyring_child.py")
 _LINE = 4 << 20
+_START, _TURN = "start", "turn"  # what is waited for is not the keyring
 # Not for the child: our operator's secrets, and the terminal a pinentry would paint on.
 _WITHHELD = ("REPORTDASH_SECRET__", "GPG_TTY", "SSH_TTY", "SSH_ASKPASS", "PINENTRY_USER_DATA")
 
@@ -181,7 +182,7 @@ class KeyringProcess:
         assert process.stdin is not None
         assert process.stdout is not None
         # Until the keyring is asked, time is Python's own start; a busy server is not a mute keyring.
-        stage, deadline, step = "start", self._total, self._total
+        stage, deadline, step = _START, self._total, self._total
         try:
             async with asyncio.timeout(deadline) as whole:
                 with contextlib.suppress(ConnectionError):
@@ -196,12 +197,15 @@ class KeyringProcess:
                     reply: dict[str, Any] = json.loads(line)
                     if "stage" not in reply:
                         return reply
-                    if stage == "start":
+                    before, stage = stage, str(reply["stage"])
+                    if stage == _TURN:  # another session's
+                        whole.reschedule(asyncio.get_running_loop().time() + self._total)
+                        step = self._total
+                    elif before in (_START, _TURN):
                         whole.reschedule(asyncio.get_running_loop().time() + total)
                         step = self._patience
-                    stage = str(reply["stage"])
         except TimeoutError:
-            trouble = _trouble("slow" if stage == "start" else "mute", stage)
+            trouble = _trouble("slow" if stage in (_START, _TURN) else "mute", stage)
             if trouble.code == "mute":
                 self._muted = (time.monotonic(), trouble)
             raise trouble from None
