@@ -323,9 +323,9 @@ async def test_a_refusal_that_is_over_is_remembered_with_its_time_and_the_vendor
 ) -> None:
     async with desk(tmp_path, accounts=("calls",)) as at:
         now = at.rig.clock.now()
-        refused = {"refused_at": now - 7200, "refusal": "no such client"}
         await at.rig.ledger.change_account(
-            "calls", lambda row: replace(row, health=Health.OK, accepted_at=now - 60, message=None, **refused)
+            "calls",
+            lambda row: replace(row, accepted_at=now - 60, refused_at=now - 7200, refusal="no such client"),
         )
         await roster(at)
         await at.shows(f"Last refusal  {clock_text(now - 7200, now)}  no such client")

@@ -281,7 +281,7 @@ class Roster(Form[None]):
         pause = "resume" if row is not None and row.paused else "pause"
         return (
             ("↑↓", "choose"),
-            ("l", "log in"),
+            ("l", "unlock" if self.chosen in self.dashboard.live.stores.locked else "log in"),
             ("p", pause),
             ("x", "log out"),
             ("a", "add"),
