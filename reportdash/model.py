@@ -280,9 +280,10 @@ class Account:
 
 
 VAULT_LOCKED = "the vault is locked"
-KEYRING_LOCKED = ("the keyring is locked", "the keyring was never unlocked")
-"""How an account's message begins whose key is in a locked store. The credentials say it in these words, and
-by them the board knows that nobody refused anything."""
+KEYRING_LOCKED = "the keyring is locked and its prompt cannot be shown here"
+KEYRING_SHUT = ("the keyring is locked in its own program", "the keyring was never unlocked")
+"""How an account's message begins whose key is in a locked store; of the last two nobody can unlock it from
+here. The credentials say it in these words, and by them the board knows that nobody refused anything."""
 
 
 class Fence(NamedTuple):
@@ -352,6 +353,7 @@ __all__ = [
     "HAS_FILE",
     "ID_ALPHABET",
     "KEYRING_LOCKED",
+    "KEYRING_SHUT",
     "NOT_RECENT",
     "NO_ROWS",
     "OCCUPIES_SLOT",

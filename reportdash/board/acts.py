@@ -39,7 +39,11 @@ def keyless(case: Case, message: str | None) -> tuple[str, tuple[Line, ...]]:
             )
         case KeyTrouble.KEYRING:
             return f"The key of {name} is in the keyring, which is locked", (
-                ("Unlock the keyring, or give a key for this session alone: ", LOGIN, "."),
+                ("Unlock it with its password: ", LOGIN, f"{later}can be read."),
+            )
+        case KeyTrouble.SHUT:
+            return f"The key of {name} is in the keyring, which is not open", (
+                ("Unlock the keyring where that is done, or give a key for this session: ", LOGIN, "."),
             )
         case KeyTrouble.DAMAGED | KeyTrouble.GONE | KeyTrouble.UNREAD as trouble:
             state = str(trouble).removeprefix("vault ")
@@ -54,9 +58,11 @@ def keyless(case: Case, message: str | None) -> tuple[str, tuple[Line, ...]]:
 
 def _key_is_back(case: Case, message: str | None) -> tuple[str, Line]:
     """When what waits for the key goes on, and what helps it to."""
-    if key_trouble(case.job.account, message) is KeyTrouble.VAULT:
-        return "as soon as the vault is unlocked", ("Unlock the vault: ", LOGIN, ".")
-    if key_trouble(case.job.account, message) in BROKEN:
+    trouble = key_trouble(case.job.account, message)
+    if trouble.locked:
+        store = "vault" if trouble is KeyTrouble.VAULT else "keyring"
+        return f"as soon as the {store} is unlocked", (f"Unlock the {store}: ", LOGIN, ".")
+    if trouble in BROKEN:
         return "as soon as the key can be read", (
             "Put a whole copy of the vault's file back, or log in: ",
             LOGIN,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
-from reportdash.board.health import BROKEN, KeyTrouble, key_trouble
+from reportdash.board.health import BROKEN, key_trouble
 from reportdash.board.units import clock_text
 from reportdash.model import Account, Health, Job, LastError
 
@@ -73,8 +73,7 @@ class Case(NamedTuple):
             trouble = key_trouble(account.name, account.message)
             if trouble in BROKEN:
                 return "polling has stopped until the file is back or somebody logs in."
-            does = "unlocks it" if trouble is KeyTrouble.VAULT else "logs in"
-            return f"polling has stopped until somebody {does}."
+            return f"polling has stopped until somebody {'unlocks it' if trouble.locked else 'logs in'}."
         if self.job.parent is not None:
             return "it is asked for with its group."
         if self.next_look is None:

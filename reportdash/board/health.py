@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from reportdash.board.states import HEALTH, HealthFace
 from reportdash.board.units import clock_text, span
-from reportdash.model import KEYRING_LOCKED, VAULT_LOCKED, Account, Health
+from reportdash.model import KEYRING_LOCKED, KEYRING_SHUT, VAULT_LOCKED, Account, Health
 
 NO_KEY = "no key yet"
 """What the account's row says when there never was a credential."""
@@ -25,13 +25,19 @@ class KeyTrouble(StrEnum):
     GONE = "vault gone"
     UNREAD = "vault not readable"
     KEYRING = "keyring locked"
+    SHUT = "keyring not open"
     UNUSABLE = "no usable key"
     REFUSED = "key refused"
 
     @property
+    def locked(self) -> bool:
+        """Whether the key of the login asks for what unlocks the store."""
+        return self in (KeyTrouble.VAULT, KeyTrouble.KEYRING)
+
+    @property
     def login(self) -> str:
         """What the key of the login does about it, after the key's name."""
-        return "unlocks" if self is KeyTrouble.VAULT else "log in"
+        return "unlocks" if self.locked else "log in"
 
 
 _OF_VAULT = (
@@ -55,6 +61,8 @@ def key_trouble(account: str, message: str | None) -> KeyTrouble:
         return KeyTrouble.VAULT
     if said.startswith(KEYRING_LOCKED):
         return KeyTrouble.KEYRING
+    if said.startswith(KEYRING_SHUT):
+        return KeyTrouble.SHUT
     if said.startswith("the vault "):
         return next((trouble for words, trouble in _OF_VAULT if words in said), KeyTrouble.UNUSABLE)
     ours = (f"{account}: ", "the keyring ", "REPORTDASH_", "the systemd credential ")

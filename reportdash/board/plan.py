@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 
-from reportdash.board.health import KeyTrouble, key_trouble
+from reportdash.board.health import key_trouble
 from reportdash.board.units import clock_text, left, size
 from reportdash.model import (
     FINAL,
@@ -190,7 +190,7 @@ def _shut(account: Account, login: str, pause: str, now: float) -> str:
     match account.shown:
         case Health.AUTH_FAILED:
             trouble = key_trouble(account.name, account.message)
-            first = "unlock it" if trouble is KeyTrouble.VAULT else f"log in to {account.name}"
+            first = "unlock it" if trouble.locked else f"log in to {account.name}"
             return f"{trouble}: {first} first" + (f" ({login})" if login else "")
         case Health.PAUSED:
             return f"{account.name} is paused" + (f"; {pause} resumes it" if pause else "")

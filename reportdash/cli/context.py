@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import termios
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from reportdash.cli.output import note, say
 from reportdash.clock import Clock, SystemClock
 from reportdash.errors import Exit, PlugInBroken, UsageProblem
 from reportdash.ledger import FILE_NAME
+from reportdash.logins import KEYRING, VAULT
 from reportdash.settings import LeftOut, Settings, config_path, data_dir, load
 from reportdash.settings.bindings import KeyRules
 from reportdash.tui.actions import ACTIONS, normal_key
@@ -275,8 +276,8 @@ def _heed(task: asyncio.Task[Any]) -> None:
 
 
 async def unlock(running: Engine, accounts: Iterable[str] | None = None) -> None:
-    """Before a command signs in: where a credential of `accounts` (default: all) is in a locked vault, ask
-    whoever sits at the terminal for its passphrase.
+    """Before a command signs in: where a credential of `accounts` (default: all) is in a locked vault or
+    keyring, ask whoever sits at the terminal for its passphrase or password.
 
     Three tries; without a terminal, or an answer, it stays locked, and each account says so.
     """
@@ -286,43 +287,68 @@ async def unlock(running: Engine, accounts: Iterable[str] | None = None) -> None
 
 
 async def unlocked(chain: Chain, accounts: Mapping[str, AccountSettings]) -> bool:
-    """The same before there is an engine; whether it was unlocked by what was typed."""
-    from reportdash.credentials import VaultTrouble
+    """The same before there is an engine; whether something was unlocked by what was typed."""
+    from reportdash.errors import CredentialProblem
 
-    if chain.vault is None or not on_terminal():
+    if not on_terminal():
         return False
     fields = {name: settings.secret_fields() for name, settings in accounts.items()}
-    if not await chain.locked_out(fields):
-        return False
+    unlocked = False
     try:
-        return await opened(chain.vault, "Passphrase of the vault (enter: leave it locked): ") is not None
-    except VaultTrouble as trouble:
-        note(f"{trouble.text[:1].upper()}{trouble.text[1:]}.")
-        return False
+        if await chain.locked_keyring({name: (accounts[name].vendor, fields[name]) for name in accounts}):
+            unlocked = await unlocked_store(chain, KEYRING)
+        if await chain.locked_out(fields):
+            unlocked |= await unlocked_store(chain, VAULT)
+    except CredentialProblem as problem:
+        note(_sentence(problem.text))
+    return unlocked
+
+
+async def unlocked_store(chain: Chain, store: str) -> bool:
+    """Offer to unlock the keyring or the vault; whether it was done. Raises KeyringTrouble, VaultTrouble."""
+    if store == KEYRING:
+        prompt = "Password of the keyring (enter: leave it locked): "
+        return await _opened(chain.unlock_keyring, prompt) is not None
+    assert chain.vault is not None
+    return await opened(chain.vault, "Passphrase of the vault (enter: leave it locked): ") is not None
 
 
 async def opened(vault: Unlocking, prompt: str, undone: str = "nothing was done") -> str | None:
-    """Ask for the vault's passphrase, three times at most, and open it; the passphrase that did.
+    """Say what keeps the vault locked, ask for its passphrase and open it; the passphrase that did.
 
     None: nothing was typed, or never the right one, which is said. Raises VaultTrouble for anything else.
     """
-    from reportdash.credentials import VaultTrouble
+    why = (await vault.why_locked()).why
+    if why:
+        note(_sentence(why))
+    return await _opened(vault.open, prompt, undone)
+
+
+async def _opened(
+    unlock: Callable[[str], Awaitable[None]], prompt: str, undone: str = "nothing was done"
+) -> str | None:
+    """Ask three times at most, until `unlock` takes what is typed, or nothing is."""
+    from reportdash.credentials import KeyringTrouble, VaultTrouble
 
     for left in (2, 1, 0):
         with prompting(undone):
-            passphrase = ask_secret(prompt)
-        if not passphrase:
+            typed = ask_secret(prompt)
+        if not typed:
             return None
         try:
-            await vault.open(passphrase)
-        except VaultTrouble as trouble:
+            await unlock(typed)
+        except (KeyringTrouble, VaultTrouble) as trouble:
             if trouble.code != "wrong":
                 raise
             words = trouble.text if left else trouble.text.replace("try again", "it stays locked")
-            note(f"{words[:1].upper()}{words[1:]}.")
+            note(_sentence(words))
         else:
-            return passphrase
+            return typed
     return None
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def on_terminal() -> bool:

@@ -9,7 +9,15 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from reportdash.cli.context import ask_secret, asynchronous, engine, on_terminal, opened, prompting
+from reportdash.cli.context import (
+    ask_secret,
+    asynchronous,
+    engine,
+    on_terminal,
+    opened,
+    prompting,
+    unlocked_store,
+)
 from reportdash.cli.output import note, say
 from reportdash.cli.vault import NOT_STORED, in_vault, made
 from reportdash.credentials import Chain, StoreChoice, variable
@@ -92,6 +100,23 @@ def _refuse_unanswerable(args: argparse.Namespace) -> None:
         raise UsageProblem("login asks on a terminal, and there is none; give --stdin and field=value lines")
 
 
+async def _unlocked(chain: Chain, stores: Mapping[str, StoreChoice], wish: str | None) -> bool:
+    """Where the store that comes first is only locked, offer to unlock it; whether it was. Raises
+    CredentialProblem."""
+    for name, choice in stores.items():
+        if wish not in (None, name):
+            continue
+        if choice.usable:
+            return False
+        if choice.unlockable and await unlocked_store(chain, name):
+            return True
+    return False
+
+
+async def _stores(chain: Chain) -> dict[str, StoreChoice]:
+    return {choice.name: choice for choice in await chain.stores() if choice.name != MEMORY}
+
+
 @asynccontextmanager
 async def _prepared(chain: Chain, seat: Seat, wanted: str | None, *, asking: bool) -> AsyncIterator[str]:
     """The store to use, said on stderr, opened, and proved before anything secret is asked.
@@ -99,8 +124,10 @@ async def _prepared(chain: Chain, seat: Seat, wanted: str | None, *, asking: boo
     A vault that is made for it is taken away again when the login comes to nothing: nobody would expect it.
     `asking`: somebody is there to type a passphrase. Raises CredentialProblem, UsageProblem, SafetyProblem.
     """
-    stores = {choice.name: choice for choice in await chain.stores() if choice.name != MEMORY}
+    stores = await _stores(chain)
     before = (await chain.pins()).get(seat.name)
+    if asking and await _unlocked(chain, stores, wanted or before):
+        stores = await _stores(chain)
     if wanted == PLAINTEXT:
         others = _others(PLAINTEXT, stores)
         note(
@@ -130,6 +157,9 @@ async def _prepared(chain: Chain, seat: Seat, wanted: str | None, *, asking: boo
                 "the vault stays locked and nothing was stored: log in again with its passphrase, or put a "
                 f"copy of {chain.vault.path} back"
             )
+        if choice.passphrase != NEW:
+            # Before the vendor hears of it: a vault that can only be read takes no key.
+            await chain.vault.probe()
     try:
         yield choice.name
     except BaseException:
@@ -312,12 +342,16 @@ async def _clear(running: Engine, name: str) -> int:
 
 
 async def _open_for_removal(running: Engine, account: str) -> None:
-    """Where its credential is in a locked vault and somebody is there, ask for the passphrase."""
-    vault = running.chain.vault
-    if vault is None or not on_terminal() or (await running.chain.pins()).get(account) != VAULT:
+    """Where its credential is in a locked vault or keyring and somebody is there, ask for what opens it."""
+    chain = running.chain
+    vault = chain.vault
+    if vault is None or not on_terminal():
         return
-    if not await vault.ready():
+    if (await chain.pins()).get(account) == VAULT and await vault.locked():
         await opened(vault, "Passphrase of the vault: ", "nothing was removed")
+    # Whatever goes before the keyring, it is out of there that the credential has to go.
+    elif await chain.locked_keyring({account: ("", ())}):
+        await unlocked_store(chain, KEYRING)
 
 
 def _outside(seat: Seat, where: str) -> str:

@@ -25,7 +25,7 @@ from reportdash.credentials.choices import (
 from reportdash.credentials.keyring_process import KeyringProcess, KeyringTrouble
 from reportdash.credentials.unlocking import Unlocking
 from reportdash.credentials.values import LONGEST, Secrets, Stored
-from reportdash.credentials.vault import FILE_NAME, Vault, VaultTrouble, locked
+from reportdash.credentials.vault import FILE_NAME, Vault, VaultTrouble
 from reportdash.errors import CredentialProblem, UsageProblem
 from reportdash.logins import COMMAND, INCOMPLETE, KEYRING, MEMORY, NOWHERE, PLAINTEXT, UNKNOWN, VAULT
 from reportdash.model import Credential
@@ -221,7 +221,7 @@ class Chain:
             return []
         with contextlib.suppress(CredentialProblem):
             wanted = await self._from_vault(accounts, certain=not await self._incomplete())
-            if wanted and not await self.vault.ready():
+            if wanted and await self.vault.locked():
                 return wanted
         return []
 
@@ -247,15 +247,40 @@ class Chain:
         CredentialProblem."""
         assert self._pins is not None
         chosen = await asyncio.to_thread(self._pins.read)
-        wanted = [
-            name
-            for name in accounts
-            if (chosen.get(name) == VAULT or (name not in chosen and not certain))
-            and name not in self._memory
-            and not self._commands.get(name)
-        ]
+        names = [n for n in accounts if chosen.get(n) == VAULT or (n not in chosen and not certain)]
+        return await self._of_stores(names, accounts)
+
+    async def locked_keyring(self, accounts: Mapping[str, tuple[str, Sequence[Sequence[str]]]]) -> list[str]:
+        """Those of `accounts` whose credential is in a keyring that is locked and takes its password here.
+
+        `accounts`: account -> its vendor and its fields. What the keyring has of them is read ahead.
+        """
+        if self._keyring is None:
+            return []
+        with contextlib.suppress(CredentialProblem):
+            chosen, fields = await self.pins(), {name: one[1] for name, one in accounts.items()}
+            names = [name for name in accounts if chosen.get(name) == KEYRING]
+            wanted = await self._of_stores(names, fields)
+            if wanted and await self._keyring.locked([(_service(accounts[n][0]), n) for n in wanted]):
+                return wanted
+        return []
+
+    async def unlock_keyring(self, password: str) -> None:
+        """Open the locked keyring, for every program that uses it; the password is not kept.
+
+        Raises CredentialProblem; KeyringTrouble `wrong`, where it is another one.
+        """
+        if self._keyring is None:
+            raise KeyringTrouble("off", "the keyring is switched off in this run: run it without that")
+        await self._keyring.unlock(Secrets({"password": password}))
+
+    async def _of_stores(
+        self, names: Sequence[str], fields: Mapping[str, Sequence[Sequence[str]]]
+    ) -> list[str]:
+        """Those of `names` whose credential comes out of a store, for nothing goes before it."""
+        left = [name for name in names if name not in self._memory and not self._commands.get(name)]
         return await asyncio.to_thread(
-            lambda: [n for n in wanted if not handed.anything(self._environ, n, accounts[n])]
+            lambda: [name for name in left if not handed.anything(self._environ, name, fields[name])]
         )
 
     async def chosen(self, account: str) -> str | None:
@@ -361,8 +386,8 @@ class Chain:
                     return None
                 raise
         if store == VAULT and self.vault is not None:
-            if not pinned and await self._incomplete() and not await self.vault.ready():
-                raise locked(self.vault.path)
+            if not pinned and await self._incomplete() and await self.vault.locked():
+                raise await self.vault.why_locked()
             return await self.vault.find(_service(vendor), account, wanted=pinned)
         if store == PLAINTEXT and self._plain is not None:
             return (await asyncio.to_thread(self._plain.read)).get(account)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reportdash.credentials.keyring_process import KeyringProcess, KeyringTrouble
-from reportdash.credentials.unlocking import Unlocking
+from reportdash.credentials.unlocking import BY_FILE, Unlocking
 from reportdash.credentials.vault import VaultState, VaultTrouble
 from reportdash.errors import CredentialProblem
 from reportdash.logins import KEYRING, KNOWN, NEW, VAULT
@@ -25,6 +25,11 @@ class StoreChoice:
     sentence: str
     passphrase: str = ""
     trouble: str = ""
+
+    @property
+    def unlockable(self) -> bool:
+        """Whether all that it lacks is a password, or a passphrase, that somebody types."""
+        return self.trouble in (("locked",) if self.name == KEYRING else BY_FILE)
 
 
 def keyring_title(keyring: KeyringProcess) -> str:
@@ -85,6 +90,7 @@ class Gone(CredentialProblem):
 
 SHORT = {
     "locked": "locked",
+    "locked_elsewhere": "locked by its own program",
     "never_unlocked": "never unlocked",
     "mute": "does not answer",
     "stale": "changed by another session",
@@ -93,4 +99,5 @@ SHORT = {
     "absent": "gone",
     "newer": "of a newer reportdash",
     "wrong": "wrong passphrase",
+    "unreadable": "its passphrase file is no good",
 }

@@ -2,7 +2,8 @@
 
 Run as a program, in its own session without a terminal, so that it can be killed when a keyring never
 answers. Imports nothing of reportdash: starts fast, and no module from the working folder gets in its way.
-Uses only backends that are known to encrypt; never asks the keyring to unlock, which would open a prompt.
+Uses only backends that are known to encrypt; never asks the keyring to unlock by itself, which would open a
+prompt, but hands it the password that somebody typed, where it takes one.
 
 Lines written, JSON each: {"stage": …} before each step that may hang, then one {"ok": …} or {"trouble": …}.
 """
@@ -34,6 +35,11 @@ SAFE = (
 OVER_SECRET_SERVICE = ("keyring.backends.SecretService.Keyring", "keyring.backends.libsecret.Keyring")
 CHAINER = "keyring.backends.chainer.ChainerBackend"
 PROBE_SERVICE = "reportdash:probe"
+SERVICE = "/org/freedesktop/secrets"
+WITHOUT_PROMPT = "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface"
+"""How gnome-keyring takes a password. Its daemon's `--unlock` is no way: it ends well whatever the password
+was, and starts a second daemon beside the one that stays locked, or in its place."""
+DENIED = "org.gnome.keyring.Error.Denied"
 PR_SET_DUMPABLE = 4
 GAP = 1.25
 """Seconds between the writes of two sessions: more than the whole one that tells them apart."""
@@ -99,7 +105,7 @@ def backend(say: Say) -> tuple[str, Any]:
     for name in candidates:
         if name in OVER_SECRET_SERVICE:
             trouble = secret_service_trouble(say)
-            if trouble is not None and trouble.code in ("locked", "never_unlocked"):
+            if trouble is not None and trouble.code in ("locked", "locked_elsewhere", "never_unlocked"):
                 raise trouble
             if trouble is not None and trouble.code != "not_known":
                 missing = trouble
@@ -135,12 +141,51 @@ def secret_service_trouble(say: Say) -> Trouble | None:
         try:
             collection = secretstorage.Collection(bus)
             if collection.is_locked():
-                return Trouble("locked")
+                return Trouble("locked" if takes_password(bus) else "locked_elsewhere")
         except exceptions.ItemNotFoundException:
             return Trouble("never_unlocked")
         return None
     except exceptions.SecretStorageException as error:
         return Trouble("failed", type(error).__name__)
+    finally:
+        bus.close()
+
+
+def takes_password(bus: Any) -> bool:
+    """Whether the Secret Service can be unlocked without showing a prompt; KWallet and KeePassXC cannot."""
+    from jeepney import DBusAddress, MessageType, new_method_call  # type: ignore[import-untyped]
+
+    service = DBusAddress(SERVICE, "org.freedesktop.secrets", "org.freedesktop.DBus.Introspectable")
+    reply = bus.send_and_get_reply(new_method_call(service, "Introspect"))
+    return reply.header.message_type is MessageType.method_return and WITHOUT_PROMPT in str(reply.body[0])
+
+
+def unlock(password: str, say: Say) -> None:
+    """Open the locked Secret Service; nothing where it is open. Raises Trouble: wrong, locked_elsewhere…"""
+    try:
+        backend(say)
+    except Trouble as trouble:
+        if trouble.code != "locked":
+            raise
+    else:
+        return
+    import secretstorage
+    from jeepney import DBusErrorResponse
+    from secretstorage.util import SERVICE_IFACE, DBusAddressWrapper, format_secret, open_session
+
+    bus = secretstorage.dbus_init()
+    try:
+        (path,) = DBusAddressWrapper(SERVICE, SERVICE_IFACE, bus).call("ReadAlias", "s", "default")
+        secret = format_secret(open_session(bus), password.encode(), "text/plain")
+        say({"stage": "unlock"})
+        try:
+            DBusAddressWrapper(SERVICE, WITHOUT_PROMPT, bus).call(
+                "UnlockWithMasterPassword", "o(oayays)", path, secret
+            )
+        except DBusErrorResponse as error:
+            raise Trouble("wrong" if error.name == DENIED else "failed", error.name) from None
+        if secretstorage.Collection(bus).is_locked():
+            raise Trouble("failed", "still locked")
     finally:
         bus.close()
 
@@ -180,8 +225,10 @@ def wrote(file: int | None) -> None:
 
 def answer(request: dict[str, Any], say: Say) -> dict[str, Any]:
     """What comes of a request. Raises Trouble."""
+    if request["op"] == "unlock":
+        unlock(request["value"], say)
     name, keyring = backend(say)
-    if request["op"] == "find":
+    if request["op"] in ("find", "unlock"):
         return done(request, say, name, keyring)
     say({"stage": "turn"})
     ours = turn(request["lock"])
@@ -193,8 +240,10 @@ def answer(request: dict[str, Any], say: Say) -> dict[str, Any]:
 
 def done(request: dict[str, Any], say: Say, name: str, keyring: Any) -> dict[str, Any]:
     operation = request["op"]
-    result: Any
-    if operation == "find":
+    result: Any = True
+    if operation == "unlock":
+        pass  # that it can be used now is the answer
+    elif operation == "find":
         result = []
         for service, user in request["items"]:
             say({"stage": "read"})

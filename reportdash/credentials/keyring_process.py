@@ -14,24 +14,28 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from reportdash.credentials.ending import let_go
+from reportdash.credentials.values import Secrets
 from reportdash.errors import CredentialProblem
-from reportdash.model import KEYRING_LOCKED
+from reportdash.model import KEYRING_LOCKED, KEYRING_SHUT
 from reportdash.plain import clean
 
 _CHILD = Path(__file__).with_name("keyring_child.py")
 _LINE = 4 << 20
 _START, _TURN = "start", "turn"  # what is waited for is not the keyring
+_FRESH = 10.0
+"""Seconds for which a value that was read ahead is as good as one that is read now."""
 # Not for the child: our operator's secrets, and the terminal a pinentry would paint on.
 _WITHHELD = ("REPORTDASH_SECRET__", "GPG_TTY", "SSH_TTY", "SSH_ASKPASS", "PINENTRY_USER_DATA")
 
 
 class KeyringTrouble(CredentialProblem):
-    """The keyring cannot be used, and why. `code`: none, no_bus, no_service, locked, mute, refused…"""
+    """The keyring cannot be used, and why. `code`: none, no_bus, no_service, locked (and takes its
+    password here), locked_elsewhere, never_unlocked, wrong (password), mute, refused…"""
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
@@ -68,6 +72,8 @@ class KeyringProcess:
         self._batch: asyncio.Task[None] | None = None
         self._running: set[asyncio.subprocess.Process] = set()
         self._muted: tuple[float, KeyringTrouble] | None = None
+        self._open = False
+        self._ahead: tuple[float, dict[tuple[str, str], str | None]] = (0.0, {})
         self._closed = False
         self.backend: str | None = None
         """Short name of the keyring in use (`SecretService`), once known."""
@@ -75,6 +81,9 @@ class KeyringProcess:
     async def find(self, service: str, user: str) -> str | None:
         """The value kept under (service, user), or None. Raises KeyringTrouble."""
         key = (service, user)
+        read, ahead = self._ahead
+        if key in ahead and time.monotonic() - read < _FRESH:
+            return ahead.pop(key)
         future = self._wanted.get(key)
         if future is None:
             future = self._wanted[key] = asyncio.get_running_loop().create_future()
@@ -96,9 +105,33 @@ class KeyringProcess:
         await self._call({"op": "probe", "user": str(self._folder or "probe")}, total=self._patience)
         return self.backend or "keyring"
 
+    async def locked(self, items: Sequence[tuple[str, str]]) -> bool:
+        """Whether it is locked and takes its password here; asked for `items` (service, user), unless it
+        answered the last time. Never raises: any other trouble is told by whoever reads.
+
+        The values are read ahead: each is there for one `find` soon after.
+        """
+        if self._open:
+            return False
+        try:
+            values = await asyncio.gather(*(self.find(*item) for item in items))
+        except KeyringTrouble as trouble:
+            return trouble.code == "locked"
+        self._ahead = (time.monotonic(), dict(zip(items, values, strict=True)))
+        return False
+
+    async def unlock(self, password: Secrets) -> None:
+        """Open the locked keyring with its `password`, a value of this name: for every program that uses it.
+
+        Raises KeyringTrouble: wrong, locked_elsewhere, mute…
+        """
+        self._muted = None
+        await self._call({"op": "unlock", "value": password["password"]})
+
     async def aclose(self) -> None:
         """Kill what still runs; later calls fail at once."""
         self._closed = True
+        self._ahead = (0.0, {})
         for process in list(self._running):
             _kill(process)
         if self._batch is not None:
@@ -136,6 +169,7 @@ class KeyringProcess:
 
     async def _call(self, request: dict[str, Any], total: float | None = None) -> Any:
         lock = str(self._folder / "keyring.lock") if self._folder is not None else None
+        self._ahead = (0.0, {})
         async with self._turn:
             return await self._talk({**request, "lock": lock}, total or self._total)
 
@@ -155,7 +189,8 @@ class KeyringProcess:
             self._running.discard(process)
             _kill(process)
             await let_go(process)
-        if "trouble" in reply:
+        self._open = "trouble" not in reply
+        if not self._open:
             raise _trouble(str(reply["trouble"]), str(reply.get("detail", "")))
         self.backend = str(reply["backend"]).removeprefix("keyring.backends.").partition(".")[0]
         return reply["ok"]
@@ -221,7 +256,7 @@ def _kill(process: asyncio.subprocess.Process) -> None:
 
 
 _OTHERWISE = "or set REPORTDASH_SECRET__<ACCOUNT>__<FIELD> in the environment"
-_LOCKED, _NEVER_UNLOCKED = KEYRING_LOCKED
+_LOCKED_ELSEWHERE, _NEVER_UNLOCKED = KEYRING_SHUT
 _UNLOCK = "gnome-keyring-daemon --replace --unlock --components=secrets"
 _SENTENCES = {
     "none": f"no keyring that encrypts works on this system: install gnome-keyring or KWallet, {_OTHERWISE}",
@@ -229,10 +264,13 @@ _SENTENCES = {
     f"`dbus-run-session` with gnome-keyring, {_OTHERWISE}",
     "no_service": "no keyring runs on this session's D-Bus: install and start gnome-keyring or KWallet, "
     f"{_OTHERWISE}",
-    "locked": f"{_LOCKED} and its prompt cannot be shown here: unlock it first "
-    f"(`{_UNLOCK}` reads its password from stdin), {_OTHERWISE}",
+    "locked": f"{KEYRING_LOCKED}: unlock it with its password on the screen (l), or by a command on a "
+    f"terminal that signs in, {_OTHERWISE}",
+    "locked_elsewhere": f"{_LOCKED_ELSEWHERE} (KWallet, KeePassXC), which alone takes its password: unlock "
+    f"it there, {_OTHERWISE}",
     "never_unlocked": f"{_NEVER_UNLOCKED} in this session and its prompt cannot be shown here: "
     f"unlock it first (`{_UNLOCK}` reads its password from stdin), {_OTHERWISE}",
+    "wrong": "this password does not unlock the keyring: try again",
     "mute": f"the keyring does not answer, so it was left alone: restart it, {_OTHERWISE}",
     "stale": "another session's keyring changed the file of this one, which does not see the change: "
     f"start it anew (`{_UNLOCK}` reads its password from stdin), log in again, or keep it in the vault",

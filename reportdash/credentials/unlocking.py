@@ -8,6 +8,11 @@ from pathlib import Path
 
 from reportdash.credentials import handed
 from reportdash.credentials.vault import SHORTEST, Vault, VaultState, VaultTrouble, gone, locked
+from reportdash.errors import CredentialProblem
+from reportdash.model import VAULT_LOCKED
+
+BY_FILE = ("wrong", "unreadable")
+"""Codes of a vault that what is typed may open, though the passphrase that a file hands in does not."""
 
 
 class Unlocking:
@@ -49,12 +54,38 @@ class Unlocking:
     async def ready(self) -> bool:
         """Whether the vault can be read now: it is open, or there is none, or a file's passphrase opens it.
 
-        Raises VaultTrouble, and CredentialProblem for a passphrase file that is no good.
+        Raises VaultTrouble; one of BY_FILE for a passphrase file that is no good.
         """
         async with self._turn:
             if await self.state() is not VaultState.LOCKED:
                 return True
-            return await self._open_by_file(self._vault.unlock)
+            try:
+                return await self._open_by_file(self._vault.unlock)
+            except VaultTrouble:
+                raise
+            except CredentialProblem as problem:
+                why = problem.text
+                raise VaultTrouble("unreadable", f"{VAULT_LOCKED}, for {why}", why) from None
+
+    async def locked(self) -> bool:
+        """Whether somebody has to type its passphrase, be it in place of a file's that is no good.
+
+        Raises VaultTrouble: damaged, newer, failed.
+        """
+        try:
+            return not await self.ready()
+        except VaultTrouble as trouble:
+            if trouble.code not in BY_FILE:
+                raise
+            return True
+
+    async def why_locked(self) -> VaultTrouble:
+        """What is said of it while it is locked."""
+        try:
+            await self.ready()
+        except VaultTrouble as trouble:
+            return trouble
+        return locked(self.path, changed=await asyncio.to_thread(self._vault.changed))
 
     async def made_by_file(self) -> bool:
         """Make a vault with the passphrase that a file hands in, and prove it; False where none does.
@@ -77,30 +108,24 @@ class Unlocking:
             await asyncio.to_thread(work, passphrase)
         except VaultTrouble as trouble:
             # Whoever reads it typed nothing: what is to be mended is the file.
-            words = {
-                "wrong": f"the passphrase in it does not open the vault {self.path}",
-                "weak": f"the passphrase in it has less than {SHORTEST} characters",
-            }
-            if trouble.code not in words:
-                raise
             source = handed.passphrase_source(self._environ)
-            raise VaultTrouble(
-                trouble.code, f"{source}: {words[trouble.code]}: write the right one there"
-            ) from None
+            if trouble.code == "weak":
+                short = f"{source}: the passphrase in it has less than {SHORTEST} characters"
+                raise VaultTrouble("weak", f"{short}: write a longer one there") from None
+            if trouble.code != "wrong":
+                raise
+            wrong, then = f"the passphrase in {source} does not open the vault", "write the right one there"
+            text = f"{VAULT_LOCKED}, for {wrong} {self.path}: {then}"
+            raise VaultTrouble("wrong", text, f"{wrong}: {then}") from None
         return True
 
     async def open(self, passphrase: str, *, create: bool = False) -> None:
-        """Unlock the vault for this process, or make one; prove it by a dummy value. Raises VaultTrouble."""
+        """Unlock the vault for this process, or make one. Raises VaultTrouble.
 
-        def work() -> None:
-            if create:
-                self._vault.create(passphrase)
-            else:
-                self._vault.unlock(passphrase)
-            self._vault.probe()
-
+        One that cannot be written is opened all the same: it can be read, and whoever writes is told.
+        """
         async with self._turn:
-            await asyncio.to_thread(work)
+            await asyncio.to_thread(self._vault.create if create else self._vault.unlock, passphrase)
 
     async def discard(self) -> bool:
         """Take an open vault away that has nothing in it; False: it stays. Never raises."""
@@ -124,14 +149,14 @@ class Unlocking:
         Raises VaultTrouble, if it is wanted: locked, absent, damaged, newer, failed.
         """
         try:
-            ready = await self.ready()
+            shut = await self.locked()
         except VaultTrouble:
             if wanted:
                 raise
             return None
-        if not ready:
+        if shut:
             if wanted:
-                raise locked(self.path)
+                raise await self.why_locked()
             return None
         if wanted and await self.state() is VaultState.ABSENT:
             raise gone(self.path)
@@ -140,7 +165,7 @@ class Unlocking:
     async def users(self) -> set[str]:
         """Who has a value in it. Raises VaultTrouble: locked …"""
         if not await self.ready():
-            raise locked(self.path)
+            raise await self.why_locked()
         return await asyncio.to_thread(self._vault.users)
 
     async def keep(self, service: str, user: str, value: str) -> None:
@@ -150,7 +175,7 @@ class Unlocking:
     async def remove(self, service: str, user: str) -> bool:
         """Remove a value; False if there was none. Raises VaultTrouble: locked …"""
         if not await self.ready():
-            raise locked(self.path)
+            raise await self.why_locked()
         return await asyncio.to_thread(self._vault.remove, service, user)
 
     def lock(self) -> None:

@@ -72,12 +72,14 @@ class VaultState(StrEnum):
 class VaultTrouble(CredentialProblem):
     """The vault cannot be used, and why.
 
-    `code`: absent, locked, wrong (passphrase), weak (passphrase), damaged, newer, exists, busy, failed.
+    `code`: absent, locked, wrong (passphrase), weak (passphrase), unreadable (a passphrase file), damaged,
+    newer, exists, busy, failed. `why`: of a locked one, what keeps it so, besides that nobody opened it yet.
     """
 
-    def __init__(self, code: str, text: str) -> None:
+    def __init__(self, code: str, text: str, why: str = "") -> None:
         super().__init__(text)
         self.code = code
+        self.why = why
 
 
 @dataclass(slots=True, frozen=True)
@@ -115,6 +117,12 @@ class Vault:
                 return VaultState.ABSENT
             known = self._key is not None and self._key[0] == sealed.lock
             return VaultState.OPEN if known else VaultState.LOCKED
+
+    def changed(self) -> bool:
+        """Whether the passphrase is another one since this process opened it. Raises VaultTrouble."""
+        with self._mutex:
+            sealed = self._read()
+            return sealed is not None and self._key is not None and self._key[0] != sealed.lock
 
     def create(self, passphrase: str) -> None:
         """Make an empty vault, open in this process.
@@ -238,7 +246,7 @@ class Vault:
 
     def _entries(self, sealed: _Sealed) -> Entries:
         if self._key is None or self._key[0] != sealed.lock:
-            raise locked(self.path)
+            raise locked(self.path, changed=self._key is not None)
         return self._open(sealed, self._key[1])
 
     def _new_key(self, passphrase: str) -> tuple[tuple[bytes, Cost], bytes]:
@@ -356,11 +364,14 @@ def gone(path: Path) -> VaultTrouble:
     )
 
 
-def locked(path: Path) -> VaultTrouble:
-    """What is said of a vault whose passphrase this process does not have."""
+def locked(path: Path, *, changed: bool = False) -> VaultTrouble:
+    """What is said of a vault whose passphrase this process does not have, or no longer: it was `changed`."""
+    why = "another session changed its passphrase" if changed else ""
+    since = f", for {why}" if changed else ""
     return VaultTrouble(
         "locked",
-        f"{VAULT_LOCKED} in this session ({path.name}): {ON_THE_SCREEN}",
+        f"{VAULT_LOCKED} in this session{since} ({path.name}): {ON_THE_SCREEN}",
+        why,
     )
 
 

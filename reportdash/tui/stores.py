@@ -1,7 +1,7 @@
-"""What the board knows of where keys lie: in plain text, or in a vault that is locked, damaged or gone.
+"""What the board knows of where keys lie: in plain text, in a locked store, in a vault damaged or gone.
 
-At the start whoever sits there is asked for the vault's passphrase, unless they are at something else. The
-vault's file is glanced at every few seconds: what becomes of it shows before the next sign-in needs it.
+At the start whoever sits there is asked for what opens it, unless they are at something else. The vault's
+file is glanced at every few seconds: what becomes of it shows before the next sign-in needs it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from reportdash.board.facts import Run
 from reportdash.board.health import KeyTrouble, key_trouble
 from reportdash.board.states import Role
 from reportdash.clock import pause
+from reportdash.logins import KEYRING, VAULT
 from reportdash.tui.text import key_run
 
 if TYPE_CHECKING:
@@ -35,18 +36,21 @@ BACK = "the vault can be read again"
 
 
 class Stores:
-    """Looks at the stores beside the screen. `locked`: accounts whose key cannot be read until the vault is
-    unlocked; `plain`: those with a key in plain text; `broken`: those whose vault is damaged or gone, and
+    """Looks at the stores beside the screen. `locked`: account -> the store (VAULT or KEYRING) that has to be
+    unlocked before its key can be read; `why`: what keeps the vault locked, besides that nobody opened it
+    yet; `plain`: accounts with a key in plain text; `broken`: those whose vault is damaged or gone, and
     `trouble` is the sentence on that."""
 
     def __init__(self, app: Dashboard) -> None:
         self.app = app
-        self.locked: Sequence[str] = ()
+        self.locked: Mapping[str, str] = {}
+        self.why = ""
         self.plain: Sequence[str] = ()
         self.broken: Mapping[str, KeyTrouble] = {}
         self.trouble = ""
         self.watchers: set[Callable[[], object]] = set()
         self._new = asyncio.Event()
+        self._told: set[str] = set()
 
     async def follow(self, engine: EnginePort) -> None:
         """Look now, and again whenever a row, or the vault's file, says that something is new."""
@@ -54,10 +58,12 @@ class Stores:
         self._new.clear()
         # Before the look: what changes during it is looked at once more.
         seen = await vault.glance() if vault is not None else ()
-        await self.look(engine)
-        if self.locked:
-            self._ask()
-        elif self.trouble:
+        # A keyring may take its time, or never answer: the vault's passphrase is asked for before.
+        for look in (self._look_at_files, self._look_at_keyring):
+            await look(engine)
+            if self._news():
+                self._ask()
+        if self.trouble and not self.locked:
             self._say_trouble()
         while True:
             await pause(self.app.clock, self._new, GLANCE if vault is not None else None)
@@ -68,11 +74,20 @@ class Stores:
             elif self._new.is_set():
                 self._new.clear()
                 await self.look(engine)
+                if self._news():
+                    self.say()
+                    self.remind()
+
+    def _news(self) -> bool:
+        """Whether a store is locked that was not, as when another session changed its passphrase."""
+        new = set(self.locked.values()) - self._told
+        self._told |= new
+        return bool(new)
 
     async def _changed(self, engine: EnginePort) -> None:
         """The vault's file is another one: show what it is now; whoever waits for a key in it tries again."""
         self._new.clear()
-        locked, trouble = self.locked, self.trouble
+        trouble = self.trouble
         await self.look(engine)
         engine.unlocked()
         for watcher in list(self.watchers):
@@ -80,10 +95,10 @@ class Stores:
         if self.trouble:
             if self.trouble != trouble:
                 self._say_trouble()
-        elif self.locked:
-            if not locked:
-                self.say()
-        elif trouble:
+        elif self._news():
+            self.say()
+            self.remind()
+        elif trouble and not self.locked:
             self.app.board.say(BACK, role=Role.MUTED)
 
     def heed(self, changed: Iterable[Account]) -> None:
@@ -96,11 +111,26 @@ class Stores:
 
     async def look(self, engine: EnginePort) -> None:
         """Look anew, and show it."""
+        await asyncio.gather(self._look_at_files(engine), self._look_at_keyring(engine))
+
+    def _take(self, store: str, names: Sequence[str]) -> None:
+        others = {name: one for name, one in self.locked.items() if one != store}
+        self.locked = {**others, **dict.fromkeys(names, store)}
+        self._told &= set(self.locked.values())
+
+    async def _look_at_keyring(self, engine: EnginePort) -> None:
+        seats = engine.accounts
+        wanted = {name: (seat.vendor.name, seat.settings.secret_fields()) for name, seat in seats.items()}
+        self._take(KEYRING, await engine.chain.locked_keyring(wanted))
+
+    async def _look_at_files(self, engine: EnginePort) -> None:
         chain = engine.chain
         fields = {name: seat.settings.secret_fields() for name, seat in engine.accounts.items()}
-        plain, self.locked, found = await asyncio.gather(
+        plain, locked, found = await asyncio.gather(
             chain.in_plain_text(), chain.locked_out(fields), chain.broken_vault(fields)
         )
+        self._take(VAULT, locked)
+        self.why = (await chain.vault.why_locked()).why if locked and chain.vault is not None else ""
         self.trouble, names = found if found is not None else ("", ())
         broken = {name: key_trouble(name, self.trouble) for name in names}
         if (plain, broken) != (self.plain, self.broken):
@@ -110,7 +140,7 @@ class Stores:
             self.app.board.show_cursor()
 
     def _ask(self) -> None:
-        """Ask for the passphrase, or say that it is wanted."""
+        """Ask for what unlocks it, or say that it is wanted."""
         if self._busy():
             self.say()
             self.remind()
@@ -126,9 +156,10 @@ class Stores:
         return typing or self.app.screen is not board or board.too_small
 
     def say(self) -> None:
-        """On the notice line: that the vault is locked, and what unlocks it."""
+        """On the notice line: that the store is locked, and what unlocks it."""
         key = key_run(self.app.look.keymap.named("login"))
-        self.app.board.say(Run("The vault is locked: ", Role.WARN), key, Run(" unlocks it", Role.TEXT))
+        store = VAULT if VAULT in self.locked.values() else KEYRING
+        self.app.board.say(Run(f"The {store} is locked: ", Role.WARN), key, Run(" unlocks it", Role.TEXT))
 
     def _say_trouble(self) -> None:
         """On the notice line: what is wrong with the vault, and where it says what helps."""

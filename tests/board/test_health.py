@@ -30,7 +30,8 @@ def account(message: str, *, paused: bool = False) -> Account:
     [
         (LOCKED, KeyTrouble.VAULT),
         (keyring("locked"), KeyTrouble.KEYRING),
-        (keyring("never_unlocked"), KeyTrouble.KEYRING),
+        (keyring("locked_elsewhere"), KeyTrouble.SHUT),
+        (keyring("never_unlocked"), KeyTrouble.SHUT),
         (keyring("mute"), KeyTrouble.UNUSABLE),
         ("the vault /x is damaged and was left as it is: put a copy of it back", KeyTrouble.DAMAGED),
         (vault.gone(Path("/x")).text, KeyTrouble.GONE),
@@ -38,7 +39,7 @@ def account(message: str, *, paused: bool = False) -> Account:
         ("the vault /x is of a newer reportdash and was left alone: upgrade this one", KeyTrouble.UNREAD),
         ("the vault needs Argon2id, which this system lacks: install it", KeyTrouble.UNUSABLE),
         ("calls: the stored credential was given for https://a.example:443", KeyTrouble.UNUSABLE),
-        ("REPORTDASH_VAULT_PASSPHRASE_FILE (/p): the passphrase in it does not open", KeyTrouble.UNUSABLE),
+        ("REPORTDASH_VAULT_PASSPHRASE_FILE (/p): the passphrase in it has less than", KeyTrouble.UNUSABLE),
         ("no key yet", KeyTrouble.NONE),
         ("no credential for calls; reportdash login calls", KeyTrouble.NONE),
         ("invalid_client", KeyTrouble.REFUSED),

@@ -383,3 +383,45 @@ async def test_a_vault_that_is_lost_is_the_only_thing_said_of_its_accounts(
         assert ran.code == 3
         assert f"the vault {shell.data / FILE_NAME} is {state}" in ran.err
         assert "put a copy of it back" in ran.err and "`reportdash" not in ran.err
+
+
+async def test_a_vault_that_can_only_be_read_signs_in_and_a_login_says_that_it_takes_no_key(
+    shell: Shell, sim: Simulator
+) -> None:
+    await kept(shell, sim, "admissions")
+    lock = shell.data / f"{FILE_NAME}.lock"
+    lock.unlink()
+    lock.mkdir()
+    done = await talk(shell, ("track", "admissions", "--all"), (LOCKED, PASSPHRASE))
+    assert (done.code, "cannot be written" in done.text) == (0, False), done.text
+    before = len(sim.calls("7g"))
+    done = await talk(shell, ("login", "main"), (KNOWN, PASSPHRASE))
+    assert (done.code, "cannot be written" in done.text) == (3, True), done.text
+    assert len(sim.calls("7g")) == before, "neither the key was asked for nor the vendor"
+
+
+async def test_where_a_file_does_not_open_the_vault_the_passphrase_can_be_typed(
+    shell: Shell, sim: Simulator
+) -> None:
+    await kept(shell, sim, "admissions")
+    shell.env = passphrase_file(shell, "not this one")
+    done = await talk(shell, ("track", "admissions", "--all"), (LOCKED, PASSPHRASE))
+    assert done.code == 0, done.text
+    assert "The passphrase in REPORTDASH_VAULT_PASSPHRASE_FILE" in done.at[0]
+    assert "does not open the vault" in done.at[0]
+    secrets = sim.accounts()["main"]["secrets"]
+    done = await talk(
+        shell,
+        ("login", "main", "--store", "vault"),
+        (LOCKED, PASSPHRASE),
+        ("Username: ", secrets["username"]),
+        ("Password: ", secrets["password"]),
+    )
+    assert (done.code, "stored in vault" in done.text) == (0, True), done.text
+    done = await talk(shell, ("logout", "main"), (KNOWN, PASSPHRASE))
+    assert (done.code, "main: removed" in done.text) == (0, True), done.text
+    # Nobody is asked where nobody sits: the file's fault is said.
+    ran = await shell("track", "admissions", "--all")
+    assert ran.code == 3
+    assert "does not open the vault" in ran.err
+    assert "write the right one there" in ran.err

@@ -85,11 +85,15 @@ async def test_a_passphrase_file_opens_it_with_nobody_there(tmp_path: Path) -> N
         await value(chain_at(tmp_path, environ))
 
 
-async def test_accounts_without_a_key_in_it_do_not_mind_a_locked_vault(tmp_path: Path) -> None:
+@pytest.mark.parametrize("by_file", [False, True], ids=["", "by a file that is no good"])
+async def test_accounts_without_a_key_in_it_do_not_mind_a_locked_vault(tmp_path: Path, by_file: bool) -> None:
     await with_vault(tmp_path)
-    later = chain_at(tmp_path)
+    later = chain_at(
+        tmp_path, {"REPORTDASH_VAULT_PASSPHRASE_FILE": str(tmp_path / "none")} if by_file else {}
+    )
     assert await value(later, "other") is None
     assert await later.where("other", "webadmit", KEY) == "none"
+    assert await later.locked_out({"main": KEY, "other": KEY}) == ["main"]
 
 
 async def test_the_chosen_store_holds_though_a_stronger_or_weaker_one_has_something(tmp_path: Path) -> None:

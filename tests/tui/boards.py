@@ -177,6 +177,9 @@ class Chain:
     async def broken_vault(self, accounts: Mapping[str, Sequence[Sequence[str]]]) -> None:
         return None
 
+    async def locked_keyring(self, accounts: Mapping[str, object]) -> list[str]:
+        return []
+
     async def in_plain_text(self) -> list[str]:
         return []
 

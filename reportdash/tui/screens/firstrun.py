@@ -111,8 +111,9 @@ def _title(stage: Stage, room: int, keymap: Keymap) -> list[Run]:
         names = f"{first.name} and {plural(len(others), 'other')} have" if others else f"{first.name} has"
         trouble = key_trouble(first.name, first.message)
         lacks = NO_KEY if trouble is KeyTrouble.NONE else "no key that works"
-        locked = trouble is KeyTrouble.VAULT
-        rest = [text_run("  The vault with the key is locked" if locked else f"  {names} {lacks}")]
+        store = "vault" if trouble is KeyTrouble.VAULT else "keyring"
+        locked = f"The {store} with the key is locked" if trouble.locked else ""
+        rest = [text_run(f"  {locked or f'{names} {lacks}'}")]
     else:
         rest = [text_run("  "), key_run(keymap.shown("submit")), text_run(" submits one, ")]
         rest += [key_run(keymap.shown("track")), text_run(" follows one that runs already")]

@@ -13,7 +13,7 @@ from reportdash.board.health import key_trouble
 from reportdash.board.states import Role
 from reportdash.board.units import plural
 from reportdash.errors import CallFailed, CredentialProblem, Problem
-from reportdash.logins import COMMAND, KNOWN, MEMORY, NEW, VAULT, is_refused, refusal
+from reportdash.logins import COMMAND, KEYRING, KNOWN, MEMORY, NEW, VAULT, is_refused, refusal
 from reportdash.model import Account, Health, Job
 from reportdash.tui.screens import places
 from reportdash.tui.screens.dialog import Dialog
@@ -52,11 +52,12 @@ def open(app: Dashboard, jobs: Sequence[Job]) -> None:
 
 
 def begin(app: Dashboard, name: str, done: Callable[[object], None] = lambda result: None) -> None:
-    """The form of an account, or first the vault's passphrase, if the key is in it and it is locked."""
-    if name in app.live.stores.locked:
-        from reportdash.tui.screens import unlock
+    """The form of an account, or first what unlocks the store that its key is in."""
+    from reportdash.tui.screens import unlock
 
-        unlock.open(app, name, done)
+    store = unlock.locked_store(app, name)
+    if store is not None:
+        unlock.open(app, name, store, done)
     else:
         app.push_screen(Login(app, name), done)
 
@@ -140,8 +141,9 @@ class Login(Form[None]):
         self.where = ""
         self._store: list[str] = []
         self._choices: list[Choice] = []
-        self._vault_needs = ""
+        self._lacks: dict[str, str] = {}
         self.passphrase = Field("Vault passphrase", secret=True, at=AT)
+        self.password = Field("Keyring password", secret=True, at=AT)
         self.new = NewPassphrase()
         self._made = False
         self._step_now = "looking"
@@ -155,6 +157,7 @@ class Login(Form[None]):
         for field in self.fields.values():
             field.edit.set("")
         self.passphrase.edit.set("")
+        self.password.edit.set("")
         self.new.wipe()
 
     async def _look(self) -> None:
@@ -169,13 +172,16 @@ class Login(Form[None]):
             self.focused_item = next(iter(empty or self.fields.values()), None)
 
     async def _look_at_stores(self, wish: str | None) -> None:
-        """What can be chosen now. `wish` is taken where it works, else the strongest."""
+        """What can be chosen now. `wish` is taken where it works, else the strongest that is not locked."""
         self.stores = list(await self.engine.chain.stores())
-        usable = {store.name: store for store in self.stores if store.usable}
+        usable = {store.name: store for store in self.stores if store.usable or store.unlockable}
         # What a credential_command says goes before every store that outlives the run.
         wish = MEMORY if self.where == COMMAND else wish
-        self._store[:] = [wish] if wish is not None and wish in usable else list(usable)[:1]
-        self._vault_needs = usable[VAULT].passphrase if VAULT in usable else ""
+        ready = [name for name, store in usable.items() if store.usable]
+        self._store[:] = [wish] if wish is not None and wish in usable else ready[:1]
+        self._lacks = {
+            name: KNOWN if store.unlockable else store.passphrase for name, store in usable.items()
+        }
         self._choices = [
             Choice(*places.store_words(store), self._store, store.name) for store in usable.values()
         ]
@@ -183,7 +189,12 @@ class Login(Form[None]):
     @property
     def _needs(self) -> str:
         """What the chosen store needs first: `new` or `known` passphrase, or nothing."""
-        return self._vault_needs if self._store == [VAULT] else ""
+        return self._lacks.get(self._store[0], "") if self._store else ""
+
+    @property
+    def _known(self) -> Field:
+        """Where what opens the chosen store is typed."""
+        return self.password if self._store == [KEYRING] else self.passphrase
 
     async def _fill(self) -> None:
         """Put what is no secret into its field, as it is known."""
@@ -243,7 +254,10 @@ class Login(Form[None]):
         """Where the secret will live: what works here, what does not and why."""
         rows: list[Row] = []
         air: list[Row] = [] if self.fills else [BLANK]
-        broken = [store for store in self.stores or () if not store.usable]
+        # A locked keyring says so as a choice; why a file's passphrase does not open the vault stands here.
+        broken = [
+            one for one in self.stores or () if not one.usable and (one.name == VAULT or not one.unlockable)
+        ]
         for store in broken:
             rows += places.broken(store.sentence, cells, brief=self.fills)
         if broken:
@@ -252,7 +266,7 @@ class Login(Form[None]):
         rows += places.environment(self.name_of, self.secrets, self.where, cells)
         if self._needs:
             rows += air
-        rows += {NEW: [self.new.first, self.new.again], KNOWN: [self.passphrase]}.get(self._needs, [])
+        rows += {NEW: [self.new.first, self.new.again], KNOWN: [self._known]}.get(self._needs, [])
         vault = self.engine.chain.vault
         rows += [
             *air,
@@ -323,15 +337,15 @@ class Login(Form[None]):
         """The field to put right first, and what is wrong with it."""
         if self._needs == NEW:
             return self.new.wrong()
-        empty = self._needs == KNOWN and not self.passphrase.edit.text
-        return (self.passphrase, f"{self.passphrase.label} is empty.") if empty else None
+        empty = self._needs == KNOWN and not self._known.edit.text
+        return (self._known, f"{self._known.label} is empty.") if empty else None
 
     async def _try(self, values: Mapping[str, str], store: str, needs: str) -> None:
         engine, name, seat = self.engine, self.name_of, self.seat
         if seat is None:
             return
         try:
-            if needs and not await self._open_vault(needs):
+            if needs and not await self._open_store(store, needs):
                 return
             self._step_now = TRYING
             self.redraw()
@@ -363,32 +377,42 @@ class Login(Form[None]):
 
     def _secrets(self, values: Mapping[str, str]) -> Mapping[str, str]:
         """All that was typed and is nobody's business."""
-        return {**values, "passphrase": self.passphrase.edit.text, "new": self.new.text}
+        typed = {"passphrase": self.passphrase, "password": self.password, "new": self.new.first}
+        return {**values, **{f"store {name}": field.edit.text for name, field in typed.items()}}
 
-    async def _open_vault(self, needs: str) -> bool:
-        """Unlock the vault, or make it, before the vendor hears of the key; False: it is said why not."""
-        from reportdash.credentials import VaultTrouble
+    async def _open_store(self, store: str, needs: str) -> bool:
+        """Unlock the store, or make the vault, before the vendor hears of it; False: it is said why not."""
+        from reportdash.credentials import KeyringTrouble, VaultTrouble
         from reportdash.tui.screens.unlock import what_is_wrong
 
-        vault = self.engine.chain.vault
-        assert vault is not None
-        passphrase = self.new.text if needs == NEW else self.passphrase.edit.text
+        chain = self.engine.chain
         try:
-            await vault.open(passphrase, create=needs == NEW)
-        except VaultTrouble as trouble:
+            if store == KEYRING:
+                await chain.unlock_keyring(self.password.edit.text)
+            else:
+                assert chain.vault is not None
+                passphrase = self.new.text if needs == NEW else self.passphrase.edit.text
+                await chain.vault.open(passphrase, create=needs == NEW)
+            self._made = needs == NEW
+            self._lacks[store] = ""
+            for choice in self._choices:
+                if choice.value == store == KEYRING:
+                    choice.about = "stays on this server, encrypted"
+            self.engine.unlocked()
+            await self.dashboard.live.stores.look(self.engine)
+            if store == VAULT:
+                # Whoever only reads it need not care whether it takes another key.
+                await chain.vault.probe()  # type: ignore[union-attr]
+        except (KeyringTrouble, VaultTrouble) as trouble:
             if trouble.code == "wrong":
-                self.passphrase.edit.set("")
+                self._known.edit.set("")
             else:
                 # What can be chosen is no longer what it was: another process made a vault, for one.
-                await self._look_at_stores(self._store[0])
-            asked = {NEW: self.new.first, KNOWN: self.passphrase}.get(self._needs)
+                await self._look_at_stores(store)
+            asked = {NEW: self.new.first, KNOWN: self._known}.get(self._needs)
             self.focused_item = asked or self.focused_item
             self._failed(f"{what_is_wrong(trouble)}.")
             return False
-        self._made = needs == NEW
-        self._vault_needs = ""
-        self.engine.unlocked()
-        await self.dashboard.live.stores.look(self.engine)
         return True
 
     def _failed(self, text: str) -> None:

@@ -10,7 +10,7 @@ from reportdash.board.facts import Run
 from reportdash.board.health import KeyTrouble, key_trouble
 from reportdash.board.states import Role
 from reportdash.board.units import clock_text
-from reportdash.logins import COMMAND, MEMORY, NEW, UNKNOWN, VAULT, outside
+from reportdash.logins import COMMAND, KEYRING, MEMORY, NEW, UNKNOWN, VAULT, outside
 from reportdash.model import Account, Health
 from reportdash.tui.screens.form import paragraph
 from reportdash.tui.screens.parts import Row, Words
@@ -27,6 +27,8 @@ def store_words(store: Any) -> tuple[str, str]:
             "Vault",
             f"encrypted file, {'a passphrase of your choice' if new else 'a passphrase once a session'}",
         )
+    if store.name == KEYRING and store.unlockable:
+        return "Keyring", "locked; its password unlocks it for all your programs"
     title, _, rest = store.sentence.partition(": ")
     name, _, backend = title.partition(" (")
     return _capital(name), f"{backend.rstrip(')')}: {rest}" if backend else rest

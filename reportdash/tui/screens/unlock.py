@@ -1,12 +1,18 @@
-"""The vault's passphrase, asked once a session: by itself at the start, or by `l` where the key is in it."""
+"""What opens a locked store: by itself at the start, or by `l` where the key is in it.
+
+The vault's passphrase opens it for this session, the keyring's password for every program on this server.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from reportdash.board.health import KeyTrouble, key_trouble
 from reportdash.board.states import Role
 from reportdash.errors import Problem
+from reportdash.logins import KEYRING, VAULT
+from reportdash.model import Health
 from reportdash.tui.screens.form import Form, paragraph
 from reportdash.tui.screens.parts import BLANK, Button, Field, Row
 from reportdash.tui.text import cut_middle
@@ -15,45 +21,57 @@ if TYPE_CHECKING:
     from reportdash.tui.app import Dashboard
 
 OTHER = "other"
+OPENED = "opened"
 NAMED = 5
 """Accounts that are named, of those that wait."""
 
 
 def open_uninvited(app: Dashboard) -> None:
     """Ask, though nobody pressed a key for it."""
-    app.push_screen(Unlock(app), lambda result: _still_locked(app))
+    store = VAULT if VAULT in app.live.stores.locked.values() else KEYRING
+    app.push_screen(Unlock(app, store), lambda result: _over(app, result))
 
 
-def open(app: Dashboard, name: str, done: Callable[[object], None]) -> None:
-    """Ask before the login of an account whose key is in the vault; `done` when it is over."""
+def locked_store(app: Dashboard, name: str) -> str | None:
+    """The locked store that has the account's key, or may have it; None: nothing is in the way of a login."""
+    row = app.board.view.records.accounts.get(name)
+    shut = row is not None and row.health is Health.AUTH_FAILED
+    if shut and row is not None and key_trouble(name, row.message) is KeyTrouble.KEYRING:
+        return KEYRING
+    return app.live.stores.locked.get(name)
+
+
+def open(app: Dashboard, name: str, store: str, done: Callable[[object], None]) -> None:
+    """Ask before the login of an account whose key is in a locked store; `done` when it is over."""
     from reportdash.tui.screens.login import Login
 
     def answered(result: str | None) -> None:
         if result == OTHER:
             app.push_screen(Login(app, name), done)
         else:
-            _still_locked(app)
+            _over(app, result)
             done(None)
 
-    app.push_screen(Unlock(app, name), answered)
+    app.push_screen(Unlock(app, store, name), answered)
 
 
-def _still_locked(app: Dashboard) -> None:
+def _over(app: Dashboard, result: str | None) -> None:
     """Not now: how it is done later."""
-    if app.live.stores.locked:
+    if result != OPENED and app.live.stores.locked:
         app.live.stores.say()
 
 
 class Unlock(Form[str]):
     """One field, which takes every key from the first one on: what is typed may be a passphrase already.
 
-    `name`: the account that was meant, which can be given another key.
+    `store`: VAULT or KEYRING. `name`: the account that was meant, which can be given another key.
     """
 
-    def __init__(self, dashboard: Dashboard, name: str = "") -> None:
-        super().__init__(dashboard, "Unlock the vault", cells=90)
+    def __init__(self, dashboard: Dashboard, store: str, name: str = "") -> None:
+        super().__init__(dashboard, f"Unlock the {store}", cells=90)
+        self.store = store
         self.name_of = name
-        self.field = Field("Passphrase", secret=True)
+        self.field = Field("Passphrase" if store == VAULT else "Password", secret=True)
         self.focused_item = self.field
         self.unlocking = False
 
@@ -70,16 +88,39 @@ class Unlock(Form[str]):
     # What it shows.
 
     def rows(self, cells: int) -> list[Row]:
-        vault = self.engine.chain.vault
-        waiting = self.dashboard.live.stores.locked or ([self.name_of] if self.name_of else [])
-        path = cut_middle(str(vault.path), cells) if vault is not None else ""
+        session = " in this session" if self.store == VAULT else ""
+        said = f"{_keys_of(self._waiting)} in the {self.store}, which is locked{session}."
+        if self.name_of and self.name_of not in self._waiting:
+            said = (
+                f"The {self.store} is locked{session}: whether {self.name_of} has a key there cannot be seen."
+            )
+        rest = "Accounts with a key in it rest until then; the table goes on."
         return [
-            *paragraph(f"{_keys_of(waiting)} in the vault, which is locked in this session.", cells),
-            *paragraph(path, cells, Role.MUTED),
+            *paragraph(said, cells),
+            *self._about(cells),
             BLANK,
             self.field,
             BLANK,
-            *paragraph("Accounts with a key in it rest until then; the table goes on.", cells, Role.MUTED),
+            *paragraph(rest, cells, Role.MUTED),
+        ]
+
+    @property
+    def _waiting(self) -> list[str]:
+        """The accounts with a key in it."""
+        locked = self.dashboard.live.stores.locked
+        return [name for name, store in locked.items() if store == self.store]
+
+    def _about(self, cells: int) -> list[Row]:
+        """Which vault, and what keeps it locked; what becomes of the keyring's password."""
+        if self.store == KEYRING:
+            about = "The password goes to the keyring alone, which is open for all your programs then."
+            return paragraph(about, cells, Role.MUTED)
+        vault, why = self.engine.chain.vault, self.dashboard.live.stores.why
+        path = cut_middle(str(vault.path), cells) if vault is not None else ""
+        said = f"{why[:1].upper()}{why[1:]}. What is typed here counts for this session."
+        return [
+            *paragraph(path, cells, Role.MUTED),
+            *(paragraph(said, cells, Role.WARN, sign="▲") if why else []),
         ]
 
     def buttons(self) -> list[Button]:
@@ -106,7 +147,7 @@ class Unlock(Form[str]):
         passphrase = self.field.edit.text
         self.focused_item = self.field
         if not passphrase:
-            self.tell("The passphrase is empty.")
+            self.tell(f"The {self.field.label.lower()} is empty.")
             return
         self.note = ""
         self.unlocking = True
@@ -114,30 +155,22 @@ class Unlock(Form[str]):
         self.dashboard.operator.task(self._unlock(passphrase))
 
     async def _unlock(self, passphrase: str) -> str:
-        engine, stores = self.engine, self.dashboard.live.stores
-        vault = engine.chain.vault
-        assert vault is not None
-        trouble = ""
+        engine, chain = self.engine, self.engine.chain
         try:
-            await vault.open(passphrase)
+            if self.store == KEYRING:
+                await chain.unlock_keyring(passphrase)
+            else:
+                assert chain.vault is not None
+                await chain.vault.open(passphrase)
         except Problem as problem:
-            trouble = what_is_wrong(problem)
-            # Unlocked all the same, where only the proof that it takes a new key failed: a full disk.
-            try:
-                opened = await vault.ready()
-            except Problem:
-                opened = False
-            if not opened:
-                return self._refused(trouble)
-        waited = list(stores.locked)
+            return self._refused(what_is_wrong(problem))
+        waited = self._waiting
         engine.unlocked()
-        await stores.look(engine)
+        await self.dashboard.live.stores.look(engine)
         if self.is_attached:
-            self.dismiss(None)
-        said = (
-            f"the vault is unlocked: {_and(waited)} can sign in again" if waited else "the vault is unlocked"
-        )
-        return f"{said}; {trouble}" if trouble else said
+            self.dismiss(OPENED)
+        said = f"the {self.store} is unlocked"
+        return f"{said}: {_and(waited)} can sign in again" if waited else said
 
     def _refused(self, text: str) -> str:
         """Say it where it is looked at."""
@@ -151,11 +184,13 @@ class Unlock(Form[str]):
 
 
 def what_is_wrong(problem: Problem) -> str:
-    """Why the vault did not open; which vault it is stands in the dialog."""
-    from reportdash.credentials import VaultTrouble
+    """Why a store did not open; which vault it is stands in the dialog."""
+    from reportdash.credentials import KeyringTrouble, VaultTrouble
 
-    wrong = isinstance(problem, VaultTrouble) and problem.code == "wrong"
-    return "this passphrase does not open the vault" if wrong else problem.text
+    if not isinstance(problem, KeyringTrouble | VaultTrouble) or problem.code != "wrong":
+        return problem.text
+    vault = isinstance(problem, VaultTrouble)
+    return f"this {'passphrase does not open the vault' if vault else 'password does not unlock the keyring'}"
 
 
 def _keys_of(names: Sequence[str]) -> str:

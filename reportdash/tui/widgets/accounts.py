@@ -245,7 +245,7 @@ def _troubled(
     words = health_words(account, now, next_try=much is not BRIEF) if much is not SHORT else face.word
     if much is not LONG:
         if health is Health.AUTH_FAILED:
-            verb = " unlock" if trouble is KeyTrouble.VAULT else " log in"
+            verb = " unlock" if trouble.locked else " log in"
             # What helps is not the login alone.
             verb = f" {trouble}" if trouble in BROKEN else verb
             return (head, Run(f"{verb}: ", Role.TEXT), key) if login_key else (head, Run(verb, Role.TEXT))
