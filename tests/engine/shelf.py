@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,7 +27,10 @@ from reportdash.vendors.contract import (
 from tests.net.lying import Asked, Liar, Peer
 
 AT = 1_767_225_600.0  # 2026-01-01 00:00 UTC
-QUICK = Limits(idle=0.6, slow_window=1.2, backoff=0.01, backoff_max=0.05, disk_poll=0.05, progress=1024)
+QUICK = Limits(idle=30.0, slow_window=60.0, backoff=0.01, backoff_max=0.05, disk_poll=0.05, progress=1024)
+"""Nothing that only a test waits for takes long; a connection is given up no sooner than on a busy machine."""
+IMPATIENT = replace(QUICK, idle=0.6, slow_window=1.2)
+"""For connections that are to be given up."""
 
 
 def data(size: int, seed: int = 1) -> bytes:

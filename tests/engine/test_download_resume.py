@@ -17,7 +17,7 @@ from reportdash.engine.files import Part
 from reportdash.engine.watching import Limits
 from reportdash.errors import Exit, Throttled
 from reportdash.model import ArtifactState, Body, Signed, Verified
-from tests.engine.shelf import AT, QUICK, Shelf, bench, body, data, lending
+from tests.engine.shelf import AT, IMPATIENT, QUICK, Shelf, bench, body, data, lending
 from tests.net.lying import Asked, Liar, Peer, bytes_then
 
 KIB = 1024
@@ -228,7 +228,10 @@ async def test_a_throttled_vendor_is_asked_again(tmp_path: Path) -> None:
 
 
 async def test_a_storage_that_says_nothing_is_given_up(tmp_path: Path) -> None:
-    async with Liar(bytes_then(b"", "stay")) as liar, bench(tmp_path, lambda job: Signed(liar.base)) as made:
+    async with (
+        Liar(bytes_then(b"", "stay")) as liar,
+        bench(tmp_path, lambda job: Signed(liar.base), limits=IMPATIENT) as made,
+    ):
         job = await made.job()
         outcome = await made.downloads.fetch(job.id, patience=1.0)
         assert outcome.exit_code is Exit.UNREACHABLE
@@ -242,7 +245,7 @@ async def test_dripped_headers_do_not_hold_a_download(tmp_path: Path) -> None:
             await peer.raw(b"X: y\r\n")
             await asyncio.sleep(0.05)
 
-    async with Liar(drip) as liar, bench(tmp_path, lambda job: Signed(liar.base)) as made:
+    async with Liar(drip) as liar, bench(tmp_path, lambda job: Signed(liar.base), limits=IMPATIENT) as made:
         job = await made.job()
         async with asyncio.timeout(120):
             outcome = await made.downloads.fetch(job.id, patience=0.5)
@@ -251,7 +254,7 @@ async def test_dripped_headers_do_not_hold_a_download(tmp_path: Path) -> None:
 
 async def test_a_stalled_body_is_dropped_and_gone_on_with(tmp_path: Path) -> None:
     shelf = Shelf(data(300_000))
-    async with lending(tmp_path, shelf) as (bench, liar):
+    async with lending(tmp_path, shelf, limits=IMPATIENT) as (bench, liar):
         job = await bench.job()
 
         async def stall(asked: Asked, peer: Peer) -> bool:
@@ -275,7 +278,7 @@ async def test_a_body_that_drips_is_given_up(tmp_path: Path) -> None:
             await peer.raw(b"a")
             await asyncio.sleep(0.05)
 
-    async with Liar(drip) as liar, bench(tmp_path, lambda job: Signed(liar.base)) as made:
+    async with Liar(drip) as liar, bench(tmp_path, lambda job: Signed(liar.base), limits=IMPATIENT) as made:
         job = await made.job()
         async with asyncio.timeout(120):
             outcome = await made.downloads.fetch(job.id, patience=1.5)

@@ -400,7 +400,7 @@ async def test_a_full_disk_pauses_downloads_and_they_go_on_alone_when_there_is_r
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        out, err = await asyncio.wait_for(process.communicate(), 60)
+        out, err = await asyncio.wait_for(process.communicate(), 240)
     assert process.returncode == 0, err.decode()
     told = out.decode().splitlines()
     assert told[0].startswith(f"first {int(Exit.FAILED)} disk full:")

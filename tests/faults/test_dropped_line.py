@@ -21,7 +21,7 @@ from reportdash.simulator import Simulator
 from tests.cli.conftest import Shell, secrets, toml
 from tests.terminal.pty import Terminal
 
-PATIENCE = 240.0
+PATIENCE = 120.0
 
 
 @pytest_asyncio.fixture

@@ -20,7 +20,7 @@ import pyte
 
 from tests.cli.warm import Run
 
-PATIENCE = 240.0
+PATIENCE = 120.0
 """Seconds until a screen that never comes fails the test; a passing test never waits for it."""
 
 NOT_OURS = ("COLUMNS", "LINES", "PYTHONUNBUFFERED")
