@@ -28,7 +28,7 @@ from tests.net.lying import Asked, Liar, Peer
 
 AT = 1_767_225_600.0  # 2026-01-01 00:00 UTC
 QUICK = Limits(idle=30.0, slow_window=60.0, backoff=0.01, backoff_max=0.05, disk_poll=0.05, progress=1024)
-"""Nothing that only a test waits for takes long; a connection is given up no sooner than on a busy machine."""
+"""What only a test waits for takes moments; a connection is given up no sooner than on a busy machine."""
 IMPATIENT = replace(QUICK, idle=0.6, slow_window=1.2)
 """For connections that are to be given up."""
 
