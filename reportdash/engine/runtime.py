@@ -135,9 +135,10 @@ class Engine:
 
     def seat(self, account: str) -> Seat:
         """The account's seat. Raises UsageProblem with the nearest name, or why the account is left out."""
+        left = self.settings.left_out.get(account)
+        if left is not None:
+            raise UsageProblem(f"{account} is left out: {left.text}")
         seat = self.accounts.get(account)
-        if account in self.settings.left_out:
-            raise UsageProblem(self._missing(account))
         if seat is None:
             near = get_close_matches(account, self.accounts, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
@@ -145,13 +146,12 @@ class Engine:
             raise UsageProblem(f"no account is named {clean(account, 60)}{hint} (accounts: {have})")
         return seat
 
-    def _missing(self, account: str) -> str:
+    def _no_seat(self, account: str) -> No:
+        """Why nothing can be done at the account of a job that is not polled here."""
         left = self.settings.left_out.get(account)
-        return (
-            f"the account {account} is not in the config"
-            if left is None
-            else (f"{account} is left out: {left.text}")
-        )
+        if left is not None:
+            return No(f"{account} is left out: {left.text}")
+        return No(f"the account {account} is not in the config")
 
     def _make_seat(self, name: str, settings: AccountSettings) -> Seat:
         find = finder(self.chain, name, settings)
@@ -319,7 +319,7 @@ class Engine:
         """
         seat = self.accounts.get(job.account)
         if seat is None:
-            return Yes() if action == "forget" else No(self._missing(job.account))
+            return Yes() if action == "forget" else self._no_seat(job.account)
         blocked = self._blocked(seat)
         match action:
             case "download":
@@ -355,7 +355,7 @@ class Engine:
         """Whether there is a file to fetch, or why not."""
         seat = self.accounts.get(job.account)
         if seat is None:
-            return No(self._missing(job.account))
+            return self._no_seat(job.account)
         if job.parent is not None:
             return No("part of a group: the group's download saves each report")
         if job.state not in HAS_FILE and not job.saved:

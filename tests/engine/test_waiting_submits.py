@@ -61,7 +61,8 @@ async def test_a_submit_without_a_key_is_told_as_not_sent_and_nothing_says_that_
     keys = rig.forget_key("main")
     outcome = await submit(rig)
     assert outcome.exit_code is Exit.CREDENTIALS
-    assert outcome.job.message == "waits for a key: no credential for main; reportdash login main"
+    said = "no credential for main: `reportdash login main` stores one"
+    assert outcome.job.message == f"waits for a key: {said}"
     history = await rig.ledger.history(outcome.job.id)
     assert [event.what for event in history] == ["submit", "not sent"]
     assert not any("sending" in (event.message or "") for event in history)

@@ -414,6 +414,7 @@ def test_a_login_that_is_broken_off_at_a_secret_gives_the_echo_back(
 def test_a_signal_ends_a_login_that_reads_its_input(tmp_path: Path, polled: dict[str, str]) -> None:
     file = tmp_path / "passphrase"
     file.write_text("seven blue herons\n")
+    file.chmod(0o600)
     with subprocess.Popen(
         [sys.executable, "-m", "reportdash", "login", "main", "--stdin"],
         env={**os.environ, **polled, "REPORTDASH_VAULT_PASSPHRASE_FILE": str(file)},
