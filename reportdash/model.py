@@ -259,7 +259,7 @@ class Account:
     health: Health = Health.OK
     since: float | None = None
     until: float | None = None
-    message: str | None = None  # the vendor's own words about the refusal, cleaned
+    message: str | None = None  # what went wrong, cleaned; in the vendor's own words if it said no
     paused: bool = False
     failures: int = 0  # transport errors in a row
     accepted_at: float | None = None  # when a credential last worked
@@ -272,6 +272,7 @@ class Account:
     only_there_count: int = 0
     refused_at: float | None = None  # when the vendor last refused a credential; kept when it is over
     refusal: str | None = None  # its words for that, cleaned
+    keyless: bool = False  # of AUTH_FAILED: there was no key to send, and the message is ours
     rev: int = 0
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reportdash.board.case import AGAIN, DELETE, DOWNLOAD, FORGET, LOGIN, TRACK, Case, Explanation, Line
 from reportdash.board.facts import Fetch
-from reportdash.board.health import BROKEN, KeyTrouble, key_trouble
+from reportdash.board.health import BROKEN, KeyTrouble
 from reportdash.board.states import WORDS
 from reportdash.board.units import clock_text, plural, size
 from reportdash.model import Stage
@@ -30,7 +30,7 @@ def keyless(case: Case, message: str | None) -> tuple[str, tuple[Line, ...]]:
     """Why nobody can sign in, by what was said of it, and what is to be done."""
     name = case.job.account
     later = ". The jobs are looked at again as soon as the key "
-    match key_trouble(name, message):
+    match case.key_trouble(message):
         case KeyTrouble.NONE:
             return f"There is no key for {name} on this server", (("Log in: ", LOGIN, f"{later}works."),)
         case KeyTrouble.VAULT:
@@ -58,7 +58,7 @@ def keyless(case: Case, message: str | None) -> tuple[str, tuple[Line, ...]]:
 
 def _key_is_back(case: Case, message: str | None) -> tuple[str, Line]:
     """When what waits for the key goes on, and what helps it to."""
-    trouble = key_trouble(case.job.account, message)
+    trouble = case.key_trouble(message)
     if trouble.locked:
         store = "vault" if trouble is KeyTrouble.VAULT else "keyring"
         return f"as soon as the {store} is unlocked", (f"Unlock the {store}: ", LOGIN, ".")

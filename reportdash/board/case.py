@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
-from reportdash.board.health import BROKEN, key_trouble
+from reportdash.board.health import BROKEN, KeyTrouble, key_trouble, trouble_said
 from reportdash.board.units import clock_text
 from reportdash.model import Account, Health, Job, LastError
 
@@ -63,6 +63,12 @@ class Case(NamedTuple):
         times = [at for at in (job.next_poll_at, until) if at is not None]
         return max(times) if job.next_poll_at is not None else None
 
+    def key_trouble(self, said: str | None) -> KeyTrouble:
+        """What is wrong with the account's key; `said`: when a look or an act of the job's failed."""
+        if self.account is None:
+            return trouble_said(self.job.account, said)
+        return key_trouble(self.account, said)
+
     @property
     def again(self) -> str:
         """What becomes of it by itself, as the second half of a sentence."""
@@ -70,7 +76,7 @@ class Case(NamedTuple):
         if account is not None and account.shown is Health.PAUSED:
             return "polling of its account is paused."
         if account is not None and account.shown is Health.AUTH_FAILED:
-            trouble = key_trouble(account.name, account.message)
+            trouble = key_trouble(account)
             if trouble in BROKEN:
                 return "polling has stopped until the file is back or somebody logs in."
             return f"polling has stopped until somebody {'unlocks it' if trouble.locked else 'logs in'}."

@@ -51,10 +51,21 @@ BROKEN = frozenset(trouble for _, trouble in _OF_VAULT)
 """What a whole copy of the vault's file mends."""
 
 
-def key_trouble(account: str, message: str | None) -> KeyTrouble:
-    """What an account's message, or a call's error, says of its key: our own sentences are known by how they
-    begin, everything else is the vendor's."""
-    said = message or ""
+def key_trouble(account: Account, said: str | None = None) -> KeyTrouble:
+    """What is wrong with an account's key: by its row, where nobody can sign in, and a vendor's words are not
+    taken for ours there; else by what was `said` when a call failed."""
+    if account.health is not Health.AUTH_FAILED:
+        return trouble_said(account.name, said)
+    if not account.keyless:
+        return KeyTrouble.REFUSED
+    found = trouble_said(account.name, account.message)
+    return KeyTrouble.UNUSABLE if found is KeyTrouble.REFUSED else found
+
+
+def trouble_said(account: str, sentence: str | None) -> KeyTrouble:
+    """The same by words alone, where no row tells whose they are: our sentences are known by how they begin,
+    everything else is the vendor's."""
+    said = sentence or ""
     if said == NO_KEY or said.startswith("no credential for "):
         return KeyTrouble.NONE
     if said.startswith(VAULT_LOCKED):
@@ -76,7 +87,7 @@ def face_of(account: Account) -> HealthFace:
     face = HEALTH[account.shown]
     if account.shown is not Health.AUTH_FAILED:
         return face
-    return face._replace(word=str(key_trouble(account.name, account.message)))
+    return face._replace(word=str(key_trouble(account)))
 
 
 def slots_full(account: Account, now: float) -> bool:
@@ -107,10 +118,7 @@ def health_words(account: Account, now: float, *, next_try: bool = True) -> str:
 def refused_now(account: Account) -> bool:
     """Whether the vendor's refusal of the key is how things are; a key that is missing or locked away it
     never saw."""
-    return (
-        account.health is Health.AUTH_FAILED
-        and key_trouble(account.name, account.message) is KeyTrouble.REFUSED
-    )
+    return account.health is Health.AUTH_FAILED and not account.keyless
 
 
 def last_refusal(account: Account, now: float) -> str:

@@ -189,7 +189,7 @@ def _shut(account: Account, login: str, pause: str, now: float) -> str:
     """Why nothing can be sent for the account now; empty when it can."""
     match account.shown:
         case Health.AUTH_FAILED:
-            trouble = key_trouble(account.name, account.message)
+            trouble = key_trouble(account)
             first = "unlock it" if trouble.locked else f"log in to {account.name}"
             return f"{trouble}: {first} first" + (f" ({login})" if login else "")
         case Health.PAUSED:

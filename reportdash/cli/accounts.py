@@ -6,7 +6,7 @@ import argparse
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from reportdash.board.health import NO_KEY, KeyTrouble, health_words, key_trouble, last_refusal
+from reportdash.board.health import NO_KEY, KeyTrouble, health_words, key_trouble, last_refusal, trouble_said
 from reportdash.board.units import clock_text
 from reportdash.cli.after import with_key_step
 from reportdash.cli.context import asynchronous, engine
@@ -141,18 +141,19 @@ async def _told(running: Engine, row: Account, home: str, now: float) -> tuple[s
     """
     name, message = row.name, row.message or ""
     refused = row.health is Health.AUTH_FAILED
-    before = key_trouble(name, message) if refused else None
+    before = key_trouble(row) if refused else None
     here = before not in (None, KeyTrouble.REFUSED)  # it never came to the vendor
     lack = await _lack(running, name) if home != COMMAND and (here or _is_lost(home)) else None
     health = health_words(row, now)
     if row.shown in (Health.OK, Health.AUTH_FAILED) and lack is not None:
-        health = key_trouble(name, lack)
+        health = trouble_said(name, lack)
     elif row.shown is Health.AUTH_FAILED and here and home != COMMAND:
         health, message = "not asked yet", ""
     words = [] if refused else [message]
     said = lack or (message if refused else "")
     if said:
-        words.append(in_a_shell(await with_key_step(running, name, said)))
+        trouble = trouble_said(name, lack) if lack else before
+        words.append(in_a_shell(await with_key_step(running, name, said, trouble)))
     return health, [*words, last_refusal(row, now)]
 
 

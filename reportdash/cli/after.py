@@ -8,7 +8,7 @@ from reportdash.board.health import KeyTrouble, key_trouble
 from reportdash.engine.seat import another_key
 from reportdash.errors import Exit
 from reportdash.lifecycle import unsure_submit
-from reportdash.model import Health, Job
+from reportdash.model import Job
 
 if TYPE_CHECKING:
     from reportdash.engine.runtime import Engine
@@ -20,8 +20,7 @@ async def with_next_step(running: Engine, text: str, code: Exit, job: Job, again
         return text
     if code is Exit.CREDENTIALS:
         row = await running.ledger.account(job.account)
-        said = row.message if row.health is Health.AUTH_FAILED else text
-        step = await key_step(running, job.account, said or text)
+        step = await key_step(running, row.name, key_trouble(row, text))
     elif unsure_submit(job):
         step = (
             f"ask the vendor whether it runs: `reportdash track {job.account} REFERENCE --for {job.id}` "
@@ -34,14 +33,14 @@ async def with_next_step(running: Engine, text: str, code: Exit, job: Job, again
     return _joined(text, step)
 
 
-async def with_key_step(running: Engine, account: str, said: str) -> str:
+async def with_key_step(running: Engine, account: str, said: str, trouble: KeyTrouble | None) -> str:
     """`said` of an account that lets no call in, with what to do about its key where it does not tell."""
-    return said if "`reportdash " in said else _joined(said, await key_step(running, account, said))
+    return said if "`reportdash " in said else _joined(said, await key_step(running, account, trouble))
 
 
-async def key_step(running: Engine, account: str, said: str) -> str:
-    """What to do about an account's key of which its row says this; empty: that tells it."""
-    match key_trouble(account, said):
+async def key_step(running: Engine, account: str, trouble: KeyTrouble | None) -> str:
+    """What to do about an account's key; empty: what is said of this trouble tells it."""
+    match trouble:
         case KeyTrouble.NONE:
             return f"`reportdash login {account}` stores one"
         case KeyTrouble.REFUSED:

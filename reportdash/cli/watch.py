@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
+from reportdash.board.health import key_trouble
 from reportdash.board.terms import Query
 from reportdash.cli.after import with_key_step
 from reportdash.cli.asking import query
@@ -237,7 +238,8 @@ async def _hopeless(running: Engine, accounts: set[str]) -> dict[str, str] | Non
                 return None
             reasons[account] = f"this account is left out: {left.text}"
         elif account in refused:
-            reasons[account] = await with_key_step(running, account, refused[account])
+            trouble = key_trouble(await running.ledger.account(account), refused[account])
+            reasons[account] = await with_key_step(running, account, refused[account], trouble)
         elif account in running.accounts or await running.ledger.held_elsewhere(account):
             return None
         else:

@@ -31,7 +31,7 @@ class Admission:
             found, words = None, clean(problem.text)
         if found is None:
             self.refusal = words
-            if row.health is not Health.AUTH_FAILED or row.message != words:
+            if row.health is not Health.AUTH_FAILED or not row.keyless or row.message != words:
                 await self._health.keyless(self._seat.name, words)
             return None
         if row.health is Health.AUTH_FAILED and self._refused == found.fields:

@@ -129,7 +129,7 @@ class HealthDesk:
             self._refused.add(seat.name)
 
             def fold(row: Account) -> Account:
-                refused = trouble(row, Health.AUTH_FAILED, words, now)
+                refused = trouble(row, Health.AUTH_FAILED, words, now, keyless=not by_vendor)
                 # The others of one burst were sent before this refusal was known: they tell nothing new.
                 known = row.refused_at is not None and asked <= row.refused_at <= now
                 if known or not by_vendor:
@@ -167,7 +167,7 @@ class HealthDesk:
         now = self._core.clock.now()
         self._refused.add(account)
         return await self._core.ledger.change_account(
-            account, lambda row: trouble(row, Health.AUTH_FAILED, clean(words), now)
+            account, lambda row: trouble(row, Health.AUTH_FAILED, clean(words), now, keyless=True)
         )
 
 
@@ -184,12 +184,21 @@ def healthy(row: Account, now: float, *, accepted: bool = False) -> Account:
         since=row.since if row.health is Health.OK else now,
         until=None,
         message=None,
+        keyless=False,
         failures=0,
         accepted_at=now if accepted else row.accepted_at,
     )
 
 
-def trouble(row: Account, health: Health, message: str, now: float, *, until: float | None = None) -> Account:
+def trouble(
+    row: Account,
+    health: Health,
+    message: str,
+    now: float,
+    *,
+    until: float | None = None,
+    keyless: bool = False,
+) -> Account:
     """The row with this trouble; `since` stays while the trouble is the same one."""
     since = row.since if row.health is health and row.since is not None and row.since <= now else now
-    return replace(row, health=health, since=since, until=until, message=message, failures=0)
+    return replace(row, health=health, since=since, until=until, message=message, keyless=keyless, failures=0)

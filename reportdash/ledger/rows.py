@@ -105,6 +105,7 @@ ACCOUNT_COLUMNS = (
     "only_there_count",
     "refused_at",
     "refusal",
+    "keyless",
     "rev",
 )
 ACCOUNT = ", ".join(ACCOUNT_COLUMNS)
@@ -430,7 +431,8 @@ def account_of(row: Row) -> Account:
         row[15],
         row[16],
         row[17],
-        row[18],
+        row[18] == 1,
+        row[19],
     )
 
 
@@ -456,6 +458,7 @@ def account_row(account: Account) -> Row:
         account.only_there_count,
         account.refused_at,
         account.refusal,
+        1 if account.keyless else 0,
         account.rev,
     )
 

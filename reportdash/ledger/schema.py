@@ -134,6 +134,7 @@ CREATE TABLE accounts (
   only_there_count INTEGER NOT NULL DEFAULT 0,
   refused_at REAL,
   refusal TEXT,
+  keyless INTEGER NOT NULL DEFAULT 0,
   rev INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX accounts_rev ON accounts (rev);
@@ -159,7 +160,8 @@ UPDATE jobs SET took_to = settled_at - submitted_at, took_from = (settled_at - s
 """,
     # When a damaged ledger was replaced by this one: vendors' lists tell what it does not know.
     2: "ALTER TABLE meta ADD COLUMN rescued_at REAL",
-    # A refusal is kept when it is over. One that stands is taken over where the words are the vendor's.
+    # A refusal is kept when it is over. One that stands is taken over where the words are the vendor's; from
+    # here on it stands beside them whose they are.
     3: """
 ALTER TABLE accounts ADD COLUMN refused_at REAL;
 ALTER TABLE accounts ADD COLUMN refusal TEXT;
@@ -167,7 +169,10 @@ UPDATE accounts SET refused_at = since, refusal = message
   WHERE health = 'auth_failed' AND message IS NOT NULL AND message <> 'no key yet'
   AND message NOT LIKE 'no credential for %' AND message NOT LIKE 'the vault %'
   AND message NOT LIKE '%keyring%' AND message NOT LIKE 'the systemd credential %'
-  AND instr(message, 'REPORTDASH_') <> 1 AND instr(message, name || ': ') <> 1
+  AND instr(message, 'REPORTDASH_') <> 1 AND instr(message, name || ': ') <> 1;
+ALTER TABLE accounts ADD COLUMN keyless INTEGER NOT NULL DEFAULT 0;
+UPDATE accounts SET keyless = 1
+  WHERE health = 'auth_failed' AND message IS NOT NULL AND refused_at IS NULL
 """,
 }
 """What takes a file from version N to N + 1, as SQL, run in one transaction with the new version number."""

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from reportdash.board.facts import Run
-from reportdash.board.health import KeyTrouble, key_trouble
+from reportdash.board.health import KeyTrouble, trouble_said
 from reportdash.board.states import Role
 from reportdash.clock import pause
 from reportdash.logins import KEYRING, VAULT
@@ -132,7 +132,7 @@ class Stores:
         self._take(VAULT, locked)
         self.why = (await chain.vault.why_locked()).why if locked and chain.vault is not None else ""
         self.trouble, names = found if found is not None else ("", ())
-        broken = {name: key_trouble(name, self.trouble) for name in names}
+        broken = {name: trouble_said(name, self.trouble) for name in names}
         if (plain, broken) != (self.plain, self.broken):
             self.plain, self.broken = plain, broken
             self.app.board.plain_text, self.app.board.broken = plain, broken

@@ -8,7 +8,7 @@ import pytest
 
 from reportdash.board.case import Case
 from reportdash.board.explain import explain
-from reportdash.board.health import KeyTrouble, face_of, health_words, key_trouble
+from reportdash.board.health import KeyTrouble, face_of, health_words, refused_now, trouble_said
 from reportdash.credentials import keyring_process, vault
 from reportdash.model import Account, Health, Job, JobState, LastError, replace
 
@@ -21,8 +21,10 @@ def keyring(code: str) -> str:
     return keyring_process._trouble(code, "").text
 
 
-def account(message: str, *, paused: bool = False) -> Account:
-    return Account("calls", "talkdesk", Health.AUTH_FAILED, since=NOW, message=message, paused=paused)
+def account(message: str, *, keyless: bool = True, paused: bool = False) -> Account:
+    """A row that nobody can sign in to, for it has no key or, not `keyless`, its vendor refused it."""
+    shut = Health.AUTH_FAILED
+    return Account("calls", "talkdesk", shut, since=NOW, message=message, paused=paused, keyless=keyless)
 
 
 @pytest.mark.parametrize(
@@ -48,9 +50,29 @@ def account(message: str, *, paused: bool = False) -> Account:
     ],
 )
 def test_what_lacks_is_told_by_how_the_message_begins(message: str | None, trouble: KeyTrouble) -> None:
-    assert key_trouble("calls", message) is trouble
-    row = account(message or "")
+    assert trouble_said("calls", message) is trouble
+    row = account(message or "", keyless=trouble is not KeyTrouble.REFUSED)
     assert health_words(row, NOW) == face_of(row).word == str(trouble)
+
+
+@pytest.mark.parametrize(
+    "message", [LOCKED, keyring("locked"), "no key yet", "calls: no", "the vault is gone: no"]
+)
+def test_a_vendor_that_refuses_a_key_in_our_words_is_not_taken_for_us(message: str) -> None:
+    row = account(message, keyless=False)
+    assert health_words(row, NOW) == face_of(row).word == "key refused"
+    assert refused_now(row)
+    found = explain(
+        replace(running(), attempts=1), LastError(NOW, "auth_failed", message), row, "Talkdesk", NOW
+    )
+    assert found is not None
+    assert "Talkdesk does not take this account's key" in str(found.means)
+
+
+def test_a_sentence_of_ours_that_is_not_known_is_no_refusal() -> None:
+    row = account("the smart card is not in its slot: put it in")
+    assert face_of(row).word == str(KeyTrouble.UNUSABLE)
+    assert not refused_now(row)
 
 
 def test_a_paused_account_is_paused_whatever_its_key() -> None:

@@ -99,7 +99,7 @@ def test_a_part_of_a_group_is_never_acted_on_alone() -> None:
     [
         (Account("main", "7g", health=Health.AUTH_FAILED), "key refused: log in to main first (l)"),
         (
-            Account("main", "7g", health=Health.AUTH_FAILED, message=f"{VAULT_LOCKED} in this session"),
+            Account("main", "7g", health=Health.AUTH_FAILED, message=f"{VAULT_LOCKED} here", keyless=True),
             "vault locked: unlock it first (l)",
         ),
         (Account("main", "7g", paused=True), "main is paused; p resumes it"),

@@ -31,6 +31,7 @@ async def put(shell: Shell, **health: Account) -> None:
                     since=told.since,
                     until=told.until,
                     message=told.message,
+                    keyless=told.keyless,
                     failures=told.failures,
                     accepted_at=told.accepted_at,
                     refused_at=told.refused_at,
@@ -79,7 +80,14 @@ async def test_a_refusal_that_is_over_is_told_with_its_age_and_words(shell: Shel
         shell,
         calls=Account("", "", accepted_at=since, refused_at=at, refusal="invalid_client"),
         main=Account(
-            "", "", Health.AUTH_FAILED, since, message=VAULT_LOCKED, refused_at=at, refusal="wrong password"
+            "",
+            "",
+            Health.AUTH_FAILED,
+            since,
+            message=VAULT_LOCKED,
+            keyless=True,
+            refused_at=at,
+            refusal="wrong password",
         ),
         billing=Account(
             "", "", Health.AUTH_FAILED, since, message="no access", refused_at=at, refusal="no access"
@@ -110,8 +118,12 @@ async def test_a_refusal_that_stands_is_told_with_its_time_and_words(shell: Shel
             refused_at=since,
             refusal="invalid_client",
         ),
-        main=Account("", "", Health.AUTH_FAILED, since, message="no key yet"),  # refused by nobody
-        billing=Account("", "", Health.AUTH_FAILED, since, message=VAULT_LOCKED),  # nor this one
+        main=Account(
+            "", "", Health.AUTH_FAILED, since, message="no key yet", keyless=True
+        ),  # refused by nobody
+        billing=Account(
+            "", "", Health.AUTH_FAILED, since, message=VAULT_LOCKED, keyless=True
+        ),  # nor this one
     )
     rows = {row["account"]: row for row in (await shell("accounts", "--json")).rows}
     assert (rows["calls"]["refused_at"], rows["calls"]["refusal"]) == (rfc3339(since), "invalid_client")
@@ -172,6 +184,6 @@ async def test_an_account_that_has_no_key_or_whose_key_cannot_be_used_is_not_sai
 
 async def test_a_key_that_came_since_the_last_look_is_not_missed_any_more(shell: Shell) -> None:
     since = time.time() - 120
-    await put(shell, main=Account("", "", Health.AUTH_FAILED, since, message="no key yet"))
+    await put(shell, main=Account("", "", Health.AUTH_FAILED, since, message="no key yet", keyless=True))
     (line,) = [line for line in (await shell("accounts")).lines if line.startswith("main")]
     assert "not asked yet" in line and "login" not in line

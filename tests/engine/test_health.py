@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reportdash.errors import AuthFailed, NoCredential
+from reportdash.errors import AuthFailed, CallFailed, NoCredential
 from reportdash.model import Account, Health, JobState, replace
 from reportdash.simulator import Hang, Reply, Reset
 from tests.engine.rig import SPEC, Rig
@@ -242,6 +242,32 @@ async def test_what_is_kept_of_a_refusal_is_short_clean_and_holds_no_secret(rig:
     assert len(row.refusal) <= 200
 
 
+async def test_it_stands_in_the_row_whether_the_vendor_or_we_said_that_nobody_can_sign_in(rig: Rig) -> None:
+    engine = await rig.start()
+    seat, words = engine.seat("main"), "no key yet"
+
+    async def said(error: CallFailed) -> bool:
+        row = await engine._health.failed(seat, error, asked=rig.clock.now())
+        assert row is not None
+        assert (row.health, row.message) == (Health.AUTH_FAILED, words)
+        return row.keyless
+
+    assert not await said(AuthFailed(words, status=401))
+    assert await said(NoCredential(words))
+    assert not await said(AuthFailed(words, status=401))
+    assert not (await engine._health.accepted("main")).keyless
+    # The vendor's words are no reason to leave ours away, though they are the same.
+    await said(AuthFailed(words, status=401))
+    rig.forget_key("main")
+    await rig.follow(1)
+    engine.poll()
+
+    async def keyless() -> bool:
+        return (await rig.row()).keyless
+
+    await rig.until(keyless)
+
+
 async def test_answers_to_one_burst_are_one_refusal_and_a_missing_key_is_none(rig: Rig) -> None:
     engine = await rig.start()
     seat, asked = engine.seat("main"), rig.clock.now()
@@ -258,6 +284,7 @@ async def test_answers_to_one_burst_are_one_refusal_and_a_missing_key_is_none(ri
     row = await engine._health.failed(seat, NoCredential("the vault is locked"), asked=rig.clock.now())
     assert row is not None
     assert (row.message, row.refusal, row.refused_at) == ("the vault is locked", "no", again.refused_at)
+    assert row.keyless
 
 
 async def test_another_credential_is_noticed_even_when_nobody_says_so(rig: Rig) -> None:

@@ -203,6 +203,8 @@ def test_a_refusal_that_stands_in_an_older_ledger_is_taken_over_and_a_missing_ke
     assert (kept["main"].refused_at, kept["main"].refusal) == (900.0, told["main"])
     for name in ("north", "south", "east", "west", "well"):
         assert (kept[name].refused_at, kept[name].refusal) == (None, None), name
+        assert kept[name].keyless == (name != "well"), name
+    assert not kept["main"].keyless
 
 
 @pytest.mark.parametrize("words", [("watch",), ("jobs",), ("doctor",), ("track", "main", "x"), ()])

@@ -26,7 +26,9 @@ NOW = at(14, 4)
 MAIN = Account("main", "7g", accepted_at=1.0)
 THROTTLED = Account("admissions", "webadmit", Health.THROTTLED, since=at(14, 1), until=at(14, 33))
 DOWN = Account("billing", "sigma", Health.UNREACHABLE, since=at(14, 2), until=at(14, 7), failures=6)
-LOCKED = Account("calls", "talkdesk", Health.AUTH_FAILED, since=at(13, 0), message=f"{VAULT_LOCKED} here")
+LOCKED = Account(
+    "calls", "talkdesk", Health.AUTH_FAILED, since=at(13, 0), message=f"{VAULT_LOCKED} here", keyless=True
+)
 REFUSED = Account("calls", "talkdesk", Health.AUTH_FAILED, since=at(13, 0), message="invalid_client")
 
 
@@ -158,7 +160,7 @@ def test_a_vault_that_is_no_use_is_said_before_a_sign_in_needs_it_and_after() ->
     assert shown(MAIN, calls, cells=80, broken=broken) == "main  ▲ calls vault gone"
     many = [Account(f"account-{n}", "7g", accepted_at=1.0) for n in range(20)]
     assert shown(*many, calls, cells=60, broken=broken) == "▲ calls vault gone  20 accounts ok"
-    shut = replace(REFUSED, message=GONE)
+    shut = replace(LOCKED, message=GONE)
     assert shown(shut, cells=140, broken=broken) == "✗ calls Talkdesk · vault gone, l log in"
     assert shown(shut, cells=80, broken=broken) == "✗ calls vault gone: l"
     down = [replace(DOWN, name=f"billing-number-{n}") for n in range(4)]

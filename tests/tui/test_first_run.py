@@ -13,7 +13,7 @@ from reportdash.tui.app import Dashboard
 from reportdash.tui.screens.firstrun import Stage
 from tests.tui.boards import Engine, board, screen_text
 
-KEYLESS = Account("main", "7g", health=Health.AUTH_FAILED, message=NO_KEY)
+KEYLESS = Account("main", "7g", health=Health.AUTH_FAILED, message=NO_KEY, keyless=True)
 POLLED = Account("main", "7g", owner="host:1:x")
 NEW = Account("main", "7g")
 WORDS = ("reportdash demo", "reportdash config init", "reportdash login", "reportdash track", "docs/")
@@ -81,7 +81,7 @@ def test_the_next_step_follows_from_what_there_is(stage: Stage, following: int, 
 
 
 def test_the_commands_name_the_account_that_lacks_a_key() -> None:
-    other = Account("other", "7g", health=Health.AUTH_FAILED, message=NO_KEY)
+    other = Account("other", "7g", health=Health.AUTH_FAILED, message=NO_KEY, keyless=True)
     commands = [command for *_, command in Stage("", True, (other,)).steps(Keymap())]
     assert commands[2:] == [
         "reportdash login other",

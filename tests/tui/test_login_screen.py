@@ -20,13 +20,17 @@ from tests.tui.test_submit_screen import paste
 CANARY = "Zq7canary9hunter2"
 
 
-async def shut(at: Desk, *names: str, message: str = "invalid_client") -> dict[str, dict[str, str]]:
+async def shut(
+    at: Desk, *names: str, message: str = "invalid_client", keyless: bool = False
+) -> dict[str, dict[str, str]]:
     """Take the accounts' keys away and let their vendor have refused the last one; the right keys."""
     keys = {name: at.rig.forget_key(name) for name in names}
     for name in names:
         await at.rig.ledger.change_account(
             name,
-            lambda row: replace(row, health=Health.AUTH_FAILED, since=at.rig.clock.now(), message=message),
+            lambda row: replace(
+                row, health=Health.AUTH_FAILED, since=at.rig.clock.now(), message=message, keyless=keyless
+            ),
         )
         await at.until(lambda name=name: health(at, name) is Health.AUTH_FAILED)
     return keys
@@ -224,7 +228,7 @@ async def test_a_key_that_was_cut_is_not_sent(tmp_path: Path) -> None:
 
 async def test_a_webadmit_key_is_really_tried(tmp_path: Path) -> None:
     async with desk(tmp_path, accounts=("admissions",)) as at:
-        await shut(at, "admissions", message="no key yet")
+        await shut(at, "admissions", message="no key yet", keyless=True)
         await form_of(at)
         assert "There is no key for admissions yet." in at.text
         assert "API key" in at.text

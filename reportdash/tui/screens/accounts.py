@@ -43,7 +43,7 @@ def said_of(row: Account, now: float, login_key: str) -> tuple[str, Role]:
     """An account's health as a sentence part; the next try stands in the details."""
     said = health_words(row, now, next_try=False)
     if row.shown is Health.AUTH_FAILED and login_key:
-        said += f", {login_key} {key_trouble(row.name, row.message).login}"
+        said += f", {login_key} {key_trouble(row).login}"
     return said, face_of(row).role
 
 
@@ -407,7 +407,7 @@ def _last_word(row: Account, now: float) -> tuple[str, str]:
     at = f"{clock_text(row.since, now)}  " if row.since is not None else ""
     if row.health is not Health.AUTH_FAILED:
         return "It says", row.message or ""
-    refused = key_trouble(row.name, row.message) is KeyTrouble.REFUSED
+    refused = key_trouble(row) is KeyTrouble.REFUSED
     return ("Refused" if refused else "No key"), f"{at}{row.message}"
 
 

@@ -109,7 +109,7 @@ def _title(stage: Stage, room: int, keymap: Keymap) -> list[Run]:
     if stage.next == 3:
         first, *others = stage.shut
         names = f"{first.name} and {plural(len(others), 'other')} have" if others else f"{first.name} has"
-        trouble = key_trouble(first.name, first.message)
+        trouble = key_trouble(first)
         lacks = NO_KEY if trouble is KeyTrouble.NONE else "no key that works"
         store = "vault" if trouble is KeyTrouble.VAULT else "keyring"
         locked = f"The {store} with the key is locked" if trouble.locked else ""

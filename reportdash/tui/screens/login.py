@@ -117,7 +117,7 @@ def about(row: Account | None, titles: Mapping[str, str], broken: str | None = N
     if row is None:
         return ""
     shut = row.health is Health.AUTH_FAILED
-    trouble = key_trouble(row.name, row.message) if shut else broken
+    trouble = key_trouble(row) if shut else broken
     title = titles.get(row.vendor, row.vendor)
     return f"{title} · {trouble}" if trouble else title
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reportdash.board.facts import Run
-from reportdash.board.health import KeyTrouble, key_trouble
+from reportdash.board.health import KeyTrouble, key_trouble, trouble_said
 from reportdash.board.states import Role
 from reportdash.board.units import clock_text
 from reportdash.logins import COMMAND, KEYRING, MEMORY, NEW, UNKNOWN, VAULT, outside
@@ -56,11 +56,11 @@ def before(row: Account | None, now: float, account: str, vendor: str, where: st
     `where`: the place of the key, empty while that is looked for; `problem`: why the key there is no use.
     """
     shut = row is not None and row.health is Health.AUTH_FAILED
-    if row is not None and shut and key_trouble(row.name, row.message) is KeyTrouble.REFUSED:
+    if row is not None and shut and key_trouble(row) is KeyTrouble.REFUSED:
         at = clock_text(row.since, now) if row.since is not None else ""
         return f"{vendor} refused the last key at {at}: {(row.message or '').rstrip('.')}."
     if problem:
-        place = {KeyTrouble.VAULT: "vault", KeyTrouble.KEYRING: "keyring"}.get(key_trouble(account, problem))
+        place = {KeyTrouble.VAULT: "vault", KeyTrouble.KEYRING: "keyring"}.get(trouble_said(account, problem))
         if place is not None:
             return f"The key of {account} is in the {place}, which is locked."
         text = problem if problem.startswith(account) else _capital(problem)

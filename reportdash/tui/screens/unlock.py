@@ -36,7 +36,7 @@ def locked_store(app: Dashboard, name: str) -> str | None:
     """The locked store that has the account's key, or may have it; None: nothing is in the way of a login."""
     row = app.board.view.records.accounts.get(name)
     shut = row is not None and row.health is Health.AUTH_FAILED
-    if shut and row is not None and key_trouble(name, row.message) is KeyTrouble.KEYRING:
+    if shut and row is not None and key_trouble(row) is KeyTrouble.KEYRING:
         return KEYRING
     return app.live.stores.locked.get(name)
 

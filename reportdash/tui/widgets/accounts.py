@@ -241,7 +241,7 @@ def _troubled(
     heavy = face.role is not Role.MUTED
     head = Run(f"{face.glyph} {account.name}", face.role, bold=heavy)
     key = key_run(login_key)
-    trouble = key_trouble(account.name, account.message)
+    trouble = key_trouble(account)
     words = health_words(account, now, next_try=much is not BRIEF) if much is not SHORT else face.word
     if much is not LONG:
         if health is Health.AUTH_FAILED:
