@@ -273,8 +273,8 @@ async def test_a_key_in_plain_text_keeps_its_badge_though_another_one_is_used(tm
 
     async with desk(tmp_path, accounts=("calls",), furnish=furnish) as at:
         await roster(at)
-        assert "▲ PLAIN TEXT" in at.text
-        assert "environment; another one lies in plain text" in at.text
+        await at.shows("environment; another one lies in plain text")
+        await at.shows("▲ PLAIN TEXT")
 
 
 async def test_the_details_tell_since_when_a_key_is_good_and_what_it_gives(

@@ -18,6 +18,7 @@ from reportdash.tui.screens.accounts import Roster
 from reportdash.tui.screens.login import Login
 from reportdash.tui.screens.unlock import Unlock
 from tests.credentials.keyrings import PASSPHRASE, Kept
+from tests.engine.rig import Rig
 from tests.tui.desk import Desk, desk
 from tests.tui.test_login_screen import CANARY, form_of, health, shut
 from tests.tui.test_submit_screen import paste
@@ -242,10 +243,12 @@ def newer(data: bytes) -> bytes:
 async def test_the_store_is_the_one_of_the_last_login_else_the_strongest_that_works(
     tmp_path: Path, chosen: str | None, offered: str
 ) -> None:
-    async with desk(tmp_path, accounts=("calls",), furnish=keys_in_vault()) as at:
+    async def furnish(rig: Rig) -> None:
+        rig.make_chain = lambda: chain_in(rig, keyring=Kept())
+
+    async with desk(tmp_path, accounts=("calls",), furnish=furnish) as at:
         keys = (await shut(at, "calls"))["calls"]
-        chain = chain_in(at.rig, keyring=Kept())
-        at.rig.engine.chain = chain
+        chain = at.rig.engine.chain
         assert chain.vault is not None
         await chain.vault.open(PASSPHRASE, create=True)
         if chosen is not None:
@@ -333,10 +336,7 @@ async def test_a_try_that_is_stopped_tells_of_the_vault_that_was_made_for_it(tmp
 
 async def test_enter_on_the_store_that_is_chosen_tries_the_key(tmp_path: Path) -> None:
     async with desk(tmp_path, accounts=("main",)) as at:
-        await at.press("l")
-        await at.until(lambda: isinstance(at.app.screen, Login) and bool(at.app.screen.stores))
-        form = at.app.screen
-        assert isinstance(form, Login)
+        form = await form_of(at)
         form.focused_item = next(choice for choice in form._choices if choice.chosen)
         await at.press("enter")
         await at.until(lambda: "is empty" in at.text)

@@ -10,6 +10,7 @@ from rich.segment import Segment
 
 from reportdash.model import JobState
 from reportdash.tui.app import Dashboard
+from reportdash.tui.screens.accounts import Roster
 from reportdash.tui.screens.dialog import Dialog
 from reportdash.tui.screens.quit import Quit
 from reportdash.tui.screens.submit import Unsure
@@ -50,7 +51,8 @@ async def opened(at: Desk, name: str) -> Dialog[Any]:
     if name == "login":
         await at.until(lambda: "Try and keep" in at.text)
     if name == "accounts":
-        await at.until(lambda: "…" not in at.text or at.app.look.glyphs == "ascii")
+        assert isinstance(dialog, Roster)
+        await at.until(lambda: len(dialog.places) == len(dialog.names))
     await at.pilot.pause()
     return dialog
 

@@ -77,8 +77,8 @@ async def test_what_is_shown_can_be_saved_as_a_view(path: Path) -> None:
         assert app.board.look.views[app.board.active_view].name == "mine"
         assert app.board.filter.edit.text == ""
         assert titles(app) == ["State", "Id", "Report", "Age"]
-        text = screen_text(app)
-        assert "the view mine is on key 5" in text and "5 mine" in text
+        await until(app, "the view mine is on key 5")
+        assert "5 mine" in screen_text(app)
         await pilot.press("1")
         assert "Vendor says" in titles(app)
         assert len(app.board.view.rows) == 22
@@ -92,12 +92,12 @@ async def test_what_is_shown_can_be_saved_as_a_view(path: Path) -> None:
 async def test_a_saved_view_stands_on_its_key_at_the_next_start_and_can_be_removed(path: Path) -> None:
     async with board(memory_path=path) as (app, pilot):
         await pilot.press("w", *"mine", "enter")
+        await until(app, "the view mine is on key 5")
     async with board(memory_path=path) as (app, pilot):
         await pilot.press("5", "w")
         assert "takes the place of the view on key 5" in screen_text(app)
         await pilot.press("tab", "tab", "tab", "enter")
-        await pilot.pause()
-        assert "the view mine is gone" in screen_text(app)
+        await until(app, "the view mine is gone")
         assert [view.name for view in app.board.look.views][4] == "saved"
     assert recall(path).views == {}
 
