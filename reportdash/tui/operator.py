@@ -11,10 +11,11 @@ from collections.abc import Callable, Coroutine, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from reportdash.board.health import key_trouble
 from reportdash.board.states import Role
 from reportdash.board.units import plural
 from reportdash.errors import Problem
-from reportdash.model import Job
+from reportdash.model import Health, Job
 from reportdash.tui.actions import Action
 
 if TYPE_CHECKING:
@@ -190,10 +191,23 @@ class Operator:
         ids = [job.parent or job.id for job in jobs]
 
         async def look() -> str:
-            await engine.poll_now(ids)
-            return f"{plural(len(ids), 'job')} asked for now"
+            await engine.poll_now(ids)  # of accounts at rest too: their key may be good by now
+            resting = {job.account: self._rest(job.account) for job in jobs}
+            asked = sum(not resting[job.account] for job in jobs)
+            why = [f"{name} is not polled: {rest}" for name, rest in resting.items() if rest]
+            return "; ".join([f"{plural(asked, 'job')} asked for now"] * bool(asked) + why[:1])
 
         self.task(look())
+
+    def _rest(self, name: str) -> str:
+        """What keeps an account from being polled, with the key for it; empty: nothing."""
+        row, named = self.app.board.view.records.accounts.get(name), self.app.look.keymap.named
+        if row is not None and row.paused:
+            return f"paused, {named('pause')} resumes it"
+        if row is None or row.health is not Health.AUTH_FAILED:
+            return ""
+        trouble = key_trouble(name, row.message)
+        return f"{trouble}, {named('login')} {trouble.login}"
 
     def pause(self, engine: EnginePort, jobs: Sequence[Job]) -> None:
         """Pause polling of the accounts, or resume it if they are all paused."""

@@ -223,6 +223,23 @@ async def test_a_dashboard_that_could_not_start_says_why_nothing_can_be_done() -
         assert "d: nothing is polled here: the ledger is locked" in screen_text(app)
 
 
+async def test_a_job_of_an_account_at_rest_is_not_said_to_be_asked_for() -> None:
+    engine = Engine()
+    async with board(WIDE, open_engine=engine.opener()) as (app, pilot):
+        while app.engine is None:
+            await pilot.pause()
+        view = app.board.view
+        row = next(row for row in range(len(view.rows)) if view.job_at(row).account == "calls")
+        app.board.move_cursor(row)
+        await pilot.press("r")
+        await pilot.pause()
+        assert ("poll", [view.job_at(row).id]) in engine.asked
+        assert "calls is not polled: key refused, l log in" in screen_text(app)
+        await pilot.press("asterisk", "r")
+        await pilot.pause()
+        assert "jobs asked for now; calls is not polled: key refused" in screen_text(app)
+
+
 async def test_in_the_details_on_the_whole_screen_keys_act_and_say_what_came_of_it() -> None:
     engine = Engine()
     async with board(SMALL, open_engine=engine.opener()) as (app, pilot):
