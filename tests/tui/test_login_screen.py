@@ -10,7 +10,7 @@ import pytest
 from reportdash.credentials import Chain
 from reportdash.errors import AuthFailed
 from reportdash.logins import refusal
-from reportdash.model import Account, Health, JobState, replace
+from reportdash.model import Account, Health, Job, JobState, replace
 from reportdash.simulator import Hang
 from reportdash.simulator.wire import Reply
 from reportdash.tui.screens.login import Login, Which, masked, meant
@@ -305,10 +305,19 @@ async def test_the_account_of_the_cursors_job_is_meant_where_none_is_in_trouble(
 
 def test_the_account_in_trouble_is_meant_before_the_one_of_the_cursor() -> None:
     well, bad = Account("a", "7g"), Account("b", "7g", health=Health.AUTH_FAILED)
-    assert meant(["a", "b"], {"a": well, "b": bad}, []) == "b"
-    assert meant(["a", "b"], {"a": well, "b": well}, []) is None
-    assert meant(["a", "b"], {"a": bad, "b": bad}, []) is None
-    assert meant(["a"], {"a": well}, []) == "a"
+    assert meant(["a", "b"], {"a": well, "b": bad}, [], {}) == "b"
+    assert meant(["a", "b"], {"a": well, "b": well}, [], {}) is None
+    assert meant(["a", "b"], {"a": bad, "b": bad}, [], {}) is None
+    assert meant(["a"], {"a": well}, [], {}) == "a"
+
+
+def test_a_key_locked_away_in_this_session_is_in_trouble_though_another_session_polls_it() -> None:
+    well, bad = Account("a", "7g"), Account("b", "7g", health=Health.AUTH_FAILED)
+    rows = {"a": well, "b": bad, "c": Account("c", "7g")}
+    of_a = Job(id="aaaaaa", account="a", vendor="7g", name="a", reference="r", state=JobState.READY)
+    assert meant(["a", "b", "c"], rows, [of_a], {"a": "vault", "c": "vault"}) == "a"
+    assert meant(["a", "b", "c"], rows, [], {"a": "vault", "c": "vault"}) is None
+    assert meant(["a", "b", "c"], rows, [], {name: "vault" for name in rows}) == "a"  # one opens all
 
 
 def test_a_secret_is_masked_before_words_are_cut() -> None:

@@ -39,7 +39,7 @@ def open(app: Dashboard, jobs: Sequence[Job]) -> None:
     engine = app.engine
     if engine is None or not engine.accounts:
         return
-    name = meant(list(engine.accounts), app.board.view.records.accounts, jobs)
+    name = meant(list(engine.accounts), app.board.view.records.accounts, jobs, app.live.stores.locked)
     if name is not None:
         begin(app, name)
         return
@@ -62,15 +62,26 @@ def begin(app: Dashboard, name: str, done: Callable[[object], None] = lambda res
         app.push_screen(Login(app, name), done)
 
 
-def meant(names: Sequence[str], rows: Mapping[str, Account], jobs: Sequence[Job]) -> str | None:
-    """The account a login is for: the one whose key is refused, else the one of the jobs; None: ask."""
+def meant(
+    names: Sequence[str], rows: Mapping[str, Account], jobs: Sequence[Job], locked: Mapping[str, str]
+) -> str | None:
+    """The account a login is for: one whose key is refused or `locked` away here, that of the jobs first, else
+    the one of the jobs; None: ask. Of those that one passphrase unlocks, any."""
     if len(names) == 1:
         return names[0]
-    shut = [name for name in names if name in rows and rows[name].health is Health.AUTH_FAILED]
+    shut = in_need(names, rows, locked)
     if len(shut) == 1:
         return shut[0]
     pointed = {job.account for job in jobs if job.account in (shut or names)}
-    return pointed.pop() if len(pointed) == 1 else None
+    if len(pointed) == 1:
+        return pointed.pop()
+    return shut[0] if len({locked.get(name, name) for name in shut}) == 1 else None
+
+
+def in_need(names: Sequence[str], rows: Mapping[str, Account], locked: Mapping[str, str]) -> list[str]:
+    """Accounts whose key is refused, or out of this session's reach though another one may poll them."""
+    refused = {name for name, row in rows.items() if row.health is Health.AUTH_FAILED}
+    return [name for name in names if name in refused or name in locked]
 
 
 class Which(Dialog[str]):
@@ -82,8 +93,9 @@ class Which(Dialog[str]):
         rows = board.view.records.accounts
         engine = dashboard.engine
         names = list(engine.accounts) if engine is not None else []
-        shut = [name for name in names if name in rows and rows[name].health is Health.AUTH_FAILED]
-        broken = dashboard.live.stores.broken
+        stores = dashboard.live.stores
+        shut = in_need(names, rows, stores.locked)
+        broken = {name: f"{store} locked" for name, store in stores.locked.items()} | dict(stores.broken)
         # Those that need it now first, then those that will at their next sign-in.
         ordered = list(dict.fromkeys([*shut, *(name for name in names if name in broken), *names]))
         self._chosen = ordered[:1]
