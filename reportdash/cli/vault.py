@@ -71,7 +71,7 @@ async def _passphrase(chain: Chain, kept: Unlocking) -> Exit:
     old = await opened(kept, "Old passphrase of the vault: ", "the passphrase was left as it is")
     if old is None:
         raise CredentialProblem("the passphrase was left as it is: run it again and type the old one first")
-    new = new_passphrase("the passphrase was left as it is")
+    new = new_passphrase("the passphrase was left as it is", old)
     await kept.change_passphrase(old, new)
     source = passphrase_source(os.environ)
     also = f", and {source} has to hold it from now on" if source else ""
@@ -79,8 +79,8 @@ async def _passphrase(chain: Chain, kept: Unlocking) -> Exit:
     return Exit.OK
 
 
-def new_passphrase(otherwise: str) -> str:
-    """A passphrase that was typed twice and is long enough; both are asked for until it is.
+def new_passphrase(otherwise: str, old: str = "") -> str:
+    """A passphrase that was typed twice, is long enough and not the `old` one; asked for until it is.
 
     Raises UsageProblem for an empty one, which ends the questions: what that leaves undone is `otherwise`.
     """
@@ -89,6 +89,9 @@ def new_passphrase(otherwise: str) -> str:
             first = ask_secret(f"New passphrase of the vault, at least {SHORTEST} characters: ")
             if first and len(first) < SHORTEST:
                 note(f"This is too short: take at least {SHORTEST} characters, best some words.")
+                continue
+            if first and first == old:
+                note("This is the old one: choose another.")
                 continue
             second = ask_secret("The same once more: ") if first else ""
         if not first:

@@ -45,12 +45,14 @@ async def test_the_passphrase_is_changed_by_whoever_knows_the_old_one(shell: She
         (OLD, "canary of old"),
         (OLD, PASSPHRASE),
         (NEW, "short"),
+        (NEW, PASSPHRASE),
         (NEW, "nine red canaries"),
         (AGAIN, "nine red canary"),
         (NEW, "nine red canaries"),
         (AGAIN, "nine red canaries"),
     )
     assert done.code == 0, done.text
+    assert "This is the old one: choose another." in done.text
     assert "sessions that are open, and services, need it from now on" in done.text
     assert f"REPORTDASH_VAULT_PASSPHRASE_FILE ({shell.folder / 'passphrase'}) has to hold it" in done.text
     assert done.restored

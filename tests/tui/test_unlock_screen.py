@@ -311,6 +311,10 @@ async def test_the_passphrase_is_changed_in_a_dialog_of_the_palette(
         await at.shows("This passphrase does not open the vault")
         assert dialog.focused_item is dialog.old
         assert dialog.old.edit.text == ""
+        await give(at, "short-not-now")
+        assert "The new passphrase is the old one" in at.text
+        assert dialog.focused_item is dialog.new.first
+        await at.press("shift+tab", "ctrl+u")
         await give(at, PASSPHRASE)
         await at.until(lambda: at.app.screen is at.app.board)
         assert at.notice == "the vault has its new passphrase"

@@ -118,6 +118,8 @@ class Change(Form[None]):
 
     def pressed(self, value: str) -> None:
         wrong = (self.old, "Old passphrase is empty.") if not self.old.edit.text else self.new.wrong()
+        if wrong is None and self.new.text == self.old.edit.text:
+            wrong = (self.new.first, "The new passphrase is the old one: choose another.")
         if wrong is not None:
             self.focused_item = wrong[0]
             self.tell(wrong[1])
