@@ -65,8 +65,8 @@ def begin(app: Dashboard, name: str, done: Callable[[object], None] = lambda res
 def meant(
     names: Sequence[str], rows: Mapping[str, Account], jobs: Sequence[Job], locked: Mapping[str, str]
 ) -> str | None:
-    """The account a login is for: one whose key is refused or `locked` away here, that of the jobs first, else
-    the one of the jobs; None: ask. Of those that one passphrase unlocks, any."""
+    """The account a login is for: one whose key is refused or `locked` away here, that of the jobs first,
+    else the one of the jobs; None: ask. Of those that one passphrase unlocks, any."""
     if len(names) == 1:
         return names[0]
     shut = in_need(names, rows, locked)
