@@ -206,7 +206,7 @@ class Operator:
             return f"paused, {named('pause')} resumes it"
         if row is None or row.health is not Health.AUTH_FAILED:
             return ""
-        trouble = key_trouble(name, row.message)
+        trouble = key_trouble(row)
         return f"{trouble}, {named('login')} {trouble.login}"
 
     def pause(self, engine: EnginePort, jobs: Sequence[Job]) -> None:
