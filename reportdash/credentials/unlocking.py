@@ -83,9 +83,9 @@ class Unlocking:
         """What is said of it while it is locked."""
         try:
             await self.ready()
+            return locked(self.path, changed=await asyncio.to_thread(self._vault.changed))
         except VaultTrouble as trouble:
             return trouble
-        return locked(self.path, changed=await asyncio.to_thread(self._vault.changed))
 
     async def made_by_file(self) -> bool:
         """Make a vault with the passphrase that a file hands in, and prove it; False where none does.

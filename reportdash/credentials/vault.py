@@ -107,6 +107,7 @@ class Vault:
         self._patience = patience
         self._key: tuple[tuple[bytes, Cost], bytes] | None = None
         self._wrong: tuple[tuple[bytes, Cost], bytes] | None = None
+        self._seen = False  # there was a file: one that is missing now is gone, not yet to be made
         self._mutex = threading.RLock()
 
     def state(self) -> VaultState:
@@ -212,7 +213,7 @@ class Vault:
                 durable.sync_folder(target.parent)
             except OSError as error:
                 raise self._unwritable(error) from None
-            self._key = None
+            self._key, self._seen = None, False
             return True
 
     def change_passphrase(self, old: str, new: str) -> None:
@@ -240,6 +241,8 @@ class Vault:
 
     def _there(self) -> _Sealed:
         sealed = self._read()
+        if sealed is None and self._seen:
+            raise gone(self.path)
         if sealed is None:
             raise VaultTrouble("absent", f"there is no vault yet: `reportdash login` makes {self.path}")
         return sealed
@@ -268,6 +271,7 @@ class Vault:
                 "failed",
                 f"the vault {self.path} cannot be read ({error.strerror}): mend that, then try again",
             ) from None
+        self._seen = True
         return self._parse(data)
 
     def _parse(self, data: bytes) -> _Sealed:

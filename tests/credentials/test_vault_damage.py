@@ -129,3 +129,25 @@ def test_a_pipe_in_its_place_keeps_nobody_waiting(tmp_path: Path) -> None:
 )
 def test_a_key_costs_no_more_than_the_documentation_says(memory: int, iterations: int, sane: bool) -> None:
     assert Cost(memory, iterations, lanes=4).sane is sane
+
+
+def test_a_vault_that_was_there_is_gone_and_one_that_was_not_is_not_made_yet(tmp_path: Path) -> None:
+    path = tmp_path / "credentials.vault"
+    vault = Vault(path, cost=CHEAP)
+    with pytest.raises(VaultTrouble, match="there is no vault yet"):
+        vault.set("s", "main", CANARY)
+    made(path, main=CANARY)
+    vault.unlock(PASSPHRASE)
+    path.unlink()
+    for doing in (
+        lambda: vault.set("s", "main", "new"),
+        lambda: vault.unlock(PASSPHRASE),
+        lambda: vault.change_passphrase(PASSPHRASE, "another passphrase"),
+    ):
+        with pytest.raises(VaultTrouble, match=r"is gone: put a copy of it back") as info:
+            doing()
+        assert info.value.code == "absent"
+    vault.create(PASSPHRASE)
+    assert vault.discard()
+    with pytest.raises(VaultTrouble, match="there is no vault yet"):
+        vault.unlock(PASSPHRASE)

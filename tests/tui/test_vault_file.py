@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reportdash.credentials.unlocking import Unlocking
-from reportdash.credentials.vault import Vault
+from reportdash.credentials.vault import FILE_NAME, Vault
 from reportdash.model import Health, JobState
 from reportdash.tui import stores
 from reportdash.tui.screens.accounts import Roster
@@ -204,3 +204,21 @@ async def test_a_key_in_a_vault_that_cannot_be_opened_is_not_said_to_be_removed(
         await at.press("x")
         assert at.app.screen is below
         assert below.note == f"calls is not logged out: its key is in the vault, which is {state}."
+
+
+@pytest.mark.parametrize("how", [HURT, GONE])
+async def test_a_vault_spoiled_under_the_dialog_that_asks_for_its_passphrase_is_said_in_it(
+    tmp_path: Path, how: str
+) -> None:
+    async with desk(tmp_path, size=(140, 40), accounts=("calls",), furnish=keys_in_vault("calls")) as at:
+        await at.until(lambda: isinstance(at.app.screen, Unlock))
+        await at.shows("The key of calls is in the vault, which is locked in this session.")
+        whole = spoil(at, how)
+        await at.shows(f"{FILE_NAME} is {how}")
+        assert "locked" not in at.text
+        await at.press(*"whatever", "enter")
+        await at.until(lambda: not at.app.screen.unlocking)  # type: ignore[attr-defined]
+        assert "there is no vault yet" not in at.text
+        vault_file(at).write_bytes(whole)
+        await at.shows("The key of calls is in the vault, which is locked in this session.")
+        await unlocked(at)

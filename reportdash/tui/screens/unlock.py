@@ -79,7 +79,12 @@ class Unlock(Form[str]):
     def cancel_label(self) -> str:
         return "Not now"
 
+    def on_mount(self) -> None:
+        # Its file may be damaged or taken away meanwhile.
+        self.dashboard.live.stores.watchers.add(self.redraw)
+
     def on_unmount(self) -> None:
+        self.dashboard.live.stores.watchers.discard(self.redraw)
         self._wipe()
 
     def _wipe(self) -> None:
@@ -88,12 +93,7 @@ class Unlock(Form[str]):
     # What it shows.
 
     def rows(self, cells: int) -> list[Row]:
-        session = " in this session" if self.store == VAULT else ""
-        said = f"{_keys_of(self._waiting)} in the {self.store}, which is locked{session}."
-        if self.name_of and self.name_of not in self._waiting:
-            said = (
-                f"The {self.store} is locked{session}: whether {self.name_of} has a key there cannot be seen."
-            )
+        said = self._said()
         rest = "Accounts with a key in it rest until then; the table goes on."
         return [
             *paragraph(said, cells),
@@ -103,6 +103,20 @@ class Unlock(Form[str]):
             BLANK,
             *paragraph(rest, cells, Role.MUTED),
         ]
+
+    def _said(self) -> str:
+        """How things are with the store, as it was last seen."""
+        trouble = self.dashboard.live.stores.trouble if self.store == VAULT else ""
+        if trouble:
+            return f"{trouble[:1].upper()}{trouble[1:]}."
+        session = " in this session" if self.store == VAULT else ""
+        if self.name_of and self.name_of not in self._waiting:
+            return (
+                f"The {self.store} is locked{session}: whether {self.name_of} has a key there cannot be seen."
+            )
+        if not self._waiting:
+            return f"No account waits for the {self.store} any more."
+        return f"{_keys_of(self._waiting)} in the {self.store}, which is locked{session}."
 
     @property
     def _waiting(self) -> list[str]:
