@@ -343,14 +343,13 @@ async def _clear(running: Engine, name: str) -> int:
 
 async def _open_for_removal(running: Engine, account: str) -> None:
     """Where its credential is in a locked vault or keyring and somebody is there, ask for what opens it."""
-    chain = running.chain
+    chain, seat = running.chain, running.accounts.get(account)
     vault = chain.vault
     if vault is None or not on_terminal():
         return
     if (await chain.pins()).get(account) == VAULT and await vault.locked():
         await opened(vault, "Passphrase of the vault: ", "nothing was removed")
-    # Whatever goes before the keyring, it is out of there that the credential has to go.
-    elif await chain.locked_keyring({account: ("", ())}):
+    elif await chain.locks_away(account, seat.vendor.name if seat is not None else ""):
         await unlocked_store(chain, KEYRING)
 
 

@@ -265,6 +265,13 @@ class Chain:
                 return wanted
         return []
 
+    async def locks_away(self, account: str, vendor: str) -> bool:
+        """Whether the keyring has the account's credential, and has to be unlocked here before it goes; what
+        goes before the stores makes no odds."""
+        if self._keyring is None or await self.chosen(account) != KEYRING:
+            return False
+        return await self._keyring.locked([(_service(vendor), account)])
+
     async def unlock_keyring(self, password: str) -> None:
         """Open the locked keyring, for every program that uses it; the password is not kept.
 

@@ -95,6 +95,7 @@ SHORT = {
     "mute": "does not answer",
     "stale": "changed by another session",
     "slow": "slow to start",
+    "busy": "in use by another session",
     "damaged": "damaged",
     "absent": "gone",
     "newer": "of a newer reportdash",

@@ -240,7 +240,7 @@ class KeyringProcess:
                         whole.reschedule(asyncio.get_running_loop().time() + total)
                         step = self._patience
         except TimeoutError:
-            trouble = _trouble("slow" if stage in (_START, _TURN) else "mute", stage)
+            trouble = _trouble({_START: "slow", _TURN: "busy"}.get(stage, "mute"), stage)
             if trouble.code == "mute":
                 self._muted = (time.monotonic(), trouble)
             raise trouble from None
@@ -275,6 +275,7 @@ _SENTENCES = {
     "stale": "another session's keyring changed the file of this one, which does not see the change: "
     f"start it anew (`{_UNLOCK}` reads its password from stdin), log in again, or keep it in the vault",
     "slow": "the keyring helper did not start in time on this busy server: try again",
+    "busy": "the keyring has been written to by another session for long: try again",
     "not_kept": "the keyring says it stored the value but does not have it: nothing is kept there; "
     f"repair the keyring, {_OTHERWISE}",
     "not_removed": "the keyring says it removed the value but still has it: remove it with its own tool",

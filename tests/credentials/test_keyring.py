@@ -12,6 +12,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -302,6 +304,28 @@ async def test_no_secret_is_in_an_argv_or_in_the_childs_environment(mute: Enviro
     assert b"GPG_TTY" not in inherited
     assert CANARY not in f"{caught.value!r} {caught.value} {caught.value.__dict__}"
     await chain.aclose()
+
+
+@pytest.mark.parametrize(
+    ("stages", "code"), [([], "slow"), (["turn"], "busy"), (["turn", "write"], "mute"), (["contact"], "mute")]
+)
+async def test_what_was_waited_for_is_what_is_said_to_be_late(stages: list[str], code: str) -> None:
+    class Line:
+        """The end of a child's stdin that nobody reads."""
+
+        def write(self, data: bytes) -> None: ...
+
+        async def drain(self) -> None: ...
+
+        def close(self) -> None: ...
+
+    heard = asyncio.StreamReader()
+    heard.feed_data("".join(json.dumps({"stage": stage}) + "\n" for stage in stages).encode())
+    process = cast(asyncio.subprocess.Process, SimpleNamespace(stdin=Line(), stdout=heard))
+    keyring = KeyringProcess({}, patience=0.01, total=0.01)
+    with pytest.raises(KeyringTrouble) as caught:
+        await keyring._converse(process, {"op": "find", "items": []}, 0.01)
+    assert caught.value.code == code
 
 
 async def test_closing_ends_a_child_that_hangs(mute: Environ) -> None:

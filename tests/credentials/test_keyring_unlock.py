@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -21,6 +22,7 @@ from reportdash.tui.screens.unlock import Unlock
 from tests.cli.asked import talk
 from tests.cli.conftest import Shell, toml
 from tests.credentials.conftest import Environ, Prompts
+from tests.credentials.keyrings import Kept
 from tests.credentials.test_keyring import child_of, patient, sessions
 from tests.engine.rig import Rig
 from tests.tui.desk import Desk, desk
@@ -348,6 +350,27 @@ async def test_a_keyring_that_only_its_own_program_opens_asks_nobody_and_l_offer
 
 
 # The command line.
+
+
+async def test_whatever_goes_before_it_a_logout_asks_for_what_unlocks_the_keyring_it_has_to_clear(
+    tmp_path: Path,
+) -> None:
+    class Shut(Kept):
+        asked: ClassVar[list[tuple[str, str]]] = []
+
+        async def find(self, service: str, user: str) -> str | None:
+            self.asked.append((service, user))
+            raise KeyringTrouble("locked", "the keyring is locked")
+
+    before = Chain(environ={}, folder=tmp_path, keyring=Kept())
+    await before.keep("main", "7g", {"username": "u", "password": "p"}, HERE, "keyring")
+    environ = {"REPORTDASH_SECRET__MAIN__USERNAME": "u", "REPORTDASH_SECRET__MAIN__PASSWORD": "p"}
+    chain = Chain(environ=environ, folder=tmp_path, keyring=Shut(), commands={"main": ("true",)})
+    assert await chain.locked_keyring({"main": ("7g", (("username", "password"),))}) == []
+    assert not await chain.locks_away("other", "7g")
+    assert Shut.asked == []
+    assert await chain.locks_away("main", "7g")
+    assert Shut.asked == [("reportdash:7g", "main")]
 
 
 async def test_a_command_that_signs_in_asks_for_the_password_and_goes_on(
