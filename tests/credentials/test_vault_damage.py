@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -139,11 +140,12 @@ def test_a_vault_that_was_there_is_gone_and_one_that_was_not_is_not_made_yet(tmp
     made(path, main=CANARY)
     vault.unlock(PASSPHRASE)
     path.unlink()
-    for doing in (
+    tries: tuple[Callable[[], None], ...] = (
         lambda: vault.set("s", "main", "new"),
         lambda: vault.unlock(PASSPHRASE),
         lambda: vault.change_passphrase(PASSPHRASE, "another passphrase"),
-    ):
+    )
+    for doing in tries:
         with pytest.raises(VaultTrouble, match=r"is gone: put a copy of it back") as info:
             doing()
         assert info.value.code == "absent"
