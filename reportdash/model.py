@@ -280,6 +280,8 @@ class Account:
         return Health.PAUSED if self.paused else self.health
 
 
+NO_KEY = "no key yet"
+"""An account's message where there is no credential for it anywhere."""
 VAULT_LOCKED = "the vault is locked"
 KEYRING_LOCKED = "the keyring is locked and its prompt cannot be shown here"
 KEYRING_SHUT = ("the keyring is locked in its own program", "the keyring was never unlocked")
@@ -356,6 +358,7 @@ __all__ = [
     "KEYRING_LOCKED",
     "KEYRING_SHUT",
     "NOT_RECENT",
+    "NO_KEY",
     "NO_ROWS",
     "OCCUPIES_SLOT",
     "SETTLED",

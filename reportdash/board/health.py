@@ -6,11 +6,7 @@ from enum import StrEnum
 
 from reportdash.board.states import HEALTH, HealthFace
 from reportdash.board.units import clock_text, span
-from reportdash.model import KEYRING_LOCKED, KEYRING_SHUT, VAULT_LOCKED, Account, Health
-
-NO_KEY = "no key yet"
-"""What the account's row says when there never was a credential."""
-
+from reportdash.model import KEYRING_LOCKED, KEYRING_SHUT, NO_KEY, VAULT_LOCKED, Account, Health
 
 FULL_FOR = 600.0
 """Seconds for which the vendor's word that all slots are taken is shown: a waiting submit asks more often."""

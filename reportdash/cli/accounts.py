@@ -6,7 +6,7 @@ import argparse
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from reportdash.board.health import NO_KEY, KeyTrouble, health_words, key_trouble, last_refusal, trouble_said
+from reportdash.board.health import KeyTrouble, health_words, key_trouble, last_refusal, trouble_said
 from reportdash.board.units import clock_text
 from reportdash.cli.after import with_key_step
 from reportdash.cli.context import asynchronous, engine
@@ -15,9 +15,11 @@ from reportdash.clock import rfc3339
 from reportdash.engine.runtime import Engine
 from reportdash.errors import Exit, Problem
 from reportdash.logins import COMMAND, INCOMPLETE, NOWHERE, UNKNOWN, in_a_shell
-from reportdash.model import Account, Health
+from reportdash.model import NO_KEY, Account, Health
 
 _PLAIN = "PLAIN TEXT"
+LONG = 40
+"""What is longer is said once, of the first account it is true of."""
 _UNKNOWN = (
     "base_url",
     "credential",
@@ -117,6 +119,7 @@ async def _show(running: Engine, rows: Sequence[dict[str, object]], known: Mappi
     """A table for people, with what there is to say of an account, and to do."""
     now = running.clock.now()
     lines: list[tuple[str, ...]] = []
+    told: dict[str, str] = {}
     for record in rows:
         name, home = str(record["account"]), str(record["credential"] or "")
         row = known.get(name) if record["base_url"] is not None else None
@@ -129,6 +132,8 @@ async def _show(running: Engine, rows: Sequence[dict[str, object]], known: Mappi
             moves = f"`reportdash login {name} --store vault` moves it"
             words.append(f"anybody who can read {path} has the key: {moves}")
         said = "; ".join(word.rstrip(".") for word in words if word)
+        if len(said) > LONG and (first := told.setdefault(said, name)) != name:
+            said = f"as {first}"
         accepted = _accepted(known.get(name), now)
         lines.append((name, str(record["vendor"]), _PLAIN if path else home, accepted, health, said))
     table(("Account", "Vendor", "Credential", "Accepted", "Health", "What it says"), lines, below=True)

@@ -19,7 +19,7 @@ from reportdash.cli.context import (
     unlocked_store,
 )
 from reportdash.cli.output import note, say
-from reportdash.cli.vault import NOT_STORED, in_vault, made
+from reportdash.cli.vault import NOT_STORED, TRIES, in_vault, made
 from reportdash.credentials import Chain, StoreChoice, variable
 from reportdash.credentials.handed import PASSPHRASE_FILE, passphrase_source, vault_passphrase
 from reportdash.credentials.values import unfit
@@ -40,8 +40,6 @@ _OTHERWISE = {
     KEYRING: "`--store keyring` keeps it in the keyring",
     VAULT: "`--store vault` keeps it in a file with a passphrase",
 }
-_TRIES = 3
-"""Times a field that is left empty is asked for."""
 
 
 @asynchronous
@@ -154,8 +152,8 @@ async def _prepared(chain: Chain, seat: Seat, wanted: str | None, *, asking: boo
             fresh = await made(chain.vault)
         elif await opened(chain.vault, "Passphrase of the vault: ", NOT_STORED) is None:
             raise CredentialProblem(
-                "the vault stays locked and nothing was stored: log in again with its passphrase, or put a "
-                f"copy of {chain.vault.path} back"
+                "the vault stays locked and nothing was stored: log in again with its passphrase; where "
+                f"nobody knows it any more, rename {chain.vault.path} and log in to each account again"
             )
         if choice.passphrase != NEW:
             # Before the vendor hears of it: a vault that can only be read takes no key.
@@ -291,7 +289,7 @@ def _from_terminal(fields: Sequence[str], seat: Seat) -> dict[str, str]:
     values: dict[str, str] = {}
     for field in fields:
         name = field.replace("_", " ").capitalize()
-        for left in range(_TRIES - 1, -1, -1):
+        for left in range(TRIES - 1, -1, -1):
             values[field] = _typed(field, f"{name}: ")
             if values[field]:
                 break

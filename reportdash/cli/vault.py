@@ -15,6 +15,8 @@ from reportdash.credentials.vault import SHORTEST
 from reportdash.errors import CredentialProblem, Exit, UsageProblem
 from reportdash.logins import VAULT
 
+TRIES = 3
+"""How often an empty answer is asked for again."""
 NOT_STORED = "nothing was sent or stored"
 NOT_MADE = "the vault was not made and nothing was stored"
 GONE_STEP = "put a copy of it back there, or log in again with each account, which makes a new one"
@@ -82,8 +84,9 @@ async def _passphrase(chain: Chain, kept: Unlocking) -> Exit:
 def new_passphrase(otherwise: str, old: str = "") -> str:
     """A passphrase that was typed twice, is long enough and not the `old` one; asked for until it is.
 
-    Raises UsageProblem for an empty one, which ends the questions: what that leaves undone is `otherwise`.
+    Raises UsageProblem after a few empty ones: what that leaves undone is `otherwise`.
     """
+    empty = 0
     while True:
         with prompting(otherwise):
             first = ask_secret(f"New passphrase of the vault, at least {SHORTEST} characters: ")
@@ -95,7 +98,12 @@ def new_passphrase(otherwise: str, old: str = "") -> str:
                 continue
             second = ask_secret("The same once more: ") if first else ""
         if not first:
-            raise UsageProblem(f"no passphrase was typed, so {otherwise}: run it again to choose one")
+            empty += 1
+            if empty == TRIES:
+                raise UsageProblem(f"no passphrase was typed, so {otherwise}: run it again to choose one")
+            # Not at once: what is typed next would stand in the shell.
+            note("Nothing was typed: choose a passphrase, or leave with ctrl+c.")
+            continue
         if first == second:
             return first
         note("The two are not the same.")

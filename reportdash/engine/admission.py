@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reportdash.engine.core import Core
-from reportdash.engine.health import NO_KEY, HealthDesk
+from reportdash.engine.health import HealthDesk
 from reportdash.engine.seat import Seat
 from reportdash.errors import AuthFailed, BadPayload, CallFailed, NoCredential, Problem
-from reportdash.model import Account, Credential, Health
+from reportdash.model import NO_KEY, Account, Credential, Health
 from reportdash.plain import clean
 
 

@@ -12,11 +12,10 @@ from reportdash.engine import schedule
 from reportdash.engine.core import Core
 from reportdash.engine.seat import Seat
 from reportdash.errors import AuthFailed, CallFailed, NoCredential, Throttled, Unreachable
-from reportdash.model import Account, Fence, Health, replace
+from reportdash.model import NO_KEY, Account, Fence, Health, replace
 from reportdash.net.pacing import Hold
 from reportdash.plain import clean
 
-NO_KEY = "no key yet"
 REFUSAL = 200
 """Characters of a refusal that are kept for later."""
 

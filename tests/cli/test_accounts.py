@@ -169,6 +169,14 @@ async def test_on_a_terminal_what_an_account_says_and_the_next_step_stand_below_
     assert str(plain) in "".join(lines)  # a longer one than a line is left to the terminal
 
 
+async def test_what_is_true_of_several_accounts_is_told_once(shell: Shell, sim: Simulator) -> None:
+    await kept(shell, sim, "main", "billing")
+    ran = await shell("accounts")
+    assert ran.out.count("name a file that holds it in REPORTDASH_VAULT_PASSPHRASE_FILE") == 1
+    billing = next(line for line in ran.out.splitlines() if line.startswith("billing"))
+    assert billing.endswith("  as main")
+
+
 async def test_an_account_that_has_no_key_or_whose_key_cannot_be_used_is_not_said_to_be_ok(
     shell: Shell, sim: Simulator
 ) -> None:

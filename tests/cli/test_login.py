@@ -76,7 +76,7 @@ async def test_on_a_bare_server_a_vault_is_made_and_said_before_anything_is_aske
 
 async def test_no_passphrase_makes_no_vault(shell: Shell, sim: Simulator) -> None:
     keyless(shell, sim)
-    done = await talk(shell, ("login", "main"), (NEW, ""))
+    done = await talk(shell, ("login", "main"), *[(NEW, "")] * 3)
     assert done.code == 2
     assert "nothing was stored" in done.text
     assert not (shell.data / FILE_NAME).exists()

@@ -44,6 +44,7 @@ async def test_the_passphrase_is_changed_by_whoever_knows_the_old_one(shell: She
         ("vault", "passphrase"),
         (OLD, "canary of old"),
         (OLD, PASSPHRASE),
+        (NEW, ""),
         (NEW, "short"),
         (NEW, PASSPHRASE),
         (NEW, "nine red canaries"),
@@ -53,6 +54,7 @@ async def test_the_passphrase_is_changed_by_whoever_knows_the_old_one(shell: She
     )
     assert done.code == 0, done.text
     assert "This is the old one: choose another." in done.text
+    assert "Nothing was typed: choose a passphrase, or leave with ctrl+c." in done.text
     assert "sessions that are open, and services, need it from now on" in done.text
     assert f"REPORTDASH_VAULT_PASSPHRASE_FILE ({shell.folder / 'passphrase'}) has to hold it" in done.text
     assert done.restored
@@ -73,7 +75,7 @@ async def test_who_does_not_know_the_old_passphrase_changes_nothing(shell: Shell
     done = await talk(shell, ("vault", "passphrase"), (OLD, "\x03"))
     assert (done.code, done.restored) == (130, True)
     assert "interrupted: the passphrase was left as it is" in done.text
-    done = await talk(shell, ("vault", "passphrase"), (OLD, PASSPHRASE), (NEW, ""))
+    done = await talk(shell, ("vault", "passphrase"), (OLD, PASSPHRASE), *[(NEW, "")] * 3)
     assert done.code == 2
     # The proof that it can be written leaves another nonce, and nothing else.
     assert (shell.data / FILE_NAME).read_bytes()[:40] == was[:40]

@@ -349,7 +349,7 @@ async def test_l_on_an_account_of_a_locked_vault_unlocks_it_and_all_places_are_s
         at.rig.engine.poll()
         below = await roster(at)
         await at.shows("✗ vault locked, l unlocks")
-        await at.shows("No key")
+        await at.shows("Locked")
         assert "vault, locked" in at.text
         await at.press("end", "l")
         await at.until(lambda: isinstance(at.app.screen, Unlock))

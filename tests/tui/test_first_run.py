@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from reportdash.board.health import NO_KEY
-from reportdash.model import Account, Health, Job, JobState, replace
+from reportdash.model import NO_KEY, Account, Health, Job, JobState, replace
 from reportdash.tui.actions import Keymap
 from reportdash.tui.app import Dashboard
 from reportdash.tui.screens.firstrun import Stage

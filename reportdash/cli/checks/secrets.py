@@ -199,7 +199,7 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> list[Finding]
     count = sum(bool(value) and name.startswith(PREFIX) for name, value in environ.items())
     if not count:
         return [Finding("environment", "no variable of reportdash's is set")]
-    return [Finding("environment", f"{plural(count, 'variable')} of reportdash's, each is read")]
+    return [Finding("environment", f"{plural(count, 'variable')} for reportdash, with no unknown name")]
 
 
 def _unread(name: str, known: Mapping[str, str] | Sequence[str]) -> Finding:

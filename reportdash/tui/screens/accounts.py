@@ -407,8 +407,8 @@ def _last_word(row: Account, now: float) -> tuple[str, str]:
     at = f"{clock_text(row.since, now)}  " if row.since is not None else ""
     if row.health is not Health.AUTH_FAILED:
         return "It says", row.message or ""
-    refused = key_trouble(row) is KeyTrouble.REFUSED
-    return ("Refused" if refused else "No key"), f"{at}{row.message}"
+    names = {KeyTrouble.REFUSED: "Refused", KeyTrouble.VAULT: "Locked", KeyTrouble.KEYRING: "Locked"}
+    return names.get(key_trouble(row), "No key"), f"{at}{row.message}"
 
 
 def _columns(cells: int, *, badge: bool) -> list[tuple[str, int]]:

@@ -11,10 +11,10 @@ from textual.strip import Strip
 
 from reportdash.board.counts import Counts
 from reportdash.board.facts import Run
-from reportdash.board.health import NO_KEY, KeyTrouble, key_trouble
+from reportdash.board.health import KeyTrouble, key_trouble
 from reportdash.board.states import Role
 from reportdash.board.units import plural
-from reportdash.model import Account, Health
+from reportdash.model import NO_KEY, Account, Health
 from reportdash.settings.first import ALL_JOBS
 from reportdash.tui.actions import Keymap
 from reportdash.tui.columns import LEAST, LEAST_HEIGHT

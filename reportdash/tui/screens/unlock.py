@@ -94,7 +94,7 @@ class Unlock(Form[str]):
 
     def rows(self, cells: int) -> list[Row]:
         said = self._said()
-        rest = "Accounts with a key in it rest until then; the table goes on."
+        rest = "Accounts with a key in it rest here until then; the table goes on."
         return [
             *paragraph(said, cells),
             *self._about(cells),
