@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reportdash.cli.output import columns_of, data, line_json, wrapped
 from reportdash.cli.output import note as remark
@@ -66,7 +66,7 @@ def step_of(sentence: str) -> str:
 
 
 def show(findings: Sequence[Finding], *, json: bool) -> None:
-    """One line each; on a terminal a long one goes on below, under its own beginning."""
+    """One line each; on a terminal a long one goes on below, under its own beginning, and is told once."""
     if json:
         for found in findings:
             line_json(
@@ -81,7 +81,11 @@ def show(findings: Sequence[Finding], *, json: bool) -> None:
         return
     columns = columns_of(sys.stdout)
     width = max(len(found.check) for found in findings)
+    told: dict[str, str] = {}
     for found in findings:
+        if columns and len(found.text) > columns:
+            first = told.setdefault(found.text, found.check)
+            found = found if first == found.check else replace(found, text=f"as {first}")
         for line in lines(found, min(width, _WIDEST) if columns else width, columns):
             data(line)
     if columns:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from reportdash.cli.checks import finding
 from reportdash.cli.checks.finding import Finding, lines, note, problem, said
 from reportdash.errors import Exit
 
@@ -53,6 +56,20 @@ def test_a_long_name_has_a_line_of_its_own_and_a_narrow_terminal_a_small_indent(
     assert all(line.startswith(" " * 31) for line in made[1:])
     narrow = lines(Finding("ledger", LONG), 20, 50)
     assert all(line.startswith("  ") and line[2] != " " for line in narrow[1:])
+
+
+def test_on_a_terminal_what_is_wrong_with_several_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = [problem(f"account {name}", Exit.CREDENTIALS, LONG, "mend it") for name in ("main", "billing")]
+    monkeypatch.setattr(finding, "columns_of", lambda stream: 80)
+    finding.show(found, json=False)
+    told = capsys.readouterr().out
+    assert told.count("mend it") == 1
+    assert told.splitlines()[-1].split() == ["PROBLEM", "account", "billing", "as", "account", "main"]
+    monkeypatch.setattr(finding, "columns_of", lambda stream: None)
+    finding.show(found, json=False)
+    assert capsys.readouterr().out.count("mend it") == 2
 
 
 def test_a_terminal_gets_nothing_it_would_obey() -> None:
