@@ -19,10 +19,10 @@ from reportdash.credentials.choices import (
     StoreChoice,
     Unreadable,
     keyring_choice,
-    keyring_title,
     vault_choice,
 )
 from reportdash.credentials.keyring_process import KeyringProcess, KeyringTrouble
+from reportdash.credentials.lasting import KEPT, Lasting, service
 from reportdash.credentials.unlocking import Unlocking
 from reportdash.credentials.values import LONGEST, Secrets, Stored
 from reportdash.credentials.vault import FILE_NAME, Vault, VaultTrouble
@@ -31,14 +31,8 @@ from reportdash.logins import COMMAND, INCOMPLETE, KEYRING, MEMORY, NOWHERE, PLA
 from reportdash.model import Credential
 from reportdash.plain import clean
 
-KEPT = (KEYRING, VAULT, PLAINTEXT)
-"""Stores that outlive the process, the strongest first."""
 LOGGED_OUT = "none"
 """In place of a store: what is left of the key in one that could not be opened is not used again."""
-
-
-def _service(vendor: str) -> str:
-    return f"reportdash:{vendor}"
 
 
 def _origins(origin: str | Iterable[str]) -> tuple[str, ...]:
@@ -64,11 +58,14 @@ class Chain:
         use_keyring: bool = True,
     ) -> None:
         self._environ = environ
-        self._keyring = (keyring or KeyringProcess(environ, folder=folder)) if use_keyring else None
         self.vault = Unlocking(vault or Vault(folder / FILE_NAME), environ) if folder is not None else None
         self._folder = folder
         self._pins = files.pins(folder) if folder is not None else None
-        self._plain = files.plain(folder) if folder is not None else None
+        self._lasting = Lasting(
+            (keyring or KeyringProcess(environ, folder=folder)) if use_keyring else None,
+            self.vault,
+            files.plain(folder) if folder is not None else None,
+        )
         self._commands = dict(commands or {})
         self._memory: dict[str, Stored] = {}
         self._seen: dict[str, None] = {}
@@ -108,7 +105,7 @@ class Chain:
                 return COMMAND
             store, stored = await self._stored(account, vendor)
             if stored is not None:
-                return self._title(store)
+                return self._lasting.title(store)
         except KeyringTrouble as trouble:
             return f"{UNKNOWN}keyring {SHORT.get(trouble.code, 'failed')}"
         except VaultTrouble as trouble:
@@ -127,7 +124,7 @@ class Chain:
 
         Takes some three seconds at most. The plain-text store is never among them.
         """
-        keyring, vault = await asyncio.gather(keyring_choice(self._keyring), vault_choice(self.vault))
+        keyring, vault = await asyncio.gather(keyring_choice(self._lasting.keyring), vault_choice(self.vault))
         choices = [choice for choice in (keyring, vault) if choice is not None]
         return [*choices, StoreChoice(MEMORY, True, "memory: until I quit")]
 
@@ -153,18 +150,18 @@ class Chain:
             raise UsageProblem(f"no store is called {store}: use {KEYRING}, {VAULT} or {MEMORY}")
         async with self._turn():
             before = await self._pin(account, known=False)
-            await self._put(store, account, vendor, stored.encode())
+            await self._lasting.put(store, account, vendor, stored.encode())
             try:
                 await self._choose(account, store)
             except CredentialProblem:
                 if store != before:  # nobody would look for it there, nor remove it
                     with contextlib.suppress(CredentialProblem):
-                        await self._drop(store, account, vendor)
+                        await self._lasting.drop(store, account, vendor)
                 raise
             self._memory.pop(account, None)
             tidy = await self._tidy(account, vendor, store, before)
         self._note(values)
-        title = self._title(store)
+        title = self._lasting.title(store)
         return title if tidy else f"{title}; an older copy in plain text could not be removed"
 
     async def remove(self, account: str, *vendors: str) -> bool:
@@ -181,7 +178,7 @@ class Chain:
             for store in KEPT:
                 try:
                     for vendor in vendors:
-                        removed |= await self._drop(store, account, vendor)
+                        removed |= await self._lasting.drop(store, account, vendor)
                 except CredentialProblem as problem:
                     troubles[store] = problem
             if pin in troubles:
@@ -210,7 +207,7 @@ class Chain:
     @property
     def plaintext_path(self) -> Path | None:
         """The file of the plain-text store, which need not be there; None in a run that has none."""
-        return self._plain.path if self._plain is not None else None
+        return self._lasting.plain.path if self._lasting.plain is not None else None
 
     async def locked_out(self, accounts: Mapping[str, Sequence[Sequence[str]]]) -> list[str]:
         """Those of `accounts` whose credential is in a vault that this process cannot open by itself.
@@ -255,31 +252,29 @@ class Chain:
 
         `accounts`: account -> its vendor and its fields. What the keyring has of them is read ahead.
         """
-        if self._keyring is None:
+        if self._lasting.keyring is None:
             return []
         with contextlib.suppress(CredentialProblem):
             chosen, fields = await self.pins(), {name: one[1] for name, one in accounts.items()}
             names = [name for name in accounts if chosen.get(name) == KEYRING]
             wanted = await self._of_stores(names, fields)
-            if wanted and await self._keyring.locked([(_service(accounts[n][0]), n) for n in wanted]):
+            if wanted and await self._lasting.keyring.locked([(service(accounts[n][0]), n) for n in wanted]):
                 return wanted
         return []
 
     async def locks_away(self, account: str, vendor: str) -> bool:
         """Whether the keyring has the account's credential, and has to be unlocked here before it goes; what
         goes before the stores makes no odds."""
-        if self._keyring is None or await self.chosen(account) != KEYRING:
+        if self._lasting.keyring is None or await self.chosen(account) != KEYRING:
             return False
-        return await self._keyring.locked([(_service(vendor), account)])
+        return await self._lasting.keyring.locked([(service(vendor), account)])
 
     async def unlock_keyring(self, password: str) -> None:
         """Open the locked keyring, for every program that uses it; the password is not kept.
 
         Raises CredentialProblem; KeyringTrouble `wrong`, where it is another one.
         """
-        if self._keyring is None:
-            raise KeyringTrouble("off", "the keyring is switched off in this run: run it without that")
-        await self._keyring.unlock(Secrets({"password": password}))
+        await self._lasting.switched_on().unlock(Secrets({"password": password}))
 
     async def _of_stores(
         self, names: Sequence[str], fields: Mapping[str, Sequence[Sequence[str]]]
@@ -301,10 +296,10 @@ class Chain:
 
         Where that cannot be read: those that were logged in with it.
         """
-        if self._plain is None:
+        if self._lasting.plain is None:
             return []
         with contextlib.suppress(CredentialProblem):
-            return sorted(await asyncio.to_thread(self._plain.read))
+            return sorted(await asyncio.to_thread(self._lasting.plain.read))
         with contextlib.suppress(CredentialProblem):
             return sorted(name for name, store in (await self.pins()).items() if store == PLAINTEXT)
         return []
@@ -318,8 +313,8 @@ class Chain:
         self._memory.clear()
         if self.vault is not None:
             self.vault.lock()
-        if self._keyring is not None:
-            await self._keyring.aclose()
+        if self._lasting.keyring is not None:
+            await self._lasting.keyring.aclose()
 
     # where it lies
 
@@ -358,6 +353,11 @@ class Chain:
         """Whether an account without a choice may have a key in the vault: which one has is not known."""
         return self._pins is not None and await asyncio.to_thread(self._pins.incomplete)
 
+    async def _mind_the_lock(self) -> None:
+        """Raises CredentialProblem where any account may have a key in the vault, and it is locked."""
+        if self.vault is not None and await self._incomplete() and await self.vault.locked():
+            raise await self.vault.why_locked()
+
     async def _stored(self, account: str, vendor: str) -> tuple[str, Stored | None]:
         """The store that was chosen, and what it has. Raises CredentialProblem."""
         pin = await self._pin(account)
@@ -365,7 +365,9 @@ class Chain:
             if pin == LOGGED_OUT:
                 return pin, None
             for store in (pin,) if pin is not None else (KEYRING, VAULT):
-                text = await self._text(store, account, vendor, pinned=pin is not None)
+                if store == VAULT and pin is None:
+                    await self._mind_the_lock()
+                text = await self._lasting.read(store, account, vendor, pinned=pin is not None)
                 if text is None:
                     continue
                 stored = Stored.decode(text)
@@ -377,61 +379,9 @@ class Chain:
             if pin == before:
                 break
         if pin is not None:
-            place = f"file {self.plaintext_path}" if pin == PLAINTEXT else self._title(pin)
+            place = f"file {self.plaintext_path}" if pin == PLAINTEXT else self._lasting.title(pin)
             raise Gone(account, vendor, pin, place)
         return KEYRING, None
-
-    async def _text(self, store: str, account: str, vendor: str, *, pinned: bool) -> str | None:
-        if store == KEYRING and self._keyring is None and pinned:
-            raise KeyringTrouble("off", "the keyring is switched off in this run: run it without that")
-        if store == KEYRING and self._keyring is not None:
-            try:
-                return await self._keyring.find(_service(vendor), account)
-            except KeyringTrouble as trouble:
-                # Where no keyring exists nothing of ours can be in it.
-                if trouble.absent and not pinned:
-                    return None
-                raise
-        if store == VAULT and self.vault is not None:
-            if not pinned and await self._incomplete() and await self.vault.locked():
-                raise await self.vault.why_locked()
-            return await self.vault.find(_service(vendor), account, wanted=pinned)
-        if store == PLAINTEXT and self._plain is not None:
-            return (await asyncio.to_thread(self._plain.read)).get(account)
-        return None
-
-    async def _put(self, store: str, account: str, vendor: str, text: str) -> None:
-        """Into this store, and read back. Raises CredentialProblem."""
-        if store == KEYRING:
-            if self._keyring is None:
-                raise CredentialProblem("the keyring is switched off in this run: keep it in memory")
-            await self._keyring.keep(_service(vendor), account, text)
-        elif store == VAULT:
-            if self.vault is None:
-                raise CredentialProblem("there is no vault in this run: keep it in memory")
-            await self.vault.keep(_service(vendor), account, text)
-        else:
-            await asyncio.to_thread(self._keep_plain, account, text)
-
-    async def _drop(self, store: str, account: str, vendor: str) -> bool:
-        """Out of this store; False if it was not there. Raises CredentialProblem."""
-        if store == KEYRING:
-            if self._keyring is None:
-                raise KeyringTrouble("off", "the keyring is switched off in this run: run it without that")
-            return await self._keyring.remove(_service(vendor), account)
-        if store == VAULT and self.vault is not None:
-            return await self.vault.remove(_service(vendor), account)
-        if store == PLAINTEXT and self._plain is not None:
-            return await asyncio.to_thread(self._plain.drop, account)
-        return False
-
-    def _keep_plain(self, account: str, text: str) -> None:
-        plain = self._plain
-        if plain is None:
-            raise CredentialProblem("nothing is kept in a file in this run: keep it in memory")
-        plain.put(account, text)
-        if plain.read().get(account) != text:
-            raise CredentialProblem(f"{plain.path} does not have what was written to it: check its disk")
 
     async def _tidy(self, account: str, vendor: str, store: str, before: str | None) -> bool:
         """Remove what an older choice left behind; False: not what may be there in plain text.
@@ -443,7 +393,7 @@ class Chain:
             if other == store or (other == KEYRING and before != KEYRING):
                 continue
             try:
-                await self._drop(other, account, vendor)
+                await self._lasting.drop(other, account, vendor)
             except CredentialProblem:
                 tidy &= other != PLAINTEXT
         return tidy
@@ -480,8 +430,3 @@ class Chain:
             # Masking one or two letters would only make texts unreadable.
             if len(value) >= 4:
                 self._seen[value] = None
-
-    def _title(self, store: str) -> str:
-        if store == KEYRING and self._keyring is not None:
-            return keyring_title(self._keyring)
-        return f"PLAIN TEXT, {self._plain.path}" if store == PLAINTEXT and self._plain is not None else store

@@ -411,7 +411,7 @@ async def test_a_login_offers_to_unlock_the_keyring_before_it_says_where_the_key
             "PYTHON_KEYRING_BACKEND": "",
         }
         secrets = sim.accounts()["calls"]["secrets"]
-        left = await talk(shell, ("login", "calls"), (ASKED, ""), ("New passphrase of the vault", ""))
+        left = await talk(shell, ("login", "calls"), (ASKED, ""), *[("New passphrase of the vault", "")] * 3)
         assert left.code == 2
         assert "because the keyring is locked" in left.text
         told = await talk(

@@ -171,8 +171,8 @@ async def test_plain_text_that_was_not_written_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chain = chain_at(tmp_path)
-    assert chain._plain is not None
-    monkeypatch.setattr(chain._plain, "put", lambda name, text: None)
+    assert chain._lasting.plain is not None
+    monkeypatch.setattr(chain._lasting.plain, "put", lambda name, text: None)
     with pytest.raises(CredentialProblem, match="does not have what was written"):
         await chain.keep("main", "webadmit", {"api_key": CANARY}, HERE, "plaintext")
     assert await chain.pins() == {}
