@@ -57,7 +57,7 @@ def test_the_board_imports_no_screen(module: str) -> None:
 
 
 FIRST_PAINT = """
-import json, sys
+import json, os, sys
 from reportdash.cli import later, main
 
 put_off = later.put_off
@@ -71,8 +71,9 @@ def put_off_and_watch():
 
     def display(app, screen, update):
         shown(app, screen, update)
-        with open(sys.argv[1], "w") as file:
+        with open(sys.argv[1] + ".part", "w") as file:
             json.dump([name for name, one in sys.modules.items() if type(one) is not later.StandIn], file)
+        os.rename(sys.argv[1] + ".part", sys.argv[1])
         App._display = shown
 
     App._display = display
@@ -112,7 +113,8 @@ def test_the_first_painting_of_a_full_table_needs_nothing_that_polls(tmp_path: P
     env = folder.prepare(tmp_path, 200)
     listed = tmp_path / "modules.json"
     with Terminal(["-c", FIRST_PAINT, str(listed)], env=env, program=[sys.executable]) as terminal:
-        terminal.until("DistributionReconciliation")
+        # What stands on the screen is written before the list is.
+        terminal.until(lambda text: "DistributionReconciliation" in text and listed.exists())
     modules = set(json.loads(listed.read_text()))
     assert "reportdash.tui.widgets.table" in modules
     assert not [name for late in NOT_YET for name in under(late, modules)]
