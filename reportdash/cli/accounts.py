@@ -10,7 +10,7 @@ from reportdash.board.health import KeyTrouble, health_words, key_trouble, last_
 from reportdash.board.units import clock_text
 from reportdash.cli.after import with_key_step
 from reportdash.cli.context import asynchronous, engine
-from reportdash.cli.output import line_json, say, table
+from reportdash.cli.output import line_json, say, table, told_once
 from reportdash.clock import rfc3339
 from reportdash.engine.runtime import Engine
 from reportdash.errors import Exit, Problem
@@ -119,7 +119,6 @@ async def _show(running: Engine, rows: Sequence[dict[str, object]], known: Mappi
     """A table for people, with what there is to say of an account, and to do."""
     now = running.clock.now()
     lines: list[tuple[str, ...]] = []
-    told: dict[str, str] = {}
     for record in rows:
         name, home = str(record["account"]), str(record["credential"] or "")
         row = known.get(name) if record["base_url"] is not None else None
@@ -132,11 +131,11 @@ async def _show(running: Engine, rows: Sequence[dict[str, object]], known: Mappi
             moves = f"`reportdash login {name} --store vault` moves it"
             words.append(f"anybody who can read {path} has the key: {moves}")
         said = "; ".join(word.rstrip(".") for word in words if word)
-        if len(said) > LONG and (first := told.setdefault(said, name)) != name:
-            said = f"as {first}"
         accepted = _accepted(known.get(name), now)
         lines.append((name, str(record["vendor"]), _PLAIN if path else home, accepted, health, said))
-    table(("Account", "Vendor", "Credential", "Accepted", "Health", "What it says"), lines, below=True)
+    once = told_once(((line[0], line[-1]) for line in lines), LONG)
+    rows_shown = [(*line[:-1], said) for line, said in zip(lines, once, strict=True)]
+    table(("Account", "Vendor", "Credential", "Accepted", "Health", "What it says"), rows_shown, below=True)
 
 
 async def _told(running: Engine, row: Account, home: str, now: float) -> tuple[str, list[str]]:

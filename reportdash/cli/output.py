@@ -134,6 +134,14 @@ def json_text(text: str) -> None:
     data(escaped(text))
 
 
+def told_once(told: Iterable[tuple[str, str]], longest: int) -> Iterator[str]:
+    """The text of each (name, text); one over `longest` that was told already is `as` its first name."""
+    names: dict[str, str] = {}
+    for name, text in told:
+        first = names.setdefault(text, name) if len(text) > longest else name
+        yield text if first == name else f"as {first}"
+
+
 def table(
     head: Sequence[str],
     rows: Iterable[Sequence[str]],

@@ -18,14 +18,14 @@ from reportdash.model import Health
 from reportdash.simulator import Simulator
 from reportdash.tui.screens.dialog import Dialog
 from reportdash.tui.screens.login import Login
-from reportdash.tui.screens.unlock import Unlock
 from tests.cli.asked import talk
 from tests.cli.conftest import Shell, toml
 from tests.credentials.conftest import Environ, Prompts
 from tests.credentials.keyrings import Kept
 from tests.credentials.test_keyring import child_of, patient, sessions
 from tests.engine.rig import Rig
-from tests.tui.desk import Desk, desk
+from tests.tui.desk import desk
+from tests.tui.test_unlock_screen import asked, give, health
 
 FIELDS = (("api_key",),)
 HERE = ["https://api.example:443"]
@@ -218,22 +218,6 @@ def in_keyring(
         rig.make_chain = lambda: Chain(environ=rig.environ, folder=folder, keyring=make(environ))
 
     return furnish
-
-
-async def asked(at: Desk) -> Unlock:
-    await at.until(lambda: isinstance(at.app.screen, Unlock))
-    await at.pilot.pause()
-    assert isinstance(at.app.screen, Unlock)
-    return at.app.screen
-
-
-async def give(at: Desk, text: str) -> None:
-    await at.press(*("space" if char == " " else char for char in text), "enter")
-
-
-def health(at: Desk, name: str) -> Health | None:
-    row = at.app.board.view.records.accounts.get(name)
-    return row.health if row is not None else None
 
 
 @pytest.mark.parametrize("size", [(140, 40), (80, 24)])

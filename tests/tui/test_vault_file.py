@@ -16,6 +16,7 @@ from reportdash.tui.screens.logout import LogOut
 from reportdash.tui.screens.unlock import Unlock
 from tests.credentials.keyrings import PASSPHRASE
 from tests.tui.desk import Desk, desk, job_in
+from tests.tui.test_unlock_screen import asked, give
 from tests.tui.vaults import keys_in_vault, vault_file
 
 HURT = "damaged"
@@ -30,9 +31,8 @@ def swift(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def unlocked(at: Desk) -> None:
     """Give the passphrase the board asks for at its start."""
-    await at.until(lambda: isinstance(at.app.screen, Unlock))
-    await at.pilot.pause()
-    await at.press(*("space" if char == " " else char for char in PASSPHRASE), "enter")
+    await asked(at)
+    await give(at, PASSPHRASE)
     await at.until(lambda: at.app.screen is at.app.board)
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from reportdash.cli.output import columns_of, data, line_json, wrapped
+from reportdash.cli.output import columns_of, data, line_json, told_once, wrapped
 from reportdash.cli.output import note as remark
 from reportdash.errors import Exit
 from reportdash.logins import in_a_shell
@@ -81,11 +81,10 @@ def show(findings: Sequence[Finding], *, json: bool) -> None:
         return
     columns = columns_of(sys.stdout)
     width = max(len(found.check) for found in findings)
-    told: dict[str, str] = {}
+    if columns:
+        texts = told_once(((found.check, found.text) for found in findings), columns)
+        findings = [replace(found, text=text) for found, text in zip(findings, texts, strict=True)]
     for found in findings:
-        if columns and len(found.text) > columns:
-            first = told.setdefault(found.text, found.check)
-            found = found if first == found.check else replace(found, text=f"as {first}")
         for line in lines(found, min(width, _WIDEST) if columns else width, columns):
             data(line)
     if columns:

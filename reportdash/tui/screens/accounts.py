@@ -11,7 +11,7 @@ from reportdash.board.health import KeyTrouble, face_of, health_words, key_troub
 from reportdash.board.states import Role
 from reportdash.board.units import clock_text, plural
 from reportdash.errors import Problem
-from reportdash.logins import UNKNOWN, outside
+from reportdash.logins import NOWHERE, UNKNOWN, outside
 from reportdash.model import Account, Health, Job
 from reportdash.tui.screens.form import Form, explained, paragraph
 from reportdash.tui.screens.logout import GONE, IN_VAULT, PLAIN, LogOut, still_handed_in
@@ -178,7 +178,7 @@ class Roster(Form[None]):
         """Sign, words and role. An account that works still may have no key for its next sign-in."""
         if row.shown is Health.OK:
             broken = self.dashboard.live.stores.broken.get(name)
-            none = KeyTrouble.NONE if self.places.get(name) == "none" else None
+            none = KeyTrouble.NONE if self.places.get(name) == NOWHERE else None
             for trouble, sign, role in ((none, "✗", Role.BAD), (broken, "▲", Role.WARN)):
                 if trouble is not None:
                     return (
@@ -373,7 +373,7 @@ class Roster(Form[None]):
         name, where = self.chosen, self.places.get(self.chosen)
         if where is None:
             self.tell(f"Still looking where the key of {name} lives.")
-        elif where == "none":
+        elif where == NOWHERE:
             self.tell(f"{name} has no key.")
         elif where.startswith(UNKNOWN):
             why = where.removeprefix(UNKNOWN)
