@@ -170,8 +170,8 @@ class Transfer:
             failures += 1
             if asked is not None and self._keep is not None:
                 await self._keep(self._exchange(asked, problem, gained, self.clock.monotonic() - began))
-            pause = problem.wait if problem.wait is not None else self._backoff(failures, problem)
-            if problem.wait is not None and told + pause <= TOLD and endless():
+            pause = problem.wait or self._backoff(failures, problem)  # asked to wait 0 s: as if not asked
+            if problem.wait and told + pause <= TOLD and endless():
                 told, moved = told + pause, moved + pause  # nobody waits for us: what is asked for is kept to
             if self.clock.monotonic() - moved + pause > patience:
                 raise TransferFailed(problem.text, unreachable=problem.unreachable)

@@ -59,6 +59,8 @@ class Turns:
         for waiter in list(self._waiting):
             if self._running.total() >= self._total:
                 break
+            if waiter.go.done():
+                continue  # cancelled in this very turn of the loop: it goes by itself
             if self._running[waiter.account] < self._per_account:
                 self._waiting.remove(waiter)
                 self._running[waiter.account] += 1

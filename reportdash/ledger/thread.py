@@ -65,7 +65,8 @@ class LedgerThread:
         self._on_room = on_room
         self._full = False  # the thread's own
         self._loop = asyncio.get_running_loop()
-        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        # No SimpleQueue: in CPython 3.11 its `get` may wait without end for what has only microseconds to go.
+        self._inbox: queue.Queue[Callable[[], None]] = queue.Queue()
         self._lock = threading.Lock()
         self._batch: list[Pending] = []
         self._batch_due: float | None = None

@@ -95,6 +95,22 @@ async def test_one_that_is_cancelled_the_moment_it_is_let_in_loses_no_place() ->
     await asyncio.wait_for(take(), 120)
 
 
+async def test_a_place_that_comes_free_just_when_a_waiter_is_cancelled_goes_to_the_next() -> None:
+    turns = Turns(1, 1, lambda: None)
+
+    async def take() -> None:
+        async with turns.turn("x", "main"):
+            pass
+
+    async with turns.turn("first", "main"):
+        given_up, next_one = (asyncio.ensure_future(take()) for _ in range(2))
+        await asyncio.sleep(0)
+        given_up.cancel()  # and before it has heard of it, the place comes free
+    await asyncio.wait_for(next_one, 120)
+    assert given_up.cancelled()
+    await asyncio.wait_for(take(), 120)
+
+
 async def test_two_who_want_the_same_report_share_one_download(tmp_path: Path) -> None:
     async with lending(tmp_path, Shelf(data(1000))) as (bench, liar):
         job = await bench.job()

@@ -11,10 +11,11 @@ import pytest
 from reportdash.clock import ManualClock
 from reportdash.engine.download import RETRY
 from reportdash.engine.transfer import TOLD
+from reportdash.engine.watching import Limits
 from reportdash.errors import Exit, Throttled, Unreachable
 from reportdash.model import ArtifactState, Job, Signed, replace
 from tests.engine.shelf import AT, Shelf, bench, data
-from tests.net.lying import Liar
+from tests.net.lying import Asked, Liar, Peer
 
 
 async def passes(clock: ManualClock, over: Callable[[], bool]) -> None:
@@ -94,6 +95,32 @@ async def test_in_the_background_an_outage_is_rested_over_and_the_report_saved(t
         await passes(clock, lambda: job.id not in made.downloads.progress())
         row = await made.ledger.job(job.id)
         assert row is not None and row.saved
+
+
+@pytest.mark.parametrize("where", ["vendor", "storage"])
+async def test_a_wait_of_no_seconds_is_no_leave_to_ask_without_a_pause(tmp_path: Path, where: str) -> None:
+    clock = ManualClock(AT)
+    asked: list[str] = []
+
+    async def busy(_: Asked, peer: Peer) -> None:
+        asked.append("storage")
+        await peer.answer(503, headers={"Retry-After": "0"})
+
+    async with (
+        Liar(busy) as liar,
+        bench(tmp_path, lambda _: None, clock=clock, limits=Limits()) as made,
+    ):
+
+        def give(_: Job) -> object:
+            asked.append("vendor")
+            return Throttled("busy", retry_after=0.0) if where == "vendor" else Signed(liar.base + "/r.csv")
+
+        made.vendor.give = give
+        job = await made.job()
+        made.downloads.start(job.id)
+        await passes(clock, lambda: made.downloads.busy() == 0 or len(asked) > 100)
+        assert clock.monotonic() > 30.0
+        assert asked.count(where) < 20
 
 
 async def test_one_that_rests_goes_on_at_once_when_it_is_asked_for(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
+import queue
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -324,3 +326,20 @@ async def test_a_full_batch_waits_for_the_files_rest_alone(
         writes = [ledger.change(f"{n:06}", lambda job: replace(job, checks=1), what="") for n in half]
         await asyncio.wait_for(asyncio.gather(*writes), 60.0)
     await ledger.close()
+
+
+async def test_a_thread_that_has_a_moment_to_wait_never_waits_longer(ledger: Ledger) -> None:
+    """What was taken without waiting must not make the next wait an endless one."""
+    inbox = type(ledger._thread._inbox)()
+
+    def wait() -> None:
+        for _ in range(20_000):
+            inbox.put(lambda: None)
+            inbox.get()
+            with contextlib.suppress(queue.Empty):
+                inbox.get(timeout=1e-6)
+
+    waiting = threading.Thread(target=wait, daemon=True)
+    waiting.start()
+    await asyncio.to_thread(waiting.join, 60.0)
+    assert not waiting.is_alive()
