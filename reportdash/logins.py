@@ -37,6 +37,11 @@ IN_A_SHELL = (
     "REPORTDASH_VAULT_PASSPHRASE_FILE"
 )
 """What opens a locked vault, by who says it."""
+NO_KEYRING_NEEDED = (
+    "or keep the key in the vault (`reportdash login ACCOUNT --store vault`) or in the environment "
+    "(REPORTDASH_SECRET__<ACCOUNT>__<FIELD>)"
+)
+"""What ends each sentence on a keyring that is no use; the login form leaves it away, which offers both."""
 
 
 def in_a_shell(text: str) -> str:

@@ -150,7 +150,8 @@ def next_run(job: Job, sight: Sight) -> Run | None:
     now = sight.now
     seen = None if job.parent else unseen_since(job, sight.account, now)
     if seen is not None:
-        return Run(f"seen {span(now - seen)}", Role.WARN)
+        met = job.tracked and job.seen_at is None  # started elsewhere, and never seen at the vendor
+        return Run(f"{'unseen' if met else 'seen'} {span(now - seen)}", Role.WARN)
     if job.expires_at is not None and job.state in _MAY_EXPIRE:
         # The life of a job started elsewhere is counted from when we met it: an upper bound.
         gap = "≤" if job.tracked else " "

@@ -72,6 +72,7 @@ def _board(args: argparse.Namespace, looked: bool, said: str) -> tuple[int, bool
     path = config_path(args.config, os.environ)
     folder = data_dir(args.data_dir, os.environ)
     stopped: list[Problem] = []
+    farewell: list[str] = []  # too long for the screen's one line, and not to be missed
 
     @asynccontextmanager
     async def open_engine() -> AsyncIterator[Engine | None]:
@@ -99,6 +100,7 @@ def _board(args: argparse.Namespace, looked: bool, said: str) -> tuple[int, bool
                     app.board.say(remote(running.ledger.networked), role=Role.WARN)
                 if running.ledger.rescued is not None:
                     app.board.say(running.ledger.rescued.text, role=Role.WARN)
+                    farewell.append(running.ledger.rescued.text)
             yield running
 
     first = first_look(path, os.environ)
@@ -116,6 +118,11 @@ def _board(args: argparse.Namespace, looked: bool, said: str) -> tuple[int, bool
             said=said,
         )
         code = _run(app, first.mouse, args.data_dir, goes_on=lambda: app.wants_demo)
+    if farewell:
+        from reportdash.cli.output import say
+
+        for sentence in farewell:
+            say(sentence)
     if stopped:
         raise stopped[0]
     return code, bool(app.wants_demo and not app.life.told_to_end and not code)

@@ -21,6 +21,7 @@ from typing import Any
 from reportdash.credentials.ending import let_go
 from reportdash.credentials.values import Secrets
 from reportdash.errors import CredentialProblem
+from reportdash.logins import NO_KEYRING_NEEDED
 from reportdash.model import KEYRING_LOCKED, KEYRING_SHUT
 from reportdash.plain import clean
 
@@ -255,29 +256,29 @@ def _kill(process: asyncio.subprocess.Process) -> None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-_OTHERWISE = "or set REPORTDASH_SECRET__<ACCOUNT>__<FIELD> in the environment"
 _LOCKED_ELSEWHERE, _NEVER_UNLOCKED = KEYRING_SHUT
 _UNLOCK = "gnome-keyring-daemon --replace --unlock --components=secrets"
 _SENTENCES = {
-    "none": f"no keyring that encrypts works on this system: install gnome-keyring or KWallet, {_OTHERWISE}",
+    "none": "no keyring that encrypts works on this system: install gnome-keyring or KWallet, "
+    f"{NO_KEYRING_NEEDED}",
     "no_bus": "no keyring can be reached: this session has no D-Bus; start reportdash under "
-    f"`dbus-run-session` with gnome-keyring, {_OTHERWISE}",
+    f"`dbus-run-session` with gnome-keyring, {NO_KEYRING_NEEDED}",
     "no_service": "no keyring runs on this session's D-Bus: install and start gnome-keyring or KWallet, "
-    f"{_OTHERWISE}",
+    f"{NO_KEYRING_NEEDED}",
     "locked": f"{KEYRING_LOCKED}: unlock it with its password on the screen (l), or by a command on a "
-    f"terminal that signs in, {_OTHERWISE}",
+    f"terminal that signs in, {NO_KEYRING_NEEDED}",
     "locked_elsewhere": f"{_LOCKED_ELSEWHERE} (KWallet, KeePassXC), which alone takes its password: unlock "
-    f"it there, {_OTHERWISE}",
+    f"it there, {NO_KEYRING_NEEDED}",
     "never_unlocked": f"{_NEVER_UNLOCKED} in this session and its prompt cannot be shown here: "
-    f"unlock it first (`{_UNLOCK}` reads its password from stdin), {_OTHERWISE}",
+    f"unlock it first (`{_UNLOCK}` reads its password from stdin), {NO_KEYRING_NEEDED}",
     "wrong": "this password does not unlock the keyring: try again",
-    "mute": f"the keyring does not answer, so it was left alone: restart it, {_OTHERWISE}",
+    "mute": f"the keyring does not answer, so it was left alone: restart it, {NO_KEYRING_NEEDED}",
     "stale": "another session's keyring changed the file of this one, which does not see the change: "
     f"start it anew (`{_UNLOCK}` reads its password from stdin), log in again, or keep it in the vault",
     "slow": "the keyring helper did not start in time on this busy server: try again",
     "busy": "the keyring has been written to by another session for long: try again",
     "not_kept": "the keyring says it stored the value but does not have it: nothing is kept there; "
-    f"repair the keyring, {_OTHERWISE}",
+    f"repair the keyring, {NO_KEYRING_NEEDED}",
     "not_removed": "the keyring says it removed the value but still has it: remove it with its own tool",
     "off": "the keyring is switched off in this run",
 }
@@ -289,10 +290,10 @@ def _trouble(code: str, detail: str) -> KeyringTrouble:
         source, _, name = detail.rpartition(" ")
         text = (
             f"{source} names {name}, which {_why_refused(name)}: name keyring.backends.SecretService.Keyring "
-            f"or take the line away, {_OTHERWISE}"
+            f"or take the line away, {NO_KEYRING_NEEDED}"
         )
     else:
-        text = _SENTENCES.get(code, f"the keyring failed ({detail or code}): repair it, {_OTHERWISE}")
+        text = _SENTENCES.get(code, f"the keyring failed ({detail or code}): repair it, {NO_KEYRING_NEEDED}")
         if detail == "keyrings.alt":
             text += "; keyrings.alt is installed, but it can keep secrets as plain text and is never used"
     return KeyringTrouble(code, text)

@@ -354,7 +354,7 @@ class Vault:
     def _unwritable(self, error: OSError) -> VaultTrouble:
         return VaultTrouble(
             "failed",
-            f"the vault {self.path} cannot be written ({error.strerror}): mend that, then log in again; "
+            f"the vault {self.path} cannot be written ({error.strerror}): mend that, then try again; "
             "what was in it is whole",
         )
 

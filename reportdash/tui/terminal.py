@@ -50,6 +50,12 @@ class Line:
         return getattr(self._file, name)
 
 
+def _screen() -> Any:
+    """Where the screen is: stderr, as Textual has it, but stdout where stderr goes elsewhere (`2>errors`)."""
+    error = sys.__stderr__
+    return error if error is not None and error.isatty() else sys.__stdout__
+
+
 class TerminalDriver(LinuxDriver):
     """Textual's driver on such a line. When it is gone, the app is told to leave, from any thread."""
 
@@ -65,7 +71,7 @@ class TerminalDriver(LinuxDriver):
         """Bytes sent so far."""
         self.stuck = False
         """The terminal is gone, or did not take the last bytes: writing to it fails, or waits for ever."""
-        self._file: Any = Line(self._file, self._hung_up)
+        self._file: Any = Line(_screen(), self._hung_up)
         self._drawing = False  # between the start and the stop of application mode
         self._resuming = False
         self._away = False  # the terminal is lent to another program

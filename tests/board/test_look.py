@@ -158,6 +158,8 @@ def test_next_says_when_we_last_saw_a_job_of_an_account_that_is_shut() -> None:
     unseen = job(seen_at=NOW - 47 * 60)
     assert run(unseen, account=shut, eta=NOW + 90) == ("seen 47m", Role.WARN, False)
     assert run(job(attempts=3, seen_at=NOW - 120)) == ("seen 2m", Role.WARN, False)
+    met = job(tracked=True, seen_at=None, submitted_at=NOW - 180)
+    assert run(met, account=shut) == ("unseen 3m", Role.WARN, False)
     assert run(job(S.FAILED, seen_at=NOW - 9000), account=shut) is None
 
 

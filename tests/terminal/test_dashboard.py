@@ -62,6 +62,38 @@ def test_the_demo_paints_answers_keys_and_leaves_a_clean_terminal(
     assert left_over(tmp_path) == []
 
 
+@pytest.mark.parametrize("where", ["2>errors", "2>&-", ">&2"])
+def test_the_screen_is_on_the_terminal_wherever_stderr_goes(tmp_path: Path, where: str) -> None:
+    shell = ("sh", "-c", f'exec "$@" {where}', "sh", sys.executable, "-m", "reportdash")
+    with Terminal(["demo"], env=environment(tmp_path), cwd=tmp_path, program=shell) as terminal:
+        terminal.until("live")
+        terminal.send("q")
+        assert terminal.finish() == 0
+        assert terminal.modes_left_on() == []
+        assert terminal.tty_is_as_before()
+    errors = tmp_path / "errors"
+    assert not errors.exists() or errors.read_bytes() == b""
+
+
+def test_where_a_damaged_ledger_was_set_aside_is_told_whole_when_the_screen_is_gone(tmp_path: Path) -> None:
+    """The screen has one line for it, which is too short for a path."""
+    config = tmp_path / "config" / "reportdash" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text('[accounts.main]\nvendor = "7g"\nbase_url = "http://127.0.0.1:9"\n', encoding="utf-8")
+    ledger = tmp_path / "data" / "reportdash" / "ledger.db"
+    ledger.parent.mkdir(parents=True)
+    ledger.write_text("no database")
+    with Terminal([], columns=80, lines=24, env=environment(tmp_path), warm=True) as terminal:
+        terminal.until("the ledger was damaged: 0 jobs are back")
+        terminal.send("q")
+        assert terminal.finish() == 0
+        after = terminal.bytes.rpartition(b"\x1b[?1049l")[2].decode()
+    [aside] = [path for path in ledger.parent.glob("*.damaged-*") if not path.name.endswith("-journal")]
+    assert "reportdash: the ledger was damaged: 0 jobs are back" in after
+    assert str(aside) in "".join(after.split())
+    assert aside.read_text() == "no database"
+
+
 def test_a_dropped_line_ends_the_demo_and_its_simulator(tmp_path: Path) -> None:
     with Terminal(["demo"], env=environment(tmp_path)) as terminal:
         terminal.until("live")

@@ -10,7 +10,7 @@ from reportdash.board.facts import Run
 from reportdash.board.health import KeyTrouble, key_trouble, trouble_said
 from reportdash.board.states import Role
 from reportdash.board.units import clock_text
-from reportdash.logins import COMMAND, KEYRING, MEMORY, NEW, UNKNOWN, VAULT, outside
+from reportdash.logins import COMMAND, KEYRING, MEMORY, NEW, NO_KEYRING_NEEDED, UNKNOWN, VAULT, outside
 from reportdash.model import Account, Health
 from reportdash.tui.screens.form import paragraph
 from reportdash.tui.screens.parts import Row, Words
@@ -37,8 +37,8 @@ def store_words(store: Any) -> tuple[str, str]:
 def broken(sentence: str, cells: int, *, brief: bool) -> list[Row]:
     """A store that cannot be used: the cause, then what would help; `brief`: the cause alone."""
     head, _, rest = sentence.partition(": ")
-    # The environment has its own line in the form.
-    more = rest.partition(", or set REPORTDASH_SECRET")[0].strip()
+    # The form offers the vault, and has its own line for the environment.
+    more = rest.removesuffix(NO_KEYRING_NEEDED).rstrip(", ").strip()
     if brief:
         more = more.partition(";")[0]
     if brief:
