@@ -164,7 +164,9 @@ async def resolve(host: str, port: int) -> Sequence[str]:
 
     shown = clean(host, 80)
     try:
-        rows = await asyncio.wait_for(look_up(host, port), LOOKUP_SECONDS)
+        # No `wait_for`: in Python 3.11 it forgets a cancel that comes in the turn of the answer.
+        async with asyncio.timeout(LOOKUP_SECONDS):
+            rows = await look_up(host, port)
     except TimeoutError:
         raise Unreachable(f"no answer of the name server about {shown}", sent=False) from None
     except (OSError, UnicodeError) as error:

@@ -47,7 +47,7 @@ SUBMITTED = {"7g": 20, "sigma": 20, "webadmit": 6, "talkdesk": 20}
 TEMPLATES = (86446, 86447, 86448, 86449, 86450, 86451)
 GROUPS = ("MonthEndPack", "TreasuryDaily")
 FOR_EVER = 10 * DAY
-REAL_PATIENCE = 900.0
+REAL_PATIENCE = 300.0
 """Seconds of real time after which a watch that does not end has failed."""
 KINDS = CALLS | {"expired", "storage"}
 GROUP_WORDS = (

@@ -10,6 +10,7 @@ import pytest
 
 from reportdash.errors import Unreachable
 from reportdash.net import guard as guarding
+from reportdash.net import offloop
 from reportdash.net.guard import AddressRefused, Guard, Resolver, is_loopback, join
 
 PUBLIC = "52.218.0.10"
@@ -262,3 +263,26 @@ async def test_a_redirects_address_keeps_its_bytes(location: str, url: str) -> N
 )
 def test_what_counts_as_this_machine(url: str, here: bool) -> None:
     assert is_loopback(url) is here
+
+
+async def test_a_lookup_given_up_in_the_very_turn_of_its_answer_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer: asyncio.Future[offloop.Infos] = asyncio.get_running_loop().create_future()
+
+    async def look_up(host: str, port: int) -> offloop.Infos:
+        return await answer
+
+    monkeypatch.setattr(offloop, "look_up", look_up)
+    for turns in range(4):
+        answer = asyncio.get_running_loop().create_future()
+        asking = asyncio.ensure_future(guarding.resolve("b.s3.amazonaws.com", 443))
+        await asyncio.sleep(0)
+        answer.set_result([(socket.AF_INET, socket.SOCK_STREAM, 0, "", (PUBLIC, 443))])
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if asking.done():
+            break
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
