@@ -94,7 +94,10 @@ class Terminal:
         at = (len(self.bytes), self.screen.columns, self.screen.lines)
         if at != self._text_at:  # taking a screen apart costs more than most bytes that came since
             self._text_at = at
-            self._text = "\n".join(line.rstrip() for line in self.screen.display)
+            # Not pyte's `display`, which fails in the middle of a frame, over half a wide character.
+            rows, columns = self.screen.buffer, range(self.screen.columns)
+            lines = ("".join(rows[y][x].data for x in columns) for y in range(self.screen.lines))
+            self._text = "\n".join(line.rstrip() for line in lines)
         return self._text
 
     def overwrite(self, data: bytes) -> None:
