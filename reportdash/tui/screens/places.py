@@ -38,7 +38,7 @@ def broken(sentence: str, cells: int, *, brief: bool) -> list[Row]:
     """A store that cannot be used: the cause, then what would help; `brief`: the cause alone."""
     head, _, rest = sentence.partition(": ")
     # The form offers the vault, and has its own line for the environment.
-    more = rest.removesuffix(NO_KEYRING_NEEDED).rstrip(", ").strip()
+    more = rest.partition(f", {NO_KEYRING_NEEDED}")[0].strip()
     if brief:
         more = more.partition(";")[0]
     if brief:
