@@ -56,6 +56,7 @@ class Part:
         self._floor = floor
         self._reserved = 0
         self._sealed = False  # an earlier run counted it complete and noted its hash
+        self._recalled = False
         self._hash = hashlib.sha256()
         self._extra: Any = None
         self.side = Sidecar(job, boot=boot_id())
@@ -105,7 +106,8 @@ class Part:
     @property
     def worth_keeping(self) -> bool:
         """Whether a later run can make something of the part or its sidecar."""
-        return self.resumable or self.side.final is not None
+        # Until it is read the size is not known: giving up on reading it must not lose what came before.
+        return self.resumable or self.side.final is not None or (not self._recalled and bool(self.side.etag))
 
     @property
     def complete(self) -> bool:
@@ -302,7 +304,7 @@ class Part:
             if self._extra is not None:
                 self._extra.update(block)
             offset += len(block)
-        self.size = offset
+        self.size, self._recalled = offset, True
         os.lseek(self._fd, offset, os.SEEK_SET)
 
     def _lowest(self, info: os.statvfs_result) -> int:

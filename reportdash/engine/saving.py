@@ -121,10 +121,11 @@ class Saver:
         if isinstance(claimed, Outcome):
             return claimed
         part: Part | None = None
+        finished: Finished | None = None
         try:
             part = await self._open(job)
             finished, note = await self._fill(job, part)
-            row = await self._surely(lambda: self._saved(job.id, finished, note))
+            row = await self._surely(partial(self._saved, job.id, finished, note))
             await unbroken(part.forget)
             how = _HOW[Verified(finished.verified)]
             return Outcome(row, Exit.OK, f"saved {size_text(finished.size)}, {how}")
@@ -132,7 +133,9 @@ class Saver:
             return await self._failed(job.id, error, part)
         except (asyncio.CancelledError, Exception):
             with suppress(Exception):
-                await self._interrupted(job.id, part)
+                row = await self._interrupted(job.id, part)
+                if part is not None and finished is not None and row.saved:
+                    await unbroken(part.forget)  # the ledger's word was under way and stands
             raise
         finally:
             if part is not None:
@@ -186,6 +189,14 @@ class Saver:
 
     async def _claim(self, job: Job) -> Outcome | None:
         """Write into the ledger that this process fetches the job. An Outcome: another one did it."""
+        try:
+            return await self._claimed(job)
+        except BaseException:
+            with suppress(Exception):  # what was asked of the ledger is done, waited for or not
+                await self._interrupted(job.id, None)
+            raise
+
+    async def _claimed(self, job: Job) -> Outcome | None:
         while True:
             row = await self._ledger.job(job.id) or job
             artifact, dead = row.artifact, None
@@ -240,7 +251,9 @@ class Saver:
         folder, floor = self._folder, self._limits.floor
         for _ in range(20):
             try:
-                return await self._with_room(lambda: Part.open(folder, stem(job), job.id, floor=floor))
+                return await self._with_room(
+                    lambda: Part.open(folder, stem(job), job.id, floor=floor), lost=_put_back
+                )
             except PartBusy:
                 await self._clock.sleep(0.25)  # its last owner is just letting go
         raise PartBusy
@@ -272,12 +285,12 @@ class Saver:
         with suppress(Problem, KeyError):  # a full disk, or a job forgotten meanwhile
             await self._ledger.record(job_id, exchange)
 
-    async def _with_room(self, work: Callable[[], T]) -> T:
+    async def _with_room(self, work: Callable[[], T], lost: Callable[[T], None] | None = None) -> T:
         """Run `work` in a thread, again and again while the disk is full and there is patience."""
         started = self._clock.monotonic()
         while True:
             try:
-                return await unbroken(work)
+                return await unbroken(work, lost)
             except NoSpace as full:
                 if not self._endless() and self._clock.monotonic() - started >= self._patience:
                     raise TransferFailed(f"{full}; what came so far is kept and gone on with") from None
@@ -288,17 +301,8 @@ class Saver:
                     self._waits(None)
 
     async def _leave(self, part: Part) -> None:
-        """Close; what cannot be gone on with is taken away."""
-
-        def leave() -> None:
-            try:
-                if not part.worth_keeping:
-                    part.drop()
-            finally:
-                part.close()
-
         with suppress(OSError):
-            await unbroken(leave)
+            await unbroken(lambda: _put_back(part))
 
     # the ledger's word
 
@@ -368,16 +372,30 @@ class Saver:
         error = LastError(at=now, kind="not_found" if gone else "download", text=text)
         return await self._ledger.change(job_id, failed, durable=True, what=f"not saved: {text}", error=error)
 
-    async def _interrupted(self, job_id: str, part: Part | None) -> None:
+    async def _interrupted(self, job_id: str, part: Part | None) -> Job:
+        """What was begun is given back, if it is still ours. The row after it."""
+        now = self._clock.now()
         count, total = (part.size, part.side.total) if part is not None and part.resumable else (0, None)
 
         def interrupted(row: Job) -> Job | None:
             if row.artifact is None or row.artifact.owner != self._owner:
                 return None
-            none = Artifact(ArtifactState.NONE, bytes=count, total=total)
-            return replace(row, artifact=none, updated_at=self._clock.now())
+            return replace(row, artifact=none, updated_at=now)
 
-        await self._ledger.change(job_id, interrupted, what="download stopped", durable=True)
+        none = Artifact(ArtifactState.NONE, bytes=count, total=total)
+        row = await self._ledger.change(job_id, interrupted, what="", durable=True)
+        if (row.artifact, row.updated_at) == (none, now):  # of one that was saved after all it is not told
+            await self._ledger.change(job_id, lambda _: None, what="download stopped")
+        return row
+
+
+def _put_back(part: Part) -> None:
+    """Close; what cannot be gone on with is taken away. Blocks."""
+    try:
+        if not part.worth_keeping:
+            part.drop()
+    finally:
+        part.close()
 
 
 def _beyond(report: Callable[[int, int | None], None], base: int, count: int, _: int | None) -> None:

@@ -121,11 +121,12 @@ async def watched(clock: Clock, limits: Limits) -> AsyncIterator[Watch]:
         raise watch.why from None
 
 
-async def unbroken(work: Callable[[], T]) -> T:
+async def unbroken(work: Callable[[], T], lost: Callable[[T], None] | None = None) -> T:
     """Run blocking `work` in a thread and wait for its end even when cancelled.
 
     A file must not be closed under a thread that still writes to it. A disk that hangs is waited for no
-    longer than `HANGING` seconds, or the program could not end.
+    longer than `HANGING` seconds, or the program could not end. `lost` gets, in a thread too, what `work`
+    gave when nobody takes it any more, as an open file.
     """
     running = asyncio.ensure_future(aside(work))
     try:
@@ -136,6 +137,9 @@ async def unbroken(work: Callable[[], T]) -> T:
         while not running.done() and loop.time() < until:
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({running}, timeout=until - loop.time())
+        if lost is not None and running.done() and not running.cancelled() and not running.exception():
+            result = running.result()
+            await unbroken(lambda: lost(result))
         running.add_done_callback(_look_at)
         raise
 
