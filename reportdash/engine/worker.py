@@ -21,7 +21,7 @@ from reportdash.engine.seat import Seat
 from reportdash.engine.submit import Submits
 from reportdash.engine.times import Times
 from reportdash.errors import CallFailed, LeaseLost, Problem
-from reportdash.model import Fence, Health, Job, replace
+from reportdash.model import Account, Fence, Health, Job, replace
 
 log = logging.getLogger(__name__)
 
@@ -139,8 +139,20 @@ class Worker:
             if row.health is not Health.AUTH_FAILED or await self._admission.accepted(credential):
                 return fence
             await core.ledger.release(fence)
+            await self._ask_later(row)
+
+    async def _ask_later(self, row: Account) -> None:
+        """Until something is new of the account since `row`: taking and giving back its lease, which wakes us
+        too, is not, or it would be asked without a pause."""
+        core = self._core
+        end = core.clock.monotonic() + ASK_AGAIN
+        while (left := end - core.clock.monotonic()) > 0:
             self.wake.clear()
-            await core.wait(self.wake, ASK_AGAIN)
+            now = await core.ledger.account(self.seat.name)
+            now = replace(now, rev=row.rev, owner=row.owner, epoch=row.epoch, lease_until=row.lease_until)
+            if now != row:
+                return
+            await core.wait(self.wake, left)
 
     # leading
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from reportdash.errors import AuthFailed, CallFailed, NoCredential
+from reportdash.errors import AuthFailed, BadPayload, CallFailed, NoCredential
 from reportdash.model import Account, Health, JobState, replace
+from reportdash.net.http import Session
 from reportdash.simulator import Hang, Reply, Reset
 from tests.engine.rig import SPEC, Rig
 
@@ -296,6 +297,35 @@ async def test_another_credential_is_noticed_even_when_nobody_says_so(rig: Rig) 
     rig.environ.update({f"REPORTDASH_SECRET__MAIN__{key.upper()}": value for key, value in right.items()})
     await rig.state(job, JobState.RUNNING, within=120)
     assert await healthy(rig)
+
+
+async def test_a_sign_in_with_an_answer_that_nobody_can_read_is_tried_once_a_minute(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = await rig.start()
+    await rig.follow(1)
+    now, tries = rig.clock.now(), 0
+    await rig.ledger.change_account(
+        "main", lambda row: replace(row, health=Health.AUTH_FAILED, since=now, message="refused")
+    )
+    vendor = engine.accounts["main"].vendor
+
+    async def unreadable(*_: object) -> Session:
+        nonlocal tries
+        tries += 1
+        if tries > 10:
+            await rig.clock.sleep(3600.0)  # no need to go on for ever
+        raise BadPayload("a page of the proxy's")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(vendor, "sign_in", unreadable)
+        engine.poll()
+        await rig.passes(50.0)
+        assert tries == 1
+        await rig.passes(60.0)
+        assert tries == 2
+    await engine.logged_in("main")
+    await rig.until(lambda: engine.polled_here() == {"main"}, within=5.0)
 
 
 async def test_a_new_process_tries_an_account_that_an_older_one_found_refused(rig: Rig) -> None:
