@@ -210,14 +210,16 @@ class Saver:
                     if outcome is not None:
                         return outcome
                     continue
-            taken = await self._ledger.change(job.id, partial(self._taken, dead=dead))
+            taken = await self._ledger.change(job.id, partial(self._taken, looked=artifact, dead=dead))
             if taken.artifact is not None and taken.artifact.owner == self._owner:
                 # Told only by the one of two processes that does it.
                 await self._ledger.change(job.id, lambda _: None, who=self._who, what="download started")
                 return None
 
-    def _taken(self, row: Job, *, dead: str | None) -> Job | None:
+    def _taken(self, row: Job, *, looked: Artifact | None, dead: str | None) -> Job | None:
         now = row.artifact
+        if row.saved and now != looked:
+            return None  # whoever was at it has just ended well
         fetched = now is not None and now.state is ArtifactState.FETCHING
         if now is not None and fetched and now.owner not in (None, self._owner, dead):
             return None
@@ -362,8 +364,8 @@ class Saver:
         ttl = self._seat.vendor.policy.ttl
 
         def failed(row: Job) -> Job | None:
-            if row.artifact is not None and row.artifact.owner not in (None, self._owner):
-                return None  # somebody thought us dead and took over
+            if row.saved or (row.artifact is not None and row.artifact.owner not in (None, self._owner)):
+                return None  # somebody thought us dead and took over, to the end perhaps
             if gone is not None:
                 row = fold_gone(row, text, now, ttl=ttl, certain=gone.certain)
             artifact = Artifact(ArtifactState.FAILED, bytes=count, total=total, error=text)

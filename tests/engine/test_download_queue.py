@@ -234,3 +234,48 @@ async def test_a_forgotten_jobs_running_download_still_ends_well(tmp_path: Path)
 
 def _forgotten(row: Job) -> Job:
     return replace(row, forgotten_at=AT)
+
+
+async def test_what_another_process_saves_at_its_very_end_is_not_fetched_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with lending(tmp_path, Shelf(data(1000))) as (made, liar):
+        job = await made.job()
+        await made.ledger.change(
+            job.id, lambda row: replace(row, artifact=Artifact(ArtifactState.FETCHING, owner=DEAD))
+        )
+        theirs = _theirs(tmp_path)
+
+        async def ends_well(owner: str) -> bool:
+            await made.ledger.change(job.id, lambda row: replace(row, artifact=theirs))
+            return False
+
+        monkeypatch.setattr(made.ledger, "owner_alive", ends_well)
+        outcome = await made.downloads.fetch(job.id)
+        assert outcome.ok and outcome.job.artifact == theirs
+        assert liar.asked == [] and made.files() == []
+
+
+async def test_one_that_fails_late_leaves_a_report_saved_that_was_saved_by_whoever_took_over(
+    tmp_path: Path,
+) -> None:
+    gate = Gate()
+    async with Liar(gate) as liar, bench(tmp_path, lambda job: Signed(liar.base + "/main.csv")) as made:
+        job = await made.job()
+        waiting = asyncio.ensure_future(made.downloads.fetch(job.id))
+        while gate.waiting["all"] < 1:
+            await asyncio.sleep(0)
+        theirs = _theirs(tmp_path)
+        await made.ledger.change(job.id, lambda row: replace(row, artifact=theirs))
+        gate.statuses = [404] * 10
+        gate.open.set()
+        assert not (await waiting).ok
+        row = await made.ledger.job(job.id)
+        assert row is not None and row.artifact == theirs
+
+
+def _theirs(folder: Path) -> Artifact:
+    """A report that lies where another process saved it."""
+    path = folder / "theirs.csv"
+    path.write_bytes(b"bytes")
+    return Artifact(ArtifactState.SAVED, str(path), 5, 5, "00", Verified.LENGTH)
