@@ -213,7 +213,7 @@ class Saver:
             taken = await self._ledger.change(job.id, partial(self._taken, looked=artifact, dead=dead))
             if taken.artifact is not None and taken.artifact.owner == self._owner:
                 # Told only by the one of two processes that does it.
-                await self._ledger.change(job.id, lambda _: None, who=self._who, what="download started")
+                await self._ledger.change(job.id, lambda row: row, who=self._who, what="download started")
                 return None
 
     def _taken(self, row: Job, *, looked: Artifact | None, dead: str | None) -> Job | None:
@@ -376,19 +376,15 @@ class Saver:
 
     async def _interrupted(self, job_id: str, part: Part | None) -> Job:
         """What was begun is given back, if it is still ours. The row after it."""
-        now = self._clock.now()
         count, total = (part.size, part.side.total) if part is not None and part.resumable else (0, None)
 
         def interrupted(row: Job) -> Job | None:
             if row.artifact is None or row.artifact.owner != self._owner:
                 return None
-            return replace(row, artifact=none, updated_at=now)
+            none = Artifact(ArtifactState.NONE, bytes=count, total=total)
+            return replace(row, artifact=none, updated_at=self._clock.now())
 
-        none = Artifact(ArtifactState.NONE, bytes=count, total=total)
-        row = await self._ledger.change(job_id, interrupted, what="", durable=True)
-        if (row.artifact, row.updated_at) == (none, now):  # of one that was saved after all it is not told
-            await self._ledger.change(job_id, lambda _: None, what="download stopped")
-        return row
+        return await self._ledger.change(job_id, interrupted, what="download stopped", durable=True)
 
 
 def _put_back(part: Part) -> None:

@@ -113,7 +113,8 @@ class Verbs:
     ) -> Job:
         """Run `fn` on the fresh row and keep what it returns; None changes nothing.
 
-        `what` is the history line; None: what the change itself calls for; empty: none.
+        `what` is the history line; None: what the change itself calls for; empty: none. Where
+        `fn` gives None what was meant to happen did not, and is not told; the row as it is tells it alone.
         Raises LeaseLost for a stale fence, KeyError for no such job. A reference that another live row of the
         account has folds this row into that one, which is returned.
         """
@@ -122,6 +123,8 @@ class Verbs:
         new = fn(old)
         if what is None and error is not None and new is not None and new.attempts == SILENT:
             what = f"{SILENT} looks in a row failed: {error.text}"
+        if new is None:
+            what = None if error is None else ""
         job = self._update(old, new if new is not None else old, who, what, touched=error is not None)
         if job.id == job_id:
             self._errors(job_id, error, clear_error)

@@ -90,17 +90,26 @@ def test_history_tells_of_words_and_messages_but_not_of_bookkeeping(store: Store
     store.change(job.id, lambda job: replace(job, vendor_status="Busy"))
     store.change(job.id, lambda job: replace(job, message="half way"))
     store.change(job.id, lambda job: replace(job, checks=5, next_poll_at=3.0, seen_at=2.0))
-    store.change(job.id, lambda job: None, what="delete sent", who="operator")
+    store.change(job.id, lambda job: job, what="delete sent", who="operator")
     assert what(store, job) == ["tracked", "– → Busy", "new message", "delete sent"]
 
 
 def test_history_stays_bounded(store: Store) -> None:
     job = put(store)
     for n in range(verbs.KEPT_EVENTS + 100):
-        store.write(partial(store.verbs.change, job.id, lambda j: None, what=f"{n}"), durable=False)
+        store.write(partial(store.verbs.change, job.id, lambda j: j, what=f"{n}"), durable=False)
     told = what(store, job)
     assert verbs.KEPT_EVENTS <= len(told) <= verbs.KEPT_EVENTS + 16
     assert told[-1] == str(verbs.KEPT_EVENTS + 99)
+
+
+def test_an_act_that_came_too_late_to_change_anything_is_not_told_as_done(store: Store) -> None:
+    job = put(store)
+    rev = store.rev()
+    assert store.change(job.id, lambda job: None, what="submit sent") == job
+    assert store.rev() == rev
+    store.change(job.id, lambda job: None, what="not saved", error=LastError(1.0, "download", "cut"))
+    assert what(store, job) == ["tracked"]
 
 
 def test_a_change_to_nothing_writes_nothing(store: Store) -> None:

@@ -264,7 +264,7 @@ async def test_the_whole_api_answers(ledger: Ledger, clock: ManualClock) -> None
     exchange = Exchange(1.0, "GET", "https://x", 200, 3)
     await ledger.record(job.id, exchange)
     error = LastError(1.0, "unreachable", "no route")
-    await ledger.change(job.id, lambda job: None, what="looked", error=error)
+    await ledger.change(job.id, lambda job: job, what="looked", error=error)
     assert [account.name for account in await ledger.accounts()] == ["billing", "main"]
     assert (await ledger.account("billing")).vendor == "sigma"
     assert await ledger.find(job.id[:5]) == await ledger.job(job.id)
