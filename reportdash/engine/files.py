@@ -91,10 +91,11 @@ class Part:
         with suppress(OSError):
             if self._reserved > self.size and os.fstat(self._fd).st_nlink == 1:
                 os.ftruncate(self._fd, self.size)
-        for fd in (self._fd, self._dir):
+        open_ones = self._fd, self._dir
+        self._fd = self._dir = -1  # a late thread must not meet the numbers' next owners
+        for fd in open_ones:
             with suppress(OSError):
                 os.close(fd)
-        self._fd = self._dir = -1  # a late thread must not meet the number's next owner
 
     # going on with what is there
 
