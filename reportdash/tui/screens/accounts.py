@@ -330,7 +330,7 @@ class Roster(Form[None]):
 
         async def ask() -> None:
             form = await account.made(self.dashboard)
-            if self.is_current:
+            if self.is_active:
                 self.app.push_screen(form, added)
 
         self._spawn(ask())
@@ -361,10 +361,11 @@ class Roster(Form[None]):
             return
         name, row = self.chosen, self.known.get(self.chosen)
         if row is not None:
-            self._spawn(self._pause(name, not row.paused))
+            self._carry_out(self._pause(name, not row.paused))
 
-    async def _pause(self, name: str, paused: bool) -> None:
+    async def _pause(self, name: str, paused: bool) -> str:
         await self.engine.pause(name, paused)
+        return ""
 
     def log_out(self) -> None:
         """Ask, then take the chosen account's key away."""
@@ -388,18 +389,32 @@ class Roster(Form[None]):
 
     def _answered(self, name: str | None) -> None:
         if name is not None:
-            self._spawn(self._log_out(name))
+            self._carry_out(self._log_out(name))
 
-    async def _log_out(self, name: str) -> None:
+    async def _log_out(self, name: str) -> str:
         try:
             _, where = await self.engine.log_out(name)
         finally:
             await self._find_keys([name])
         still = still_handed_in(name, where)
-        if still:
-            self.tell(f"{name}: what was stored is removed, but {still}.")
-            return
-        self.tell(f"{name} is logged out.")
+        return f"{name}: what was stored is removed, but {still}" if still else f"{name} is logged out"
+
+    def _carry_out(self, doing: Coroutine[Any, Any, str]) -> None:
+        """Of the dashboard: what was asked for is done though the list is closed; then the board says it."""
+
+        async def run() -> str:
+            try:
+                said = await doing
+            except Problem as problem:
+                if not self.is_attached:
+                    raise
+                self.tell(problem.text)
+                return ""
+            if said and self.is_attached:
+                self.tell(f"{said}.")
+            return "" if self.is_attached else said
+
+        self.dashboard.operator.task(run())
 
 
 def _last_word(row: Account, now: float) -> tuple[str, str]:

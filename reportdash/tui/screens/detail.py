@@ -74,7 +74,7 @@ class DetailScreen(Screen[None], inherit_bindings=False, inherit_css=False):
             return
         subject = self.read()
         if subject is None:
-            if self.is_current:
+            if self.is_active:  # below a dialog it waits for that one
                 self.dismiss(None)
             return
         self.detail.notice = self.status.notice

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.screen import ModalScreen
 from textual.strip import Strip
 
@@ -61,6 +62,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False, inherit_css=Fal
         self._targets: list[tuple[int, range, Item]] = []  # where the mouse finds what, on the frame
         self._height = self._blank = 0
         self._page = 1
+        self._answer: tuple[T | None] | None = None  # the answer, given while another screen stood over it
 
     # For subclasses.
 
@@ -114,6 +116,18 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False, inherit_css=Fal
 
     def on_resize(self) -> None:
         self.redraw()
+
+    def dismiss(self, result: T | None = None) -> AwaitComplete:
+        """Close it, once: Textual would close whatever stands on top. Below another one it waits for that."""
+        if self.is_active:
+            return super().dismiss(result)
+        if self in self.app.screen_stack:
+            self._answer = (result,)
+        return AwaitComplete()
+
+    def on_screen_resume(self) -> None:
+        if self._answer is not None:
+            self.dismiss(*self._answer)
 
     @property
     def fills(self) -> bool:

@@ -38,10 +38,11 @@ SAMPLE_CELLS = sum(len(run.text) for run in SAMPLE)
 
 def open(app: Dashboard) -> None:
     """Read the theme files beside the screen, then show the list."""
+    before = app.screen
 
     async def show() -> str:
         found = await asyncio.to_thread(survey, app.look.themes)
-        if not isinstance(app.screen, Themes):
+        if app.screen is before:
             app.push_screen(Themes(app, found))
         return ""
 
