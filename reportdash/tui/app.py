@@ -88,6 +88,7 @@ class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
         self.board.looked = looked
         self.wants_demo = False
         self.holds_keys = False  # of accounts, in memory: gone when this run ends
+        self._paging = False
         self._read_only = read_only
         self._open_engine = open_engine
         self._first_rev = first.rev
@@ -382,6 +383,9 @@ class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
 
         from reportdash.tui import pager
 
+        if self._paging:
+            return ""  # the key came twice at once: two pagers would share one terminal
+        self._paging = True
         try:
             words = pager.command(Path(path), os.environ)
             with self.suspend():
@@ -390,6 +394,8 @@ class Dashboard(Painting, inherit_bindings=False, inherit_css=False):
             return str(problem)
         except SuspendNotSupported:
             return "this terminal cannot be handed over"
+        finally:
+            self._paging = False
 
 
 def _textual_theme(palette: theme.Palette) -> Theme:

@@ -428,6 +428,28 @@ async def test_an_account_written_after_the_config_was_read_for_the_engine_is_in
         await at.until(lambda: set(engine.accounts) == {"first", "second"})
 
 
+async def test_esc_after_the_config_is_written_keeps_no_account_from_the_engine(tmp_path: Path) -> None:
+    async with walk(tmp_path) as at:
+        form = await at.form()
+        add, begun, go_on = at.app.live.add_account, asyncio.Event(), asyncio.Event()
+
+        async def slow(name: str, settings: Any) -> None:
+            begun.set()
+            await go_on.wait()  # as a ledger that another process writes to for long
+            await add(name, settings)
+
+        at.app.live.add_account = slow  # type: ignore[method-assign]
+        await at.fill(form, "7g", name="first", base_url=at.sim.urls["7g"])
+        await at.press("enter")
+        await at.until(begun.is_set)
+        await at.press("escape")
+        go_on.set()
+        await at.until(lambda: at.app.screen is at.app.board)
+        assert "first is in the config" in at.app.board.status.notice[0].text
+        engine = await at.until(lambda: at.app.engine)
+        assert set(engine.accounts) == {"first"}
+
+
 async def test_a_taken_name_is_refused_in_the_form(tmp_path: Path) -> None:
     async with desk(tmp_path) as at:
         config = tmp_path / "config.toml"

@@ -6,12 +6,14 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from reportdash.tui import pager
 from reportdash.tui.pager import NoPager, command, show
+from tests.tui.boards import board
 
 FILE = Path("/srv/reports/-x.csv")
 
@@ -70,3 +72,26 @@ async def test_an_interrupt_ends_the_pager_and_not_us(tmp_path: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert signal.getsignal(signal.SIGINT) is before
+
+
+async def test_the_key_pressed_twice_opens_one_pager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, open_now, most, go_on = tmp_path / "a.csv", 0, 0, asyncio.Event()
+    file.write_text("a\n")
+
+    async def page(words: list[str]) -> str:
+        nonlocal open_now, most
+        open_now += 1
+        most = max(most, open_now)
+        await go_on.wait()
+        open_now -= 1
+        return ""
+
+    async with board() as (app, pilot):
+        monkeypatch.setattr(pager, "show", page)
+        monkeypatch.setattr(app, "suspend", nullcontext)
+        both = [asyncio.create_task(app.page_file(str(file))) for _ in range(2)]
+        await pilot.pause()
+        go_on.set()
+        assert await asyncio.gather(*both) == ["", ""]
+        assert most == 1
+        assert await app.page_file(str(file)) == ""

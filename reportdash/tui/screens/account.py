@@ -247,17 +247,18 @@ class AddAccount(Form[str]):
         name, table = self.name_field.edit.text.strip(), self.table()
         folder = None if self.known.exists else self.folder.edit.text.strip()
         draft = await asyncio.to_thread(_draft, self.path, name, table, folder)
+        app, login = self.dashboard, self.dashboard.look.keymap.shown("login")
+        said = f"{name} is in the config; {login} gives it its key"
+        # From here on it comes to its end: once it is in the config, the engine has to hear of it.
         self._writing = True
         try:
             await asyncio.to_thread(draft.write)
+            try:
+                await app.live.add_account(name, draft.settings.accounts[name])
+            except Problem as problem:
+                said = f"{name} is in the config and read at the next start: {problem.text}"
         finally:
             self._writing = False
-        app, login = self.dashboard, self.dashboard.look.keymap.shown("login")
-        said = f"{name} is in the config; {login} gives it its key"
-        try:
-            await app.live.add_account(name, draft.settings.accounts[name])
-        except Problem as problem:
-            said = f"{name} is in the config and read at the next start: {problem.text}"
         self.dismiss(name)
         app.board.say(said, role=Role.MUTED)
 
