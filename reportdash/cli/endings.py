@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from reportdash.errors import Exit
+
+T = TypeVar("T")
 
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that end a command in order."""
@@ -42,6 +46,18 @@ def orderly() -> Iterator[None]:
     finally:
         for number, handler in held.items():
             signal.signal(number, handler)
+
+
+async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Do what a thread carries out in any case: a signal that comes meanwhile is heeded when it is over."""
+    doing = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await asyncio.wait({doing})
+        if not doing.cancelled():
+            doing.exception()  # looked at: the signal is what is told
+        raise
 
 
 class LastResort:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 
 from reportdash.cli.context import ask_secret, asynchronous, chain_of, on_terminal, opened, place, prompting
+from reportdash.cli.endings import to_its_end
 from reportdash.cli.output import entry, note, say
 from reportdash.cli.private import warn
 from reportdash.credentials import Chain, VaultState, VaultTrouble
@@ -74,11 +76,16 @@ async def _passphrase(chain: Chain, kept: Unlocking) -> Exit:
     if old is None:
         raise CredentialProblem("the passphrase was left as it is: run it again and type the old one first")
     new = new_passphrase("the passphrase was left as it is", old)
+    await to_its_end(_changed(kept, old, new))
+    return Exit.OK
+
+
+async def _changed(kept: Unlocking, old: str, new: str) -> None:
+    """Change it and say so, whatever was pressed meanwhile: nobody shall have to guess which one it has."""
     await kept.change_passphrase(old, new)
     source = passphrase_source(os.environ)
     also = f", and {source} has to hold it from now on" if source else ""
     say(f"the vault has a new passphrase; sessions that are open, and services, need it from now on{also}")
-    return Exit.OK
 
 
 def new_passphrase(otherwise: str, old: str = "") -> str:
@@ -112,13 +119,22 @@ def new_passphrase(otherwise: str, old: str = "") -> str:
 async def made(kept: Unlocking) -> bool:
     """Make the vault: with the passphrase of a file where one is named, else with one asked for twice.
 
-    False: another session made it while we asked. Raises CredentialProblem, UsageProblem.
+    False: another session made it while we asked. One that is made while a signal says to leave is taken
+    away again. Raises CredentialProblem, UsageProblem.
     """
-    if await kept.made_by_file():
+    try:
+        return await _made(kept)
+    except asyncio.CancelledError:
+        await kept.discard()
+        raise
+
+
+async def _made(kept: Unlocking) -> bool:
+    if await to_its_end(kept.made_by_file()):
         return True
     passphrase = new_passphrase(NOT_MADE)
     try:
-        await kept.open(passphrase, create=True)
+        await to_its_end(kept.open(passphrase, create=True))
     except VaultTrouble as trouble:
         if trouble.code != "exists":
             raise

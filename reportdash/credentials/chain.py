@@ -311,10 +311,10 @@ class Chain:
     async def aclose(self) -> None:
         """Forget what is in memory and end what still runs."""
         self._memory.clear()
-        if self.vault is not None:
-            self.vault.lock()
         if self._lasting.keyring is not None:
             await self._lasting.keyring.aclose()
+        if self.vault is not None:
+            await self.vault.lock()
 
     # where it lies
 

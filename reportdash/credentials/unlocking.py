@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from reportdash.credentials.vault import SHORTEST, Vault, VaultState, VaultTroub
 from reportdash.errors import CredentialProblem
 from reportdash.model import VAULT_LOCKED
 
+ENDING = 1.0
+"""Seconds a thread that reads or writes the file may take to end before it is left to itself."""
+_PAUSE = 0.02
 BY_FILE = ("wrong", "unreadable")
 """Codes of a vault that what is typed may open, though the passphrase that a file hands in does not."""
 
@@ -178,6 +182,10 @@ class Unlocking:
             raise await self.why_locked()
         return await asyncio.to_thread(self._vault.remove, service, user)
 
-    def lock(self) -> None:
-        """Forget the key."""
-        self._vault.forget_key()
+    async def lock(self) -> None:
+        """Forget the key. A thread that is at the file may end first; in a dead file system it never does."""
+        end = time.monotonic() + ENDING
+        while True:
+            if self._vault.forget_key() or time.monotonic() >= end:
+                return
+            await asyncio.sleep(_PAUSE)

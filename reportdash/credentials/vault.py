@@ -153,10 +153,15 @@ class Vault:
                 raise
             self._key, self._wrong = (sealed.lock, key), None
 
-    def forget_key(self) -> None:
-        """Lock it for this process."""
-        with self._mutex:
+    def forget_key(self) -> bool:
+        """Lock it for this process. False: a thread is at the file. Never waits."""
+        if not self._mutex.acquire(blocking=False):
+            return False
+        try:
             self._key = None
+        finally:
+            self._mutex.release()
+        return True
 
     def get(self, service: str, user: str) -> str | None:
         """The value kept under (service, user), or None. Raises VaultTrouble: locked, damaged, newer…"""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from reportdash.credentials import Chain, KeyringProcess, KeyringTrouble, VaultState, VaultTrouble
+from reportdash import durable
+from reportdash.credentials import Chain, KeyringProcess, KeyringTrouble, VaultState, VaultTrouble, unlocking
 from reportdash.credentials.vault import FILE_NAME, Vault
 from reportdash.credentials.vault_keyring import VaultKeyring
 from reportdash.errors import CredentialProblem
@@ -144,6 +147,33 @@ async def test_a_vault_that_is_gone_is_said_and_no_other_store_is_asked(tmp_path
     (tmp_path / FILE_NAME).unlink()
     with pytest.raises(VaultTrouble, match=r"is gone: put a copy of it back, or log in again.*is lost"):
         await value(chain_at(tmp_path))
+
+
+async def test_a_vault_in_a_dead_file_system_holds_up_nobody_who_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = await with_vault(tmp_path)
+    hangs, back, read = threading.Event(), threading.Event(), durable.read_regular
+
+    def dead(path: Path, limit: int) -> bytes:
+        hangs.set()
+        back.wait()
+        return read(path, limit)
+
+    monkeypatch.setattr(durable, "read_regular", dead)
+    monkeypatch.setattr(unlocking, "ENDING", 0.05)
+    assert chain.vault is not None
+    look = asyncio.create_task(chain.vault.state())
+    await asyncio.to_thread(hangs.wait)
+    watchdog = threading.Timer(20, back.set)  # the loop itself must not wait
+    watchdog.start()
+    try:
+        await chain.aclose()
+        assert not back.is_set()
+    finally:
+        back.set()
+        watchdog.cancel()
+    await look
 
 
 async def test_a_damaged_vault_is_kept_and_said(tmp_path: Path) -> None:
