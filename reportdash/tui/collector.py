@@ -5,19 +5,22 @@ jobs a third of a second. What has stood for long is therefore frozen, that is, 
 everything that is loaded when the first jobs are in, very many jobs that came at once, and whatever made a
 collection long. The rest is collected little by little with the changes that brought it, and looked through
 when nobody is at the keys, and a moment after a dialog has closed, which is all cycles. Records are freed by
-their reference counts all the same; only a cycle that was frozen and let go of later (a dialog that was open
-then) is never found.
+their reference counts all the same. A cycle that was frozen and let go of later is never found: what made a
+collection long is therefore frozen only while the board stands alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context
 from time import monotonic, thread_time
 
 LONG = 0.008
-"""Seconds of work of a full collection after which what it kept is frozen; a busy machine does not count."""
+"""Seconds of work of a full collection after which what it kept is to be frozen; a busy machine does not
+count."""
 GARBAGE = 2_000
 """Objects from which on it was what a collection freed that made it long, not what it kept."""
 MOMENT = 0.7
@@ -30,13 +33,24 @@ LARGER = 5
 _MALLOPT = {-3: 128 << 10, -1: 128 << 10, -8: 2}
 """M_MMAP_THRESHOLD and M_TRIM_THRESHOLD in bytes, as they are before glibc adapts them; M_ARENA_MAX."""
 
+
+def _yes() -> bool:
+    return True
+
+
+alone: Callable[[], bool] = _yes
+"""Whether no dialog is open; the dashboard says it."""
+
 _small = 0
+_long = False
 _begun = 0.0
 _asked = float("-inf")
 
 
 def start() -> None:
     """Collect from now on; what is there stays. Again after very much has come at once."""
+    global _long
+    _long = False
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)
     if _watch not in gc.callbacks:
@@ -62,13 +76,18 @@ def soon() -> None:
     global _asked
     if gc.isenabled() and monotonic() - _asked > MOMENT:
         _asked = monotonic()
-        asyncio.get_running_loop().call_later(MOMENT, look_through)
+        # A context of its own: ours knows the dialog, which would be kept by what is to collect it.
+        asyncio.get_running_loop().call_later(MOMENT, look_through, context=Context())
 
 
 def look_through() -> None:
     """Collect all, while nobody waits."""
+    global _long
     if gc.isenabled():
         gc.collect()
+        if _long and alone():
+            _long = False
+            gc.freeze()
 
 
 def give_back() -> None:
@@ -87,10 +106,10 @@ def give_back() -> None:
 
 
 def _watch(phase: str, found: dict[str, int]) -> None:
-    global _begun
+    global _begun, _long
     if found["generation"] < 2:
         return
     if phase == "start":
         _begun = thread_time()
     elif thread_time() - _begun > LONG and found["collected"] < GARBAGE:
-        gc.freeze()
+        _long = True

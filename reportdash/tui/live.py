@@ -84,6 +84,7 @@ class Live:
 
     def start(self) -> None:
         """After the first paint."""
+        collector.alone = lambda: self.board.is_active
         self.board.on_cursor = self.reading.details
         self._spawn(self._minutes())
         self._spawn(self._learn())

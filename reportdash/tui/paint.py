@@ -51,10 +51,11 @@ def fill_again(screen: Screen[Any], widgets: Iterable[Widget], fill: Callable[[]
 def let_go(screen: Screen[Any]) -> None:
     """Forget the painted lines of a screen that is closed, and have the rest of it collected.
 
-    Textual keeps what paints the last 1,024 screens, and with it every line it has painted: some 300 KB for
-    each dialog that was ever open.
+    Textual keeps what paints the last 1,024 widgets, for their colours, and so every line it has painted:
+    some 300 KB for each dialog that was ever open.
     """
     screen._styles_cache.clear()
+    type(screen._styles_cache).get_inner_outer.cache_clear()
     collector.soon()
 
 

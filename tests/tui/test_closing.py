@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -180,3 +182,19 @@ async def test_a_pause_typed_before_the_list_is_closed_counts(tmp_path: Path) ->
             return (await at.rig.row("main")).paused
 
         await at.until(paused)
+
+
+async def test_nothing_is_kept_of_a_dialog_that_is_closed() -> None:
+    async with board((140, 40)) as (app, pilot):
+        await pilot.press("?")
+        await pilot.pause()
+        shown = app.screen
+        kept = [weakref.ref(widget._styles_cache) for widget in (shown, *shown.children)]
+        assert isinstance(shown, Help) and all(cache() is not None for cache in kept)
+        del shown
+        await pilot.press("escape")
+        await pilot.pause()
+        await pilot.press("j")
+        await pilot.pause()
+        gc.collect()
+        assert [cache() for cache in kept] == [None] * len(kept)

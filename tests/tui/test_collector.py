@@ -15,8 +15,10 @@ from reportdash.tui import collector
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
     thresholds, callbacks = gc.get_threshold(), list(gc.callbacks)
+    alone, collector.alone = collector.alone, lambda: True
     yield
     gc.unfreeze()
+    collector._long, collector.alone = False, alone
     gc.callbacks[:] = callbacks
     gc.set_threshold(*thresholds)
     gc.enable()
@@ -35,7 +37,23 @@ def test_what_a_long_collection_kept_is_left_out_of_the_next(monkeypatch: pytest
     collector.start()
     kept = [[] for _ in range(1000)]  # type: list[list[int]]
     assert any(one is kept for one in gc.get_objects())
+    collector.look_through()
+    assert not any(one is kept for one in gc.get_objects())
+
+
+def test_nothing_is_left_out_while_a_dialog_is_open_which_could_never_be_freed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(collector, "LONG", -1.0)
+    monkeypatch.setattr(collector, "alone", lambda: False)
+    collector.start()
+    kept = [[] for _ in range(1000)]  # type: list[list[int]]
+    collector.look_through()
     gc.collect()
+    assert any(one is kept for one in gc.get_objects())
+    monkeypatch.setattr(collector, "alone", lambda: True)
+    monkeypatch.setattr(collector, "LONG", 3600.0)
+    collector.look_through()
     assert not any(one is kept for one in gc.get_objects())
 
 
@@ -43,7 +61,7 @@ def test_a_short_collection_leaves_everything_as_it_was(monkeypatch: pytest.Monk
     monkeypatch.setattr(collector, "LONG", 3600.0)
     collector.start()
     kept = [[] for _ in range(1000)]  # type: list[list[int]]
-    gc.collect()
+    collector.look_through()
     assert any(one is kept for one in gc.get_objects())
 
 
@@ -119,5 +137,5 @@ def test_a_collection_that_was_long_by_its_garbage_leaves_nothing_out(
     for _ in range(2_000):
         cycle: list[object] = []
         cycle.append(cycle)
-    gc.collect()
+    collector.look_through()
     assert any(one is kept for one in gc.get_objects()), "a dialog that is open now could never be freed"
