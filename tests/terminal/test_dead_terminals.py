@@ -21,7 +21,7 @@ import pytest
 
 from reportdash.ledger.store import Store
 from reportdash.model import Artifact, ArtifactState, Job, JobState, replace
-from tests.terminal.pty import PATIENCE, Terminal, stopped, wait_for
+from tests.terminal.pty import PATIENCE, Terminal, lives, stopped, wait_for
 from tests.terminal.test_dashboard import environment, left_over
 from tests.terminal.test_saved_file import script
 
@@ -82,13 +82,6 @@ def cpu(pid: int) -> float:
             with suppress(OSError):  # it has ended since
                 used += int((task / "schedstat").read_text().split()[0])
     return used / 1e9
-
-
-def lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 def family(pid: int) -> list[int]:

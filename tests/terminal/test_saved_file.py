@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from reportdash.ledger.store import Store
 from reportdash.model import Artifact, ArtifactState, Job, JobState
-from tests.terminal.pty import PATIENCE, Terminal, stopped, wait_for
+from tests.terminal.pty import Terminal, lives, stopped, wait_for
 from tests.terminal.test_dashboard import environment
 
 EVIL = "\x1b]52;c;Z290Y2hh\x07\x1b[2J\x9b31m\u202egnp"
@@ -137,14 +136,11 @@ def test_a_pager_that_ends_badly_is_named_on_a_whole_board(tmp_path: Path, last:
 
 
 def test_a_terminate_signal_while_the_pager_runs_ends_both(tmp_path: Path) -> None:
-    ended = tmp_path / "ended"
-    pager = script(tmp_path, f"trap 'echo x >{ended}; exit' TERM; echo PAGER; while :; do read a; done")
-    with dashboard(tmp_path, pager) as terminal:
+    said = f"trap '' HUP; echo $$ >{tmp_path}/pid; echo PAGER; while :; do read a; done"
+    with dashboard(tmp_path, script(tmp_path, said)) as terminal:
         terminal.send("o")
         terminal.until("PAGER")
         terminal.signal(signal.SIGTERM)
         terminal.finish()
-    deadline = time.monotonic() + PATIENCE
-    while not ended.exists():
-        assert time.monotonic() < deadline, "the pager still runs"
-        time.sleep(0.02)
+    pid = int((tmp_path / "pid").read_text())
+    wait_for(lambda: not lives(pid), "the pager still runs")
