@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 REST = 0.08
 """Seconds the cursor rests on a job before anything is read."""
-REMEMBERED = 50
-"""Jobs whose history, and files whose first rows, are kept in memory."""
+REMEMBERED = 24
+"""Jobs whose history, and files whose first rows, are kept in memory: a group's files, and some more."""
 SLICE = 5_000
 """Jobs looked through at a stretch: a millisecond."""
 MOST_FILES = 20
