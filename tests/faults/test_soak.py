@@ -19,7 +19,9 @@ JOBS = int(os.environ.get("REPORTDASH_SOAK_JOBS", "20"))
 SECONDS = float(os.environ.get("REPORTDASH_SOAK_SECONDS", "2"))
 DRIFT, SHORT_DRIFT = 0.05, 0.15
 THREADS = 4 + min(32, (os.cpu_count() or 1) + 4)
-"""The loop's pool, which fills as it is needed and stays, and the few of our own: ledger, lookups."""
+"""Those that stay: the main one, the ledger's, the screen's two, and the pool, filled as needed."""
+BESIDE = 4 + 4 + 1
+"""Those that come and go: one a download, of four; one an account's name lookup; one for a preview."""
 POOL = 40
 """Sockets of four accounts and four downloads, at most."""
 
@@ -39,7 +41,8 @@ def steady(figures: Figures, made: Soak, count: int) -> None:
     for what in ("files", "children"):
         first, *_, last = figures.resting(what)[1:]
         assert last <= first, f"{what}: {told}"
-    assert max(figures.most("threads")) <= THREADS, told
+    assert max(figures.resting("threads")) <= THREADS, told
+    assert max(figures.most("threads")) <= THREADS + BESIDE, told
     assert max(figures.most("sockets")) <= POOL, told
     assert max(figures.resting("sockets")) <= POOL // 2, told
 
