@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from reportdash.board.health import KeyTrouble, health_words, key_trouble, last_refusal, trouble_said
 from reportdash.board.units import clock_text
 from reportdash.cli.after import with_key_step
-from reportdash.cli.context import asynchronous, engine
+from reportdash.cli.context import engine
+from reportdash.cli.endings import asynchronous
 from reportdash.cli.output import line_json, say, table, told_once
 from reportdash.clock import rfc3339
 from reportdash.engine.runtime import Engine

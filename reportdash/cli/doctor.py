@@ -18,8 +18,10 @@ from reportdash import __version__
 from reportdash.cli.checks import files, network, secrets
 from reportdash.cli.checks.finding import Finding, problem, said, show
 from reportdash.cli.checks.terminal import terminal
-from reportdash.cli.context import Place, asynchronous, chain_of, place, unlocked
+from reportdash.cli.context import Place, chain_of, place
+from reportdash.cli.endings import asynchronous
 from reportdash.cli.output import say
+from reportdash.cli.prompts import unlocked
 from reportdash.clock import Clock, SystemClock
 from reportdash.credentials import Chain, command
 from reportdash.engine.seat import Find, Seat, finder, make_client, make_seat

@@ -1,7 +1,8 @@
-"""Signals that end a run in order: one is enough, and what `nohup` ignored stays ignored."""
+"""How a run ends in order: by a signal, of which one is enough; what `nohup` ignored stays ignored."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import signal
@@ -10,7 +11,9 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from reportdash.cli.crash import report
 from reportdash.errors import Exit
+from reportdash.unhandled import unhandled
 
 T = TypeVar("T")
 
@@ -46,6 +49,66 @@ def orderly() -> Iterator[None]:
     finally:
         for number, handler in held.items():
             signal.signal(number, handler)
+
+
+def asynchronous(
+    command: Callable[[argparse.Namespace], Coroutine[Any, Any, int]],
+) -> Callable[[argparse.Namespace], int]:
+    """Run an async command; SIGINT, SIGTERM and SIGHUP end it in order, with exit code 130.
+
+    A fault in a task or callback that nobody waits for ends it as well, and is raised.
+    """
+
+    def run(args: argparse.Namespace) -> int:
+        faults: list[BaseException] = []
+
+        async def supervised() -> int:
+            loop = asyncio.get_running_loop()
+            task = asyncio.ensure_future(command(args))
+
+            def unforeseen(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+                error = unhandled(context)
+                if error is not None and not task.done():
+                    faults.append(error)
+                    task.cancel()
+
+            loop.set_exception_handler(unforeseen)
+            heed(task)
+            try:
+                return await task
+            except asyncio.CancelledError:
+                return int(Exit.INTERRUPTED)
+            finally:
+                if task.cancelling():
+                    last.arm()
+
+        def last_words() -> int:
+            return report(faults[0], args.data_dir) if faults else int(Exit.INTERRUPTED)
+
+        last = LastResort(last_words)
+        try:
+            code = asyncio.run(supervised())
+        finally:
+            last.disarm()
+        if faults:
+            raise faults[0]
+        return code
+
+    run.__doc__ = command.__doc__
+    return run
+
+
+def heed(task: asyncio.Task[Any]) -> None:
+    """Let a signal cancel the task, once: the end it brings about is not to be cut short by the next one."""
+    loop, numbers = asyncio.get_running_loop(), heeded()
+
+    def told() -> None:
+        for number in numbers:
+            loop.add_signal_handler(number, lambda: None)
+        task.cancel()
+
+    for number in numbers:
+        loop.add_signal_handler(number, told)
 
 
 async def to_its_end(work: Coroutine[Any, Any, T]) -> T:

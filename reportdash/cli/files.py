@@ -11,8 +11,10 @@ from pathlib import Path
 
 from reportdash.cli.after import with_next_step
 from reportdash.cli.asking import query
-from reportdash.cli.context import asynchronous, engine, prompting, unlock
+from reportdash.cli.context import engine
+from reportdash.cli.endings import asynchronous
 from reportdash.cli.output import data, note, say
+from reportdash.cli.prompts import prompting, unlock
 from reportdash.engine.outcome import Outcome
 from reportdash.engine.runtime import Engine
 from reportdash.errors import Exit, Problem, SafetyProblem, UsageProblem, worst

@@ -9,16 +9,10 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from reportdash.cli.context import (
-    ask_secret,
-    asynchronous,
-    engine,
-    on_terminal,
-    opened,
-    prompting,
-    unlocked_store,
-)
+from reportdash.cli.context import engine
+from reportdash.cli.endings import asynchronous
 from reportdash.cli.output import note, say
+from reportdash.cli.prompts import ask_secret, on_terminal, opened, prompting, unlocked_store
 from reportdash.cli.vault import NOT_STORED, TRIES, in_vault, made
 from reportdash.credentials import Chain, StoreChoice, variable
 from reportdash.credentials.handed import PASSPHRASE_FILE, passphrase_source, vault_passphrase

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 
 from reportdash.cli.after import with_next_step
-from reportdash.cli.context import asynchronous, engine, unlock
+from reportdash.cli.context import engine
+from reportdash.cli.endings import asynchronous
 from reportdash.cli.output import data, say
+from reportdash.cli.prompts import unlock
 from reportdash.errors import Exit, UsageProblem
 from reportdash.model import Spec
 from reportdash.plain import clean

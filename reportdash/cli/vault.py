@@ -6,10 +6,11 @@ import argparse
 import asyncio
 import os
 
-from reportdash.cli.context import ask_secret, asynchronous, chain_of, on_terminal, opened, place, prompting
-from reportdash.cli.endings import to_its_end
+from reportdash.cli.context import chain_of, place
+from reportdash.cli.endings import asynchronous, to_its_end
 from reportdash.cli.output import entry, note, say
 from reportdash.cli.private import warn
+from reportdash.cli.prompts import ask_secret, on_terminal, opened, prompting
 from reportdash.credentials import Chain, VaultState, VaultTrouble
 from reportdash.credentials.handed import passphrase_source
 from reportdash.credentials.unlocking import Unlocking

@@ -12,9 +12,11 @@ from reportdash.board.health import key_trouble
 from reportdash.board.terms import Query
 from reportdash.cli.after import with_key_step
 from reportdash.cli.asking import query
-from reportdash.cli.context import asynchronous, chain_of, engine_at, place, say_rescued, unlocked
+from reportdash.cli.context import chain_of, engine_at, place, say_rescued
+from reportdash.cli.endings import asynchronous
 from reportdash.cli.output import NoOutput, data, line_json, say
 from reportdash.cli.private import warn
+from reportdash.cli.prompts import unlocked
 from reportdash.clock import Clock, SystemClock
 from reportdash.engine.runtime import Engine
 from reportdash.errors import Exit, Problem, UsageProblem

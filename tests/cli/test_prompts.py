@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 
 import pytest
 
@@ -39,6 +40,36 @@ async def test_a_signal_at_the_prompt_ends_the_command_without_an_answer(
     assert code == 130, text
     assert "Traceback" not in text
     assert (await shell("jobs", "--json")).row["state"] == "ready"
+
+
+def _stopped_and_back(shell: Shell) -> bytes:
+    """ctrl+z at the question for a passphrase in a shell that knows jobs, `fg`, and something typed."""
+    env = {name: text for name, text in shell.environment().items() if "SECRET" not in name}
+    words = ["--norc", "--noprofile", "--noediting", "-i"]
+    question = "New passphrase of the vault"
+    with Terminal(words, env={**env, "PS1": "$ "}, cwd=shell.folder, program=("bash",)) as terminal:
+        terminal.until("$")
+        terminal.send(f"{sys.executable} -m reportdash login main --store vault\r")
+        terminal.until(question)
+        terminal.send("abandoned\x1a")
+        terminal.until("Stopped")
+        terminal.send("fg\r")
+        terminal.until(lambda text: text.count(question) == 2)
+        terminal.send("canary\r")
+        terminal.until("too short")
+        terminal.until(lambda text: text.count(question) == 3)
+        terminal.send("\x03")
+        terminal.until("interrupted")
+        terminal.send("exit\r")
+        terminal.finish()
+        return bytes(terminal.bytes)
+
+
+async def test_a_secret_is_not_shown_after_ctrl_z_and_fg(shell: Shell) -> None:
+    shown = await asyncio.to_thread(_stopped_and_back, shell)
+    assert b"canary" not in shown
+    assert b"abandoned" not in shown
+    assert b"Traceback" not in shown
 
 
 @pytest.mark.parametrize(("answer", "code", "state"), [("yes\r", 5, "ready"), ("delete\r", 0, "deleted")])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reportdash.cli import context, watch
+from reportdash.cli import prompts, watch
 from reportdash.clock import SystemClock
 from reportdash.credentials.vault import FILE_NAME, VaultTrouble
 from reportdash.logins import IN_A_SHELL
@@ -258,8 +258,8 @@ async def test_a_watch_asks_once_also_when_its_ledger_is_replaced_meanwhile(
         asked.append(prompt)
         return PASSPHRASE
 
-    monkeypatch.setattr(context, "on_terminal", lambda: True)
-    monkeypatch.setattr(context, "ask_secret", answer)
+    monkeypatch.setattr(prompts, "on_terminal", lambda: True)
+    monkeypatch.setattr(prompts, "ask_secret", answer)
     words = {"config": None, "data_dir": None, "debug": False, "read_only": False}
     args = argparse.Namespace(**words, query=[], until="settled", timeout=None, download=False, json=False)
     watching = asyncio.create_task(watch.run(args, SystemClock()))

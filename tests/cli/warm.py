@@ -31,7 +31,7 @@ from typing import TextIO
 _LENGTH = 8
 _MODULES = (
     *("cli.accounts", "cli.after", "cli.config", "cli.context", "cli.doctor", "cli.jobs", "cli.main"),
-    *("cli.output", "cli.submit", "cli.watch"),
+    *("cli.output", "cli.prompts", "cli.submit", "cli.watch"),
     "engine.runtime",
     "net.client",
     "net.storage",

@@ -293,7 +293,8 @@ async def test_a_keyring_that_falls_mute_at_its_password_is_said_and_the_table_g
     MUTE: list[str] = []
     furnish = in_keyring(locked, lambda environ: Mute(environ, patience=60, total=120), "calls")
     listener = tmp_path / "mute"
-    server = await asyncio.start_unix_server(lambda reader, writer: None, listener)
+    held: list[asyncio.StreamWriter] = []  # let go of, a connection is closed
+    server = await asyncio.start_unix_server(lambda reader, writer: held.append(writer), listener)
     MUTE.append(f"unix:path={listener}")
     async with server, desk(tmp_path, accounts=("calls", "main"), furnish=furnish) as at:
         dialog = await asked(at)
