@@ -11,12 +11,14 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from reportdash.cli import later
 from reportdash.cli.endings import LastResort, orderly
@@ -34,8 +36,13 @@ if TYPE_CHECKING:
     from reportdash.tui.theme import Palette
     from reportdash.tui.widgets.filter import SavedView
 
+T = TypeVar("T")
+
 AT_ONCE = 2_000
 """Rows read before the first paint; the rest of a larger table follows with the engine."""
+
+PATIENCE = 2.0
+"""Seconds to wait for each file before the first paint; none is worth a screen that stays empty."""
 
 SWITCH = 0.0005
 """Seconds another thread may go on computing while a key waits; Python's own are ten times as many."""
@@ -80,6 +87,7 @@ def _board(args: argparse.Namespace, looked: bool, said: str) -> tuple[int, bool
         from reportdash.board.states import Role
         from reportdash.cli.context import engine_at, place
         from reportdash.ledger.problems import remote
+        from reportdash.ledger.thread import MUTE_SECONDS
 
         running: Engine | None = None
         async with AsyncExitStack() as opened:
@@ -87,7 +95,11 @@ def _board(args: argparse.Namespace, looked: bool, said: str) -> tuple[int, bool
                 here = await asyncio.to_thread(partial(place, args, screen=True))
                 app.settle(here.settings.keys, _views(here.settings.views))
                 if here.settings.accounts or here.settings.left_out:
-                    running = await opened.enter_async_context(engine_at(here))
+                    hangs = asyncio.get_running_loop().call_later(MUTE_SECONDS, app.live.hangs)
+                    try:
+                        running = await opened.enter_async_context(engine_at(here))
+                    finally:
+                        hangs.cancel()
             except UsageProblem as problem:
                 # A config or a data folder that can not be used ends the run with its sentence.
                 stopped.append(problem)
@@ -169,6 +181,12 @@ def load_engine() -> None:
     import_module("reportdash.engine.runtime")
 
 
+UNFINISHED = (
+    "the ledger or a vendor did not answer in time, so what was asked for last may not have been done; the "
+    "next start looks after what was begun"
+)
+
+
 def _need_terminal() -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageProblem(
@@ -191,8 +209,13 @@ def _app(
     from reportdash.board.facts import Run
     from reportdash.board.states import Role
     from reportdash.tui.app import Dashboard
+    from reportdash.tui.widgets.header import HANGS
 
-    rows = _first_rows(ledger)
+    hangs, rows = False, None
+    try:
+        rows = _in_time(partial(_first_rows, ledger))
+    except TimeoutError:
+        hangs = True
     if term_of(os.environ) in DUMB:
         # Rich takes such a terminal for 80×25 whatever its size is, and Textual never rests between the two.
         os.environ["TERM"] = "vt100"
@@ -206,6 +229,8 @@ def _app(
         read_only=read_only,
         looked=looked,
     )
+    if hangs:
+        app.board.mode = HANGS
     if said:
         app.board.status.notice = (Run(said, Role.TEXT),)
     return app
@@ -239,11 +264,19 @@ def _run(
 
     def last_words() -> int:
         tidy()
+        tell_unfinished()
         if app.life.fault is None:
             return int(app.return_code or Exit.OK)
         from reportdash.cli.crash import report
 
         return report(app.life.fault, folder)
+
+    def tell_unfinished() -> None:
+        if app.life.unfinished and not getattr(app._driver, "stuck", False):
+            app.life.unfinished = False
+            from reportdash.cli.output import say
+
+            say(UNFINISHED)
 
     last = LastResort(last_words)
 
@@ -261,6 +294,7 @@ def _run(
             from reportdash.cli.output import mute
 
             mute()
+    tell_unfinished()
     if app.life.fault is not None:
         raise app.life.fault
     if code is None:
@@ -274,7 +308,10 @@ def _look(first: FirstLook, config: Path | None, kept: Path | None, environ: Map
     from reportdash.tui.actions import Keymap
     from reportdash.tui.ports import Look
 
-    remembered = memory.recall(kept)
+    try:
+        remembered = _in_time(partial(memory.recall, kept))
+    except TimeoutError:
+        remembered = memory.Memory()
     own = config.parent / "themes" if config else None
     colors = colors_of(environ)
     # A choice made in a terminal with many colours is none for a poor one. Without any colour nothing else is
@@ -330,6 +367,21 @@ def colors_of(environ: Mapping[str, str]) -> int:
 
 def term_of(environ: Mapping[str, str]) -> str:
     return environ.get("TERM", "").lower()
+
+
+def _in_time(read: Callable[[], T]) -> T:
+    """What a file holds. Raises TimeoutError when its disk hangs: the board stands all the same."""
+    outcome: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(read())
+        except BaseException as error:  # handed to the waiter, whatever it is
+            outcome.set_exception(error)
+
+    # A daemon: what hangs in it is not waited for at the end either.
+    Thread(target=run, name="first look", daemon=True).start()
+    return outcome.result(PATIENCE)
 
 
 class _Rows(NamedTuple):

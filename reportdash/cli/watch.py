@@ -133,12 +133,22 @@ async def follow(
     shown: dict[str, tuple[object, ...]] = {}
     rev = 0
     first = True
+    mute: str | None = None
     full: str | None = None
-    running.poll()
-    while True:
+
+    def tell() -> None:
+        nonlocal mute, full
+        if running.ledger.mute != mute:
+            mute = running.ledger.mute
+            say(mute or "the ledger answers again")
         if (running.ledger.full or running.downloads.notice) != full:
             full = running.ledger.full or running.downloads.notice
             say(full or "there is room on the disk again")
+
+    running.ledger.on_trouble = tell
+    running.poll()
+    while True:
+        tell()
         changes = await running.ledger.changed_since(rev)
         rev = changes.rev
         if changes.accounts and on_accounts is not None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from reportdash.clock import Clock
 from reportdash.errors import Problem
 from reportdash.ledger.owner import this_process
-from reportdash.ledger.problems import DamagedLedger, ReplacedLedger
+from reportdash.ledger.problems import DamagedLedger, ReplacedLedger, mute
 from reportdash.ledger.reads import Changes, Known
 from reportdash.ledger.store import Store
 from reportdash.ledger.thread import LedgerThread
@@ -33,8 +33,10 @@ class Ledger:
         self.rescued: Rescue | None = None
         self.full: str | None = None
         """The sentence while the disk has no room for a change."""
-        self.on_room: Callable[[], None] = lambda: None
-        """Called when that begins or ends."""
+        self.mute: str | None = None
+        """The sentence while the file does not answer: its disk hangs, or another process holds it."""
+        self.on_trouble: Callable[[], None] = lambda: None
+        """Called when one of both begins or ends."""
         self._damage: DamagedLedger | None = None
         self._clock = clock
         self._rev = 0
@@ -44,6 +46,7 @@ class Ledger:
             self._committed,
             self._damaged,
             self._room,
+            self._muted,
         )
 
     @classmethod
@@ -372,7 +375,11 @@ class Ledger:
 
     def _room(self, full: str | None) -> None:
         self.full = full
-        self.on_room()
+        self.on_trouble()
+
+    def _muted(self, muted: bool) -> None:
+        self.mute = mute(self.path) if muted else None
+        self.on_trouble()
 
     def _committed(self, rev: int) -> None:
         self._rev = max(self._rev, rev)

@@ -89,6 +89,14 @@ def remote(kind: str) -> str:
     )
 
 
+def mute(path: Path) -> str:
+    """What is said while the file does not answer."""
+    return (
+        f"the ledger {clean(path, 300)} does not answer: its disk or file system hangs, or another process "
+        "holds it; nothing is asked of any vendor until it does"
+    )
+
+
 def replaced(path: Path) -> ReplacedLedger:
     return ReplacedLedger(
         f"another process has put a new file in the place of the ledger {clean(path, 300)}. "

@@ -44,12 +44,14 @@ ROOM_SECONDS = 5.0
 """How often a write is tried while the disk is full."""
 LOOK_SECONDS = 0.5
 """How often other processes' commits are looked for."""
+MUTE_SECONDS = 5.0
+"""A piece of work that takes longer is told: the disk hangs, or another process holds the file."""
 
 
 class LedgerThread:
     """Runs a Store. `on_commit(rev)` is called in the event loop after each commit, whosever it is;
     `on_damage` when the file is found damaged or replaced, `on_room` when its disk becomes full (with the
-    sentence) and when there is room again (None).
+    sentence) and when there is room again (None), `on_mute` when it does not answer and when it does again.
     """
 
     def __init__(
@@ -58,11 +60,16 @@ class LedgerThread:
         on_commit: Callable[[int], None],
         on_damage: Callable[[DamagedLedger], None],
         on_room: Callable[[str | None], None],
+        on_mute: Callable[[bool], None],
     ) -> None:
         self._opener = opener
         self._on_commit = on_commit
         self._on_damage = on_damage
         self._on_room = on_room
+        self._on_mute = on_mute
+        self._mute = False
+        self._watch: asyncio.TimerHandle | None = None
+        self._busy_since: float | None = None  # the thread's own
         self._full = False  # the thread's own
         self._loop = asyncio.get_running_loop()
         # No SimpleQueue: in CPython 3.11 its `get` may wait without end for what has only microseconds to go.
@@ -107,6 +114,8 @@ class LedgerThread:
         finally:
             await ended
             self._thread.join()
+            if self._watch is not None:
+                self._watch.cancel()
 
     def read(self, question: Callable[[], T]) -> asyncio.Future[T]:
         """Run a read as soon as the thread is free."""
@@ -137,7 +146,20 @@ class LedgerThread:
     def _future(self) -> asyncio.Future[Any]:
         if self._stopping:
             raise Problem("the ledger is closed: run the command again.")
+        if self._watch is None:
+            self._watch = self._loop.call_later(MUTE_SECONDS, self._heed)
         return self._loop.create_future()
+
+    def _heed(self) -> None:
+        """Some time after a request: whether the thread gets on. While it works it is looked at again."""
+        since = self._busy_since
+        busy = 0.0 if since is None else time.monotonic() - since
+        mute = busy >= MUTE_SECONDS
+        if mute is not self._mute:
+            self._mute = mute
+            self._on_mute(mute)
+        wait = LOOK_SECONDS if mute else MUTE_SECONDS - busy
+        self._watch = None if since is None else self._loop.call_later(wait, self._heed)
 
     # From here on: in the thread.
 
@@ -147,6 +169,7 @@ class LedgerThread:
         while not self._ended:
             try:
                 self._turn()
+                self._busy_since = None
             except Exception as error:
                 # Nobody asked for what failed, so the loop is told; the thread goes on, for an orderly end.
                 told = {"message": "the ledger's thread", "exception": error}
@@ -158,8 +181,11 @@ class LedgerThread:
         if batch_due is not None and len(self._batch) >= BATCH_WRITES:
             batch_due = 0.0  # full: nothing to wait for but the file's rest
         until = self._look_at if batch_due is None else min(self._look_at, max(batch_due, self._rest_until))
+        asked: Callable[[], None] = _wake
         with contextlib.suppress(queue.Empty):
-            self._inbox.get(timeout=max(0.0, until - time.monotonic()))()
+            asked = self._inbox.get(timeout=max(0.0, until - time.monotonic()))
+        self._busy_since = time.monotonic()
+        asked()
         if self._store is None:
             return
         now = time.monotonic()

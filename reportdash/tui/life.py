@@ -26,14 +26,15 @@ LONGEST = 3.0
 class Life:
     """The life of one run of the dashboard.
 
-    `told_to_end`: a signal or the end of the line ended it; `fault`: the error that did. `on_left` is called
-    when the terminal is back and only the loop's end is left.
+    `told_to_end`: a signal or the end of the line ended it; `fault`: the error that did; `unfinished`: its
+    end was cut short. `on_left` is called when the terminal is back and only the loop's end is left.
     """
 
     def __init__(self, app: Dashboard) -> None:
         self.app = app
         self.told_to_end = False
         self.fault: BaseException | None = None
+        self.unfinished = False
         self.on_left: Callable[[], None] = lambda: None
         self._interrupted = False
         self._going: asyncio.Task[None] | None = None
@@ -78,7 +79,7 @@ class Life:
             async with asyncio.timeout(LONGEST):
                 await self._end_all()
         except TimeoutError:
-            pass  # a dead file system under the ledger, for one; leases run out by themselves
+            self.unfinished = True  # a dead file system, for one; leases run out by themselves
         except Exception as error:
             self.fault = self.fault or error
         code = Exit.INTERRUPTED if self._interrupted else Exit.OK

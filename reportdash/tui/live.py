@@ -22,9 +22,10 @@ from reportdash.tui import collector
 from reportdash.tui.reading import Reading
 from reportdash.tui.returning import Returning
 from reportdash.tui.stores import Stores
+from reportdash.tui.trouble import MUTE, Trouble, trouble
 from reportdash.tui.turns import give_way
 from reportdash.tui.widgets.accounts import Slots
-from reportdash.tui.widgets.header import Mode
+from reportdash.tui.widgets.header import NOT_POLLING, Mode
 
 if TYPE_CHECKING:
     from reportdash.ledger.reads import Changes
@@ -46,7 +47,6 @@ OPEN_AGAIN = 5.0
 """Seconds between two tries to open a ledger that has no room or is locked."""
 DAMAGED = "the ledger is damaged: it is set aside and opened anew"
 REPLACED = "the ledger was damaged; another process has set it aside: it was opened anew"
-READ_ONLY = "the disk is full: read-only until there is room, then it goes on by itself"
 MANY = 1000
 """Changes at once that are taken in by slices: the rest of a large ledger after the first paint."""
 
@@ -73,7 +73,7 @@ class Live:
         self._open = open_engine
         self._open_engine = AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._full: str | None = None
+        self._trouble: Trouble | None = None
         self._anew = False
         self._downloads = asyncio.Event()
         self.reading = Reading(app)
@@ -150,7 +150,7 @@ class Live:
                 collector.start()
                 if problem.text != self.problem:
                     self.problem = problem.text
-                    self.board.mode = Mode("not polling", bad=True)
+                    self.board.mode = NOT_POLLING
                     self.board.say(problem.text)
                     self.board.show_frame()
                 if isinstance(problem, UsageProblem):
@@ -211,7 +211,7 @@ class Live:
         self.board.intake.take([job for job in ready if not self._savable(job)], ())
         self.app.attention.tell(False, self.board.view.counts())
         self._warn()
-        engine.ledger.on_room = lambda: self._mode(engine)
+        engine.ledger.on_trouble = lambda: self._mode(engine)
         self._mode(engine)
         self.board.rearrange()
         self.board.detail.on_files = self.reading.files
@@ -310,16 +310,17 @@ class Live:
         if notice:
             self.board.say(*notice)
 
+    def hangs(self) -> None:
+        """The ledger does not even open."""
+        self._tell(MUTE)
+        self.board.mode = MUTE.mode
+        self.board.show_frame()
+
     def _mode(self, engine: EnginePort) -> None:
-        full = READ_ONLY if engine.ledger.full else engine.downloads.notice
-        if full != self._full:
-            over, self._full = self._full, full
-            if full:
-                self.board.say(full, role=Role.WARN)
-            elif over == READ_ONLY:
-                self.board.say("there is room on the disk again: polling goes on")
-        if full:
-            mode = Mode("disk full", bad=True)
+        found = trouble(engine)
+        self._tell(found)
+        if found is not None:
+            mode = found.mode
         elif engine.read_only:
             mode = Mode("read-only")
         elif not engine.accounts or engine.polled_here():
@@ -329,6 +330,13 @@ class Live:
         if mode != self.board.mode:
             self.board.mode = mode
             self.board.show_frame()
+
+    def _tell(self, found: Trouble | None) -> None:
+        over, self._trouble = self._trouble, found
+        if found is not None and found != over:
+            self.board.say(found.words, role=Role.WARN)
+        elif found is None and over is not None and over.after:
+            self.board.say(over.after)
 
     async def _count_slots(self, engine: EnginePort, changes: Changes) -> None:
         names = {job.account for job in changes.jobs} | {account.name for account in changes.accounts}

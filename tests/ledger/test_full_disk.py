@@ -148,7 +148,7 @@ async def test_a_full_disk_and_its_end_are_noticed_although_nobody_writes(
     filler = fill(disk)
     ledger = await Ledger.open(path, clock=SystemClock(), rescue=True)
     moments: list[bool] = []
-    ledger.on_room = lambda: moments.append(bool(ledger.full))
+    ledger.on_trouble = lambda: moments.append(bool(ledger.full))
     try:
         async with asyncio.timeout(120):
             while not ledger.full:

@@ -128,7 +128,8 @@ class EmptyLedger:
 
     owner = "test"
     full: str | None = None
-    on_room: Any = None
+    mute: Any = None
+    on_trouble: Any = None
 
     async def changed_since(self, rev: int) -> Any:
         return SimpleNamespace(rev=rev, jobs=[], accounts=[])

@@ -421,6 +421,44 @@ async def test_a_full_disk_of_the_ledger_is_a_banner_until_there_is_room(ledger:
         assert screen_text(app).splitlines()[0].endswith("live")
 
 
+async def test_a_ledger_that_does_not_answer_is_a_banner_until_it_does(ledger: Ledger) -> None:
+    engine = Engine(ledger)
+    async with board((80, 24), open_engine=engine.opener()) as (app, pilot):
+        await until(app, "live")
+        ledger._muted(True)
+        await until(app, "the ledger does not answer: its disk hangs")
+        await pilot.press("down")
+        assert screen_text(app).splitlines()[0].endswith("ledger hangs"), "the word stays"
+        ledger._muted(False)
+        await until(app, "the ledger answers again")
+        assert screen_text(app).splitlines()[0].endswith("live")
+
+
+async def test_a_ledger_that_does_not_open_is_said_and_not_taken_for_an_empty_one(ledger: Ledger) -> None:
+    gate = asyncio.Event()
+    engine = Engine(ledger)
+
+    class Late:
+        async def __aenter__(self) -> Engine:
+            await gate.wait()
+            return engine
+
+        async def __aexit__(self, *exc: object) -> None:
+            return None
+
+    async with board(jobs=[], accounts=[], open_engine=Late, settled=False) as (app, _pilot):
+        app.live.hangs()
+        await until(app, "The table comes as soon as it can")
+        text = screen_text(app)
+        assert "not read yet" in text.splitlines()[0]
+        assert "the ledger does not answer: its disk hangs, or another process holds it" in text
+        assert "No jobs yet" not in text and "0 of 0" not in text
+        gate.set()
+        await until(app, "the ledger answers again")
+        await until(app, "No jobs yet")
+        assert screen_text(app).splitlines()[0].endswith("live")
+
+
 async def test_a_ledger_without_room_at_the_start_is_opened_when_there_is(ledger: Ledger) -> None:
     engine = Engine(ledger)
     tries = []

@@ -12,7 +12,7 @@ from reportdash.board.units import plural
 from reportdash.cli.checks.finding import Finding, note, problem, said
 from reportdash.engine.folders import FLOOR
 from reportdash.errors import Exit, Problem
-from reportdash.ledger.opening import inspect
+from reportdash.ledger.opening import inspect, networked
 from reportdash.ledger.problems import remote
 from reportdash.ledger.schema import VERSION
 from reportdash.settings import Settings
@@ -65,7 +65,9 @@ def ledger(path: Path) -> list[Finding]:
     except Problem as trouble:
         return [said("ledger", trouble.exit_code, trouble.text), *private(path.parent)]
     if seen is None:
-        return [Finding("ledger", f"{found.text}, no ledger yet"), *private(path.parent)]
+        words, kind = f"{found.text}, no ledger yet", networked(path)
+        first = note("ledger", words, remote(kind)) if kind else Finding("ledger", words)
+        return [first, *private(path.parent)]
     words = f"{found.text}, {seen.jobs} {'job' if seen.jobs == 1 else 'jobs'}, sound, schema {seen.schema}"
     if seen.schema < VERSION:
         words += f" (the next command brings it up to {VERSION})"

@@ -30,7 +30,7 @@ from reportdash.tui.widgets.accounts import Accounts, Slots
 from reportdash.tui.widgets.detail import Detail
 from reportdash.tui.widgets.filter import Fault, FilterLine
 from reportdash.tui.widgets.footer import Footer
-from reportdash.tui.widgets.header import UNKNOWN_MODE, Header, Mode
+from reportdash.tui.widgets.header import HANGS, NOT_POLLING, UNKNOWN_MODE, Header, Mode
 from reportdash.tui.widgets.lines import Lines
 from reportdash.tui.widgets.status import Status
 from reportdash.tui.widgets.table import JobTable
@@ -159,6 +159,11 @@ class BoardScreen(Screen[None], inherit_bindings=False, inherit_css=False):
         return not self.view.records.slot_of
 
     @property
+    def unread(self) -> bool:
+        """Whether there is nothing to show because nobody could read it."""
+        return self.first_run and self.mode in (HANGS, NOT_POLLING)
+
+    @property
     def stage(self) -> firstrun.Stage:
         """How far the first run has come."""
         accounts = list(self.view.records.accounts.values())
@@ -223,7 +228,7 @@ class BoardScreen(Screen[None], inherit_bindings=False, inherit_css=False):
             now,
             rate=self.rate,
             mode=self.mode,
-            plain="no account yet" if empty else "",
+            plain="no account yet" if empty else "not read yet" if self.unread else "",
             sent=self.sent,
         )
         self.accounts.update(
@@ -247,7 +252,9 @@ class BoardScreen(Screen[None], inherit_bindings=False, inherit_css=False):
     def _show_page(self) -> None:
         size = self.page.size
         keymap = self.look.keymap
-        if self.first_run:
+        if self.unread:
+            lines = firstrun.unread(size.width, size.height, self.pen)
+        elif self.first_run:
             lines = firstrun.first_run(size.width, size.height, self.stage, keymap, self.pen)
         else:
             name = self.look.views[self.active_view].name

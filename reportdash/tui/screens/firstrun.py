@@ -150,6 +150,12 @@ def nothing_found(
     return _filled([[], [(3, said)]], cells, height, pen)
 
 
+def unread(cells: int, height: int, pen: Pen) -> list[Strip]:
+    """A ledger that can not be read: nobody knows whether there is a job. Why, the status line says."""
+    said = "The ledger can not be read now. The table comes as soon as it can."
+    return _filled([[], [(3, (text_run(said),))]], cells, height, pen)
+
+
 def is_too_small(size: Size) -> bool:
     """Whether the window has no room for anything but a sentence."""
     return size.width < LEAST or size.height < LEAST_HEIGHT

@@ -27,6 +27,10 @@ class Mode(NamedTuple):
 
 UNKNOWN_MODE = Mode()
 """Before it is known who polls."""
+HANGS = Mode("ledger hangs", bad=True)
+"""While the ledger's file does not answer."""
+NOT_POLLING = Mode("not polling", bad=True)
+"""While the ledger can not be opened."""
 
 
 class Header(Lines):

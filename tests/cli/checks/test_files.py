@@ -139,6 +139,17 @@ def test_a_ledger_on_a_network_file_system_is_worth_knowing(
     assert "use it from one host" in (found.next or "")
 
 
+def test_a_network_file_system_is_said_before_there_is_a_ledger_on_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    table = tmp_path / "mounts"
+    table.write_text(f"me@server:/x {tmp_path} fuse.sshfs rw 0 0\n")
+    monkeypatch.setattr(opening, "MOUNTS", table)
+    found = one(files.ledger(tmp_path / "ledger.db"))
+    assert found.level == "note" and "no ledger yet" in found.text
+    assert "fuse.sshfs, a network file system" in (found.next or "")
+
+
 @pytest.mark.parametrize(
     "name", ["ledger.db", "jobs.log", "credential-stores.json", "debug.log.1", "crash-1.txt"]
 )
