@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import signal
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from reportdash.cli.crash import report
 from reportdash.errors import Exit
 from reportdash.unhandled import unhandled
+
+if TYPE_CHECKING:
+    import argparse
 
 T = TypeVar("T")
 
@@ -83,7 +84,11 @@ def asynchronous(
                     last.arm()
 
         def last_words() -> int:
-            return report(faults[0], args.data_dir) if faults else int(Exit.INTERRUPTED)
+            if not faults:
+                return int(Exit.INTERRUPTED)
+            from reportdash.cli.crash import report
+
+            return report(faults[0], args.data_dir)
 
         last = LastResort(last_words)
         try:
