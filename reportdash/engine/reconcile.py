@@ -128,8 +128,13 @@ class Reconcile:
 
         Raises SafetyProblem for an unsaved report, a group's child, and an act that is under way.
         """
-        await self.check_forget(job, unsaved=unsaved)
-        return await self._core.ledger.forget(job.id)
+        ledger = self._core.ledger
+        while True:
+            judged = [job, *(await ledger.children(job.id) if job.is_group else ())]
+            await self.check_forget(job, unsaved=unsaved)
+            job = await ledger.forget(job.id, judged=judged)
+            if job.forgotten_at is not None:
+                return job
 
     async def check_forget(self, job: Job, *, unsaved: bool = False) -> None:
         """Raises SafetyProblem with the reason when the job must not be forgotten as it is."""

@@ -287,10 +287,17 @@ class Ledger:
             lambda: self.store.verbs.record(job_id, exchange), durable=False, job_id=job_id
         )
 
-    async def forget(self, job_id: str, *, who: str = "operator", what: str = "forgotten") -> Job:
-        """From the table, with its children; a tombstone stays. Durable."""
+    async def forget(
+        self,
+        job_id: str,
+        *,
+        judged: Sequence[Job] | None = None,
+        who: str = "operator",
+        what: str = "forgotten",
+    ) -> Job:
+        """From the table, with its children; a tombstone stays. Durable. `judged`: see `Verbs.forget`."""
         return await self._thread.write(
-            lambda: self.store.verbs.forget(job_id, who=who, what=what), durable=True
+            lambda: self.store.verbs.forget(job_id, judged=judged, who=who, what=what), durable=True
         )
 
     async def prune(self, before: float) -> int:

@@ -203,17 +203,29 @@ class Verbs:
         self._job(job_id)
         self._exchanges(job_id, (exchange,))
 
-    def forget(self, job_id: str, *, who: str = "operator", what: str = "forgotten") -> Job:
-        """Make a tombstone of the job, and of its children."""
+    def forget(
+        self,
+        job_id: str,
+        *,
+        judged: Sequence[Job] | None = None,
+        who: str = "operator",
+        what: str = "forgotten",
+    ) -> Job:
+        """Make a tombstone of the job, and of its children.
+
+        `judged`: the job and its children as the rules were applied to them; where one of them has moved on
+        since, nothing is forgotten, and the row as it is now is returned.
+        """
         now = self.clock.now()
-        return self.change(
-            job_id,
-            lambda job: (
-                replace(job, forgotten_at=now, next_poll_at=None) if job.forgotten_at is None else None
-            ),
-            who=who,
-            what=what,
-        )
+
+        def change(job: Job) -> Job | None:
+            if job.forgotten_at is not None:
+                return None
+            if judged is not None and _facts([job, *self.reads.children(job_id)]) != _facts(judged):
+                return None
+            return replace(job, forgotten_at=now, next_poll_at=None)
+
+        return self.change(job_id, change, who=who, what=what)
 
     def prune(self, before: float) -> int:
         """Take settled rows older than `before` from the table; returns how many.
@@ -372,6 +384,11 @@ class Verbs:
             self.db.execute(_INSERT_EXCHANGE, values)
         if exchanges:
             self.db.execute(_DROP_EXCHANGES, (job_id, KEPT_EXCHANGES))
+
+
+def _facts(family: Sequence[Job]) -> list[tuple[object, ...]]:
+    """What the rules for forgetting judge a job and its children by."""
+    return [(job.id, job.state, job.intent, job.artifact) for job in family]
 
 
 @cache

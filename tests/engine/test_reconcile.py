@@ -223,6 +223,36 @@ async def test_a_submit_whose_process_is_gone_can_be_forgotten(rig: Rig) -> None
     assert (await engine.forget(job.id)).forgotten_at is not None
 
 
+@pytest.mark.parametrize("grouped", [False, True])
+async def test_a_report_that_becomes_ready_while_it_is_judged_is_not_forgotten(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, grouped: bool
+) -> None:
+    if grouped:
+        engine, job = await group_at_work(rig)
+
+        async def both() -> list[Job] | None:
+            children = await rig.ledger.children(job.id)
+            return children if len(children) == 2 else None
+
+        ready, running = await rig.until(both)
+        await rig.seen(ready, JobState.RUNNING)
+    else:
+        rig.account("main")
+        engine = await rig.start()
+        running = job = await rig.follow(1)
+    judge = engine._reconcile._unsaved
+
+    async def judged_then_ready(row: Job) -> bool:
+        unsaved = await judge(row)
+        await rig.seen(running, JobState.READY)
+        return unsaved
+
+    monkeypatch.setattr(engine._reconcile, "_unsaved", judged_then_ready)
+    with pytest.raises(SafetyProblem, match="not saved"):
+        await engine.forget(job.id)
+    assert (await rig.job(job)).forgotten_at is None
+
+
 async def group_at_work(rig: Rig) -> tuple[Engine, Job]:
     """A group that runs and is polled: of its two children one is ready."""
     rig.account("billing")
