@@ -334,6 +334,79 @@ async def test_a_try_that_is_stopped_tells_of_the_vault_that_was_made_for_it(tmp
         await vault_of(at)
 
 
+@pytest.mark.parametrize("closed", [False, True])
+async def test_a_vault_that_opens_after_the_try_was_stopped_is_open_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: bool
+) -> None:
+    async with desk(tmp_path, accounts=("calls", "billing"), furnish=keys_in_vault("billing")) as at:
+        await not_now(at)
+        keys = (await shut(at, "calls"))["calls"]
+        at.rig.engine.poll()
+        await at.until(lambda: health(at, "billing") is Health.AUTH_FAILED)
+        form = await form_of_calls(at)
+        began, go, unlock = threading.Event(), threading.Event(), Vault.unlock
+
+        def slow(self: Vault, passphrase: str) -> None:
+            began.set()
+            assert go.wait(60)
+            unlock(self, passphrase)
+
+        monkeypatch.setattr(Vault, "unlock", slow)
+        await typed(at, keys["client_id"], keys["client_secret"])
+        await to_first_passphrase(at)
+        await paste(at, PASSPHRASE)
+        before = len(at.rig.sim.calls("talkdesk"))
+        try:
+            await at.press("enter")
+            await at.until(began.is_set)
+            await at.press("escape")
+            await at.shows("Stopped: nothing was kept.")
+            if closed:
+                await at.press("escape")
+                await at.until(lambda: not form.is_attached)
+        finally:
+            go.set()
+        await at.until(lambda: not at.app.live.stores.locked, time=False)
+        await at.until(lambda: health(at, "billing") is Health.OK, time=False)
+        assert len(at.rig.sim.calls("talkdesk")) == before
+        if not closed:
+            assert "Vault passphrase" not in at.text
+
+
+async def test_a_wrong_passphrase_whose_try_was_stopped_is_not_told_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(tmp_path, accounts=("calls", "billing"), furnish=keys_in_vault("billing")) as at:
+        await not_now(at)
+        await shut(at, "calls")
+        form = await form_of_calls(at)
+        began, go, ended, unlock = threading.Event(), threading.Event(), threading.Event(), Vault.unlock
+
+        def slow(self: Vault, passphrase: str) -> None:
+            began.set()
+            assert go.wait(60)
+            try:
+                unlock(self, passphrase)
+            finally:
+                ended.set()
+
+        monkeypatch.setattr(Vault, "unlock", slow)
+        await typed(at, "somebody", CANARY)
+        await to_first_passphrase(at)
+        await paste(at, "not this one")
+        try:
+            await at.press("enter")
+            await at.until(began.is_set)
+            await at.press("escape")
+            await at.shows("Stopped: nothing was kept.")
+        finally:
+            go.set()
+        await at.until(ended.is_set)
+        await at.until(lambda: not at.app.operator._tasks, time=False)
+        assert "Stopped: nothing was kept." in at.text
+        assert form.passphrase.edit.text == "not this one"
+
+
 async def test_enter_on_the_store_that_is_chosen_tries_the_key(tmp_path: Path) -> None:
     async with desk(tmp_path, accounts=("main",)) as at:
         form = await form_of(at)

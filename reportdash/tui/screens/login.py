@@ -6,6 +6,7 @@ closes; it is named in no notice, log or exception.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -399,19 +400,11 @@ class Login(Form[None]):
 
         chain = self.engine.chain
         try:
-            if store == KEYRING:
-                await chain.unlock_keyring(self.password.edit.text)
-            else:
-                assert chain.vault is not None
-                passphrase = self.new.text if needs == NEW else self.passphrase.edit.text
-                await chain.vault.open(passphrase, create=needs == NEW)
-            self._made = needs == NEW
-            self._lacks[store] = ""
-            for choice in self._choices:
-                if choice.value == store == KEYRING:
-                    choice.about = "stays on this server, encrypted"
-            self.engine.unlocked()
-            await self.dashboard.live.stores.look(self.engine)
+            opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            # Of the dashboard: what opens counts for whoever waits for a key in it, the try stopped or not.
+            typed = self.new.text if needs == NEW else self._known.edit.text
+            self.dashboard.operator.task(self._unlock(store, needs, typed, opened))
+            await opened
             if store == VAULT:
                 # Whoever only reads it need not care whether it takes another key.
                 await chain.vault.probe()  # type: ignore[union-attr]
@@ -426,6 +419,33 @@ class Login(Form[None]):
             self._failed(f"{what_is_wrong(trouble)}.")
             return False
         return True
+
+    async def _unlock(self, store: str, needs: str, typed: str, opened: asyncio.Future[None]) -> str:
+        """What was typed opens the store; `opened` is for whoever still waits for it."""
+        chain = self.engine.chain
+        try:
+            if store == KEYRING:
+                await chain.unlock_keyring(typed)
+            else:
+                assert chain.vault is not None
+                await chain.vault.open(typed, create=needs == NEW)
+        except Problem as problem:
+            if not opened.cancelled():
+                opened.set_exception(problem)
+            return ""
+        self._made = needs == NEW
+        self._lacks[store] = ""
+        for choice in self._choices:
+            if choice.value == store == KEYRING:
+                choice.about = "stays on this server, encrypted"
+        self.engine.unlocked()
+        await self.dashboard.live.stores.look(self.engine)
+        if not opened.cancelled():
+            opened.set_result(None)
+            return ""
+        if self.is_attached:
+            self.redraw()
+        return f"the {store} is unlocked"
 
     def _failed(self, text: str) -> None:
         self._step_now = ""
