@@ -15,6 +15,9 @@ from typing import Any
 from reportdash.ledger.opening import LOG
 from reportdash.model import Job
 
+_BEGINS = '{"at": '
+"""How every line begins."""
+
 
 def line(job: Job, at: float) -> str:
     """What it takes to follow this job again: who it is, what was asked for, where its report lies, and
@@ -71,11 +74,23 @@ def drop_old(folder: Path) -> None:
 
 
 def read(folder: Path) -> Iterator[dict[str, Any]]:
-    """Every readable line, oldest first. A line cut off by a crash is passed over."""
+    """Every readable line, oldest first. One that a crash or a full disk cut off is passed over, and does not
+    take the one with it that was written behind it.
+    """
     for name in (f"{LOG}.1", LOG):
         with suppress(FileNotFoundError):
             for text in (folder / name).read_text(encoding="utf-8", errors="replace").splitlines():
-                with suppress(ValueError):
-                    told = json.loads(text)
-                    if isinstance(told, dict) and {"at", "id", "account", "vendor", "name"} <= told.keys():
-                        yield told
+                told = _told(text)
+                if told is not None:
+                    yield told
+
+
+def _told(text: str) -> dict[str, Any] | None:
+    start = text.find(_BEGINS)
+    while start >= 0:
+        with suppress(ValueError):
+            told = json.loads(text[start:])
+            if isinstance(told, dict) and {"at", "id", "account", "vendor", "name"} <= told.keys():
+                return told
+        start = text.find(_BEGINS, start + 1)
+    return None
