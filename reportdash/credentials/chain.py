@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from reportdash.credentials import command, files, handed
@@ -23,6 +24,7 @@ from reportdash.credentials.choices import (
 )
 from reportdash.credentials.keyring_process import KeyringProcess, KeyringTrouble
 from reportdash.credentials.lasting import KEPT, Lasting, service
+from reportdash.credentials.moves import Moves
 from reportdash.credentials.unlocking import Unlocking
 from reportdash.credentials.values import LONGEST, Secrets, Stored
 from reportdash.credentials.vault import FILE_NAME, Vault, VaultTrouble
@@ -59,7 +61,7 @@ class Chain:
     ) -> None:
         self._environ = environ
         self.vault = Unlocking(vault or Vault(folder / FILE_NAME), environ) if folder is not None else None
-        self._folder = folder
+        self._moves = Moves(folder)
         self._pins = files.pins(folder) if folder is not None else None
         self._lasting = Lasting(
             (keyring or KeyringProcess(environ, folder=folder)) if use_keyring else None,
@@ -148,19 +150,21 @@ class Chain:
             return MEMORY
         if store not in KEPT:
             raise UsageProblem(f"no store is called {store}: use {KEYRING}, {VAULT} or {MEMORY}")
-        async with self._turn():
-            before = await self._pin(account, known=False)
-            await self._lasting.put(store, account, vendor, stored.encode())
-            try:
-                await self._choose(account, store)
-            except CredentialProblem:
-                if store != before:  # nobody would look for it there, nor remove it
-                    with contextlib.suppress(CredentialProblem):
-                        await self._lasting.drop(store, account, vendor)
-                raise
-            self._memory.pop(account, None)
-            tidy = await self._tidy(account, vendor, store, before)
-        self._note(values)
+        return await self._moves.whole(partial(self._kept, account, vendor, stored, store))
+
+    async def _kept(self, account: str, vendor: str, stored: Stored, store: str) -> str:
+        before = await self._pin(account, known=False)
+        await self._lasting.put(store, account, vendor, stored.encode())
+        try:
+            await self._choose(account, store)
+        except CredentialProblem:
+            if store != before:  # nobody would look for it there, nor remove it
+                with contextlib.suppress(CredentialProblem):
+                    await self._lasting.drop(store, account, vendor)
+            raise
+        self._memory.pop(account, None)
+        tidy = await self._tidy(account, vendor, store, before)
+        self._note(stored.fields)
         title = self._lasting.title(store)
         return title if tidy else f"{title}; an older copy in plain text could not be removed"
 
@@ -171,31 +175,33 @@ class Chain:
         cannot be opened; it is gone from the others then. What lies in another store that cannot be opened
         is not used any more.
         """
-        async with self._turn():
-            removed = self._memory.pop(account, None) is not None
-            pin = await self._pin(account)
-            troubles: dict[str, CredentialProblem] = {}
-            for store in KEPT:
-                try:
-                    for vendor in vendors:
-                        removed |= await self._lasting.drop(store, account, vendor)
-                except CredentialProblem as problem:
-                    troubles[store] = problem
-            if pin in troubles:
-                raise troubles[pin]
-            if pin is None:
-                keyring = troubles.get(KEYRING)
-                if isinstance(keyring, KeyringTrouble) and not keyring.absent:
-                    raise keyring
-                if VAULT in troubles and await self._incomplete():
-                    raise troubles[VAULT]
-            if troubles:
-                await self._choose(account, LOGGED_OUT)
-            elif self._pins is not None:
-                await asyncio.to_thread(self._pins.drop, account)
-            if PLAINTEXT in troubles:
-                raise troubles[PLAINTEXT]
-            return removed
+        return await self._moves.whole(partial(self._removed, account, vendors))
+
+    async def _removed(self, account: str, vendors: Sequence[str]) -> bool:
+        removed = self._memory.pop(account, None) is not None
+        pin = await self._pin(account)
+        troubles: dict[str, CredentialProblem] = {}
+        for store in KEPT:
+            try:
+                for vendor in vendors:
+                    removed |= await self._lasting.drop(store, account, vendor)
+            except CredentialProblem as problem:
+                troubles[store] = problem
+        if pin in troubles:
+            raise troubles[pin]
+        if pin is None:
+            keyring = troubles.get(KEYRING)
+            if isinstance(keyring, KeyringTrouble) and not keyring.absent:
+                raise keyring
+            if VAULT in troubles and await self._incomplete():
+                raise troubles[VAULT]
+        if troubles:
+            await self._choose(account, LOGGED_OUT)
+        elif self._pins is not None:
+            await asyncio.to_thread(self._pins.drop, account)
+        if PLAINTEXT in troubles:
+            raise troubles[PLAINTEXT]
+        return removed
 
     async def pins(self) -> dict[str, str]:
         """Account -> the store its operator chose at the last login. Raises CredentialProblem."""
@@ -310,6 +316,7 @@ class Chain:
 
     async def aclose(self) -> None:
         """Forget what is in memory and end what still runs."""
+        await self._moves.aclose()
         self._memory.clear()
         if self._lasting.keyring is not None:
             await self._lasting.keyring.aclose()
@@ -317,10 +324,6 @@ class Chain:
             await self.vault.lock()
 
     # where it lies
-
-    def _turn(self) -> contextlib.AbstractAsyncContextManager[None]:
-        """While it is held no other session moves a credential."""
-        return files.turn(self._folder) if self._folder is not None else contextlib.nullcontext()
 
     async def _pin(self, account: str, *, known: bool = True) -> str | None:
         """The store its operator chose, or LOGGED_OUT; None if there is no word of it, as of old ones.
