@@ -44,6 +44,7 @@ NOT_YET = "the vendors are still being loaded"
 _ALONE = ("add_account", "demo")
 """Actions that need no engine."""
 NO_ACCOUNT = "there is no account yet"
+OPENING = "the ledger is being opened anew: try again in a moment"
 READ_ONLY = "this dashboard is read-only"
 
 
@@ -63,6 +64,13 @@ class Operator:
             "pause": self.pause,
             "open": self.open,
         }
+
+    @property
+    def engine(self) -> EnginePort:
+        """The one to act with now: a dialog may outlive the ledger it was opened over. Raises Problem."""
+        if self.app.engine is None:
+            raise Problem(self.app.live.problem or OPENING)
+        return self.app.engine
 
     def why_not(self, action: Action, jobs: Sequence[Job]) -> str:
         """Why an action is off now for these jobs; empty when it is on."""
@@ -184,7 +192,7 @@ class Operator:
         if len(jobs) > 1:
             import_module(DIALOGS["download"]).open(self.app, list(jobs))
         else:
-            import_module(DIALOGS["download"]).carry_out(self.app, engine, jobs)
+            import_module(DIALOGS["download"]).carry_out(self.app, jobs)
 
     def poll(self, engine: EnginePort, jobs: Sequence[Job]) -> None:
         """Look at the jobs now."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 
 from reportdash.clock import ManualClock, SystemClock
 from reportdash.engine.runtime import Engine
+from reportdash.ledger.problems import ReplacedLedger
 from reportdash.model import Job, JobState, replace
 from reportdash.simulator import Simulator
 from reportdash.tui import theme
@@ -44,6 +45,8 @@ class Desk:
     rig: Rig
     app: Dashboard
     pilot: Pilot[int]
+    may_open: asyncio.Event = field(default_factory=asyncio.Event)
+    """Whether an engine that has to be opened anew can be."""
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
@@ -105,6 +108,17 @@ class Desk:
 
         await self.until(shown)
 
+    async def set_aside(self) -> None:
+        """Another process puts a new ledger in the place of this one, with the same jobs: the engine ends."""
+        self.may_open.clear()
+        self.rig.ledger._damaged(ReplacedLedger("it was replaced"))
+        await self.until(lambda: self.app.engine is None and self.rig.ledger._thread._ended)
+
+    async def open_anew(self) -> None:
+        """The new ledger has an engine."""
+        self.may_open.set()
+        await self.until(lambda: self.app.engine is not None)
+
     async def details_read(self) -> None:
         """Wait until the details of the job under the cursor are as the ledger has them."""
 
@@ -159,18 +173,26 @@ async def desk(
             rig.account(name, **keys)
         if furnish is not None:
             await furnish(rig)
-        engine = await rig.start()
+        engines = [await rig.start()]
+        may_open = asyncio.Event()
+        may_open.set()
 
         @asynccontextmanager
         async def open_engine() -> AsyncIterator[Engine]:
-            yield engine
+            await may_open.wait()
+            engine = engines.pop() if engines else await rig.start()
+            try:
+                yield engine
+            finally:
+                await engine.stop()
+                await engine.ledger.close()
 
         look = Look(theme.load(theme.DEFAULT), "unicode", Keymap({}))
         app = Dashboard(look, None, open_engine, clock=ScreenClock(clock))
         try:
             async with app.run_test(size=size) as pilot:
                 await pilot.pause()
-                made = Desk(rig, app, pilot)
+                made = Desk(rig, app, pilot, may_open)
                 await made.until(lambda: app.engine is not None)
                 yield made
                 app.leave()

@@ -22,7 +22,10 @@ from reportdash.tui.widgets.accounts import PLAIN_TEXT
 if TYPE_CHECKING:
     from reportdash.tui.app import Dashboard
     from reportdash.tui.below import SeatPort
+    from reportdash.tui.ports import EnginePort
 
+OPENING = 1.0
+"""Seconds between two looks whether a ledger that was set aside is open again."""
 LOOK_AGAIN = 30.0
 """Seconds after which who polls is read again, though no row changed."""
 ROOMY = 90
@@ -102,16 +105,23 @@ class Roster(Form[None]):
             self.dashboard.fail(error)
 
     async def _follow_ledger(self) -> None:
-        ledger = self.engine.ledger
         while True:
-            rev = self.dashboard.live.rev
-            self.known = {row.name: row for row in await ledger.accounts()}
-            for name in self.engine.accounts:
-                limit = self.engine.accounts[name].slots
-                if limit is not None:
-                    self.slots[name] = f"{await ledger.slots_used(name)} of {limit}"
-            self.redraw()
-            await ledger.wait(rev, LOOK_AGAIN)
+            engine, rev = self.engine, self.dashboard.live.rev
+            try:
+                await self._read(engine)
+                await engine.ledger.wait(rev, LOOK_AGAIN)
+            except Problem:
+                if engine is self.dashboard.engine:
+                    raise
+                await self.dashboard.clock.sleep(OPENING)  # the ledger is being opened anew
+
+    async def _read(self, engine: EnginePort) -> None:
+        ledger = engine.ledger
+        self.known = {row.name: row for row in await ledger.accounts()}
+        for name, seat in engine.accounts.items():
+            if seat.slots is not None:
+                self.slots[name] = f"{await ledger.slots_used(name)} of {seat.slots}"
+        self.redraw()
 
     async def _find_keys(self, names: Sequence[str]) -> None:
         """Where each key lives, all at once: the keyring is opened a single time for them."""
@@ -364,7 +374,7 @@ class Roster(Form[None]):
             self._carry_out(self._pause(name, not row.paused))
 
     async def _pause(self, name: str, paused: bool) -> str:
-        await self.engine.pause(name, paused)
+        await self.dashboard.operator.engine.pause(name, paused)
         return ""
 
     def log_out(self) -> None:
@@ -393,7 +403,7 @@ class Roster(Form[None]):
 
     async def _log_out(self, name: str) -> str:
         try:
-            _, where = await self.engine.log_out(name)
+            _, where = await self.dashboard.operator.engine.log_out(name)
         finally:
             await self._find_keys([name])
         still = still_handed_in(name, where)

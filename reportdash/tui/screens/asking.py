@@ -109,7 +109,7 @@ def ask(
             if result is None:
                 return
             if result.save:
-                _save_first(app, engine, result.save, verb)
+                _save_first(app, result.save, verb)
             else:
                 agreed(result)
                 unselect(app, result.jobs)
@@ -120,10 +120,10 @@ def ask(
     app.operator.task(show())
 
 
-def _save_first(app: Dashboard, engine: EnginePort, jobs: Sequence[Job], verb: str) -> None:
+def _save_first(app: Dashboard, jobs: Sequence[Job], verb: str) -> None:
     from reportdash.tui.screens import download
 
-    download.carry_out(app, engine, jobs)
+    download.carry_out(app, jobs)
     which = "it is" if len(jobs) == 1 else "they are"
     app.board.say(
         muted(f"{digits(len(jobs))} being saved; once {which}, "),

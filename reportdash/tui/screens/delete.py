@@ -72,7 +72,7 @@ def open(app: Dashboard, jobs: Sequence[Job]) -> None:
         return _dialog(app, engine, cases)
 
     def agreed(what: Agreed) -> None:
-        carry_out(app, engine, what)
+        carry_out(app, what)
 
     asking.ask(app, engine, frozen, "delete", make, agreed)
 
@@ -106,11 +106,11 @@ def _dialog(app: Dashboard, engine: EnginePort, cases: list[Case]) -> Delete:
     return dialog
 
 
-def carry_out(app: Dashboard, engine: EnginePort, agreed: Agreed) -> None:
+def carry_out(app: Dashboard, agreed: Agreed) -> None:
     """Delete what was agreed to, a few at once for each account."""
 
     async def one(job: Job) -> End:
-        return end_of(await engine.delete(job.id, unsaved=job.id in agreed.lost))
+        return end_of(await app.operator.engine.delete(job.id, unsaved=job.id in agreed.lost))
 
     asking.carry_out(app, Batch("delete", agreed.jobs), one, open, at_once=AT_ONCE)
 

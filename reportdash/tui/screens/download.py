@@ -62,13 +62,12 @@ def open(app: Dashboard, jobs: Sequence[Job]) -> None:
     def make(cases: list[Case]) -> PlanDialog:
         return _dialog(app, engine, cases)
 
-    asking.ask(app, engine, tuple(jobs), "download", make, lambda agreed: carry_out(app, engine, agreed.jobs))
+    asking.ask(app, engine, tuple(jobs), "download", make, lambda agreed: carry_out(app, agreed.jobs))
 
 
 def again(app: Dashboard, jobs: Sequence[Job]) -> None:
     """Try those that failed once more: it was agreed to before."""
-    if app.engine is not None:
-        carry_out(app, app.engine, jobs)
+    carry_out(app, jobs)
 
 
 def _dialog(app: Dashboard, engine: EnginePort, cases: list[Case]) -> Download:
@@ -85,15 +84,16 @@ def _dialog(app: Dashboard, engine: EnginePort, cases: list[Case]) -> Download:
     return dialog
 
 
-def carry_out(app: Dashboard, engine: EnginePort, jobs: Sequence[Job]) -> None:
+def carry_out(app: Dashboard, jobs: Sequence[Job]) -> None:
     """Start the downloads, each looked at once more when its turn comes, and wait for how they end."""
-    for job in jobs:
-        # They go on when nobody waits any more, as after the next act of this kind.
-        engine.downloads.start(job.id)
+    if app.engine is not None:
+        for job in jobs:
+            # They go on when nobody waits any more, as after the next act of this kind.
+            app.engine.downloads.start(job.id)
     app.live.downloads_started()
 
     async def one(job: Job) -> End:
-        outcome = await engine.downloads.fetch(job.id)
+        outcome = await app.operator.engine.downloads.fetch(job.id)
         return (
             End(How.DONE, "saved", outcome.text) if outcome.ok else End(How.FAILED, "not saved", outcome.text)
         )

@@ -83,7 +83,7 @@ def open(app: Dashboard, jobs: Sequence[Job]) -> None:
         return _dialog(app, engine, cases)
 
     def agreed(what: Agreed) -> None:
-        carry_out(app, engine, what)
+        carry_out(app, what)
 
     asking.ask(app, engine, tuple(jobs), "forget", make, agreed)
 
@@ -100,11 +100,11 @@ def _dialog(app: Dashboard, engine: EnginePort, cases: list[Case]) -> Forget:
     return dialog
 
 
-def carry_out(app: Dashboard, engine: EnginePort, agreed: Agreed) -> None:
+def carry_out(app: Dashboard, agreed: Agreed) -> None:
     """Forget what was agreed to; the rules are looked at once more for each."""
 
     async def one(job: Job) -> End:
-        await engine.forget(job.id, unsaved=job.id in agreed.lost)
+        await app.operator.engine.forget(job.id, unsaved=job.id in agreed.lost)
         return End(How.DONE, "forgotten")
 
     asking.carry_out(app, Batch("forget", agreed.jobs), one, open)

@@ -39,8 +39,12 @@ class Form(Dialog[T]):
 
     @property
     def engine(self) -> EnginePort:
-        assert self._engine is not None, "this form is opened only when there is an engine"
-        return self._engine
+        """The one to show: that of now, unless it lacks an account of the one the form was opened with."""
+        now, shown = self.dashboard.engine, self._engine
+        assert shown is not None, "this form is opened only when there is an engine"
+        if now is not None and now.accounts.keys() >= shown.accounts.keys():
+            self._engine = shown = now
+        return shown
 
     # What it says.
 

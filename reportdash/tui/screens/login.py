@@ -354,10 +354,11 @@ class Login(Form[None]):
         return (self._known, f"{self._known.label} is empty.") if empty else None
 
     async def _try(self, values: Mapping[str, str], store: str, needs: str) -> None:
-        engine, name, seat = self.engine, self.name_of, self.seat
+        name, seat = self.name_of, self.seat
         if seat is None:
             return
         try:
+            engine = self.dashboard.operator.engine
             if needs and not await self._open_store(store, needs):
                 return
             self._step_now = TRYING

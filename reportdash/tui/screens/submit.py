@@ -180,12 +180,12 @@ class Submit(Form[None]):
 
 async def send(app: Dashboard, draft: Draft) -> str:
     """Submit; what came of it in a sentence. What the engine refuses to begin stays as a draft."""
-    engine, spec = app.engine, draft.spec
-    if engine is None or spec is None:
+    spec = draft.spec
+    if spec is None:
         return ""
     app.board.say(f"submitting {draft.name or spec.report} to {draft.account}", role=Role.MUTED)
     try:
-        outcome = await engine.submit(draft.account, spec, name=draft.name or None)
+        outcome = await app.operator.engine.submit(draft.account, spec, name=draft.name or None)
     except Problem as problem:
         draft.note = problem.text
         _DRAFTS[app] = draft
@@ -277,5 +277,4 @@ class Unsure(Dialog[None]):
 
 async def resend(app: Dashboard, job: Job) -> str:
     """Send it once more; what came of it in a sentence."""
-    engine = app.engine
-    return "" if engine is None else told(await engine.resend(job.id))
+    return told(await app.operator.engine.resend(job.id))

@@ -117,12 +117,13 @@ class Track(Form[None]):
             self.work(self._track())
 
     async def _track(self) -> None:
+        engine = self.dashboard.operator.engine
         account, title = picked(self.account), self.vendor.title
         reference = self.vendor.reference(self.reference.edit.text)
         name = self.name_field.edit.text.strip() or None
         bound = self.bound
-        known = await self.engine.ledger.by_reference(account, reference)
-        job = await self.engine.track(account, reference, name=name, for_=bound.id if bound else None)
+        known = await engine.ledger.by_reference(account, reference)
+        job = await engine.track(account, reference, name=name, for_=bound.id if bound else None)
         if known is not None:
             said = f"known already: {job.id} {job.name}"
         elif bound is not None:
@@ -135,9 +136,7 @@ class Track(Form[None]):
 
 async def adopt(app: Dashboard, account: str) -> str:
     """Rows for what the vendor lists; how many there are, in a sentence."""
-    engine = app.engine
-    if engine is None:
-        return ""
+    engine = app.operator.engine
     app.board.say(f"asking {account} for its list", role=Role.MUTED)
     found = await engine.adopt(account)
     return f"{plural(len(found), 'job')} adopted from {account}" if found else f"nothing new at {account}"
