@@ -35,7 +35,8 @@ class Source:
         return (info.st_size, info.st_mtime) != (self.size, self.mtime)
 
     def close(self) -> None:
-        os.close(self._fd)
+        fd, self._fd = self._fd, -1  # a late thread must not meet the number's next owner
+        os.close(fd)
 
 
 def pick_file(pattern: str, since: float | None) -> Source:

@@ -353,7 +353,7 @@ class Transfer:
     async def _local(self, file: LocalFile) -> Arrived:
         part, job = self.part, self.job
         since = None if job.tracked or job.submitted_at is None else job.submitted_at
-        source = await unbroken(lambda: pick_file(file.pattern, since))
+        source = await unbroken(lambda: pick_file(file.pattern, since), lost=Source.close)
         try:
             if self.clock.now() - source.mtime < 2.0:
                 await self.clock.sleep(1.0)  # perhaps it is still being written

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from reportdash.clock import Clock
@@ -137,11 +138,20 @@ async def unbroken(work: Callable[[], T], lost: Callable[[T], None] | None = Non
         while not running.done() and loop.time() < until:
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({running}, timeout=until - loop.time())
-        if lost is not None and running.done() and not running.cancelled() and not running.exception():
+        if lost is not None and not running.done():
+            running.add_done_callback(partial(_late, lost))
+        elif lost is not None and not running.cancelled() and not running.exception():
             result = running.result()
             await unbroken(lambda: lost(result))
         running.add_done_callback(_look_at)
         raise
+
+
+def _late(lost: Callable[[T], None], done: asyncio.Future[T]) -> None:
+    """The disk answers after all: what it gave is given back."""
+    if not done.cancelled() and done.exception() is None:
+        result = done.result()
+        asyncio.ensure_future(aside(lambda: lost(result))).add_done_callback(_look_at)
 
 
 def _look_at(done: asyncio.Future[T]) -> None:

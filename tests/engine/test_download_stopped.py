@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Any
 
 import pytest
 
-from reportdash.engine import watching
+from reportdash.engine import transfer, watching
 from reportdash.engine.files import Part
-from reportdash.model import Artifact, ArtifactState, Job
-from tests.engine.shelf import Bench, Shelf, data, lending
+from reportdash.engine.published import Source, pick_file
+from reportdash.model import Artifact, ArtifactState, Job, LocalFile
+from tests.engine.shelf import Bench, Shelf, bench, data, lending
+from tests.engine.test_download_groups import published
 from tests.net.lying import Asked, Peer
 
 
@@ -116,6 +119,73 @@ async def test_one_that_is_stopped_while_a_long_part_is_read_keeps_it(
         assert max(path.stat().st_size for path in made.folder.iterdir()) == came
         assert (await made.downloads.fetch(job.id)).ok
         assert liar.asked[-1].headers["range"] == f"bytes={came}-"
+
+
+async def test_one_that_is_given_up_while_a_dead_disk_opens_its_part_gives_it_back_once_that_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, opened, go, back = Part.open, threading.Event(), threading.Event(), threading.Event()
+    real_close = Part.close
+
+    def slow(*args: Any, **how: Any) -> Part:
+        part = real(*args, **how)
+        opened.set()
+        go.wait(120)
+        return part
+
+    def close(part: Part) -> None:
+        real_close(part)
+        back.set()
+
+    async with lending(tmp_path, Shelf(data(1000))) as (made, _):
+        job = await made.job()
+        with monkeypatch.context() as slowly:
+            slowly.setattr(watching, "HANGING", 0.0)
+            slowly.setattr(Part, "open", slow)
+            slowly.setattr(Part, "close", close)
+            task = asyncio.ensure_future(made.downloads.fetch(job.id))
+            await asyncio.to_thread(opened.wait, 120)
+            task.cancel()
+            await asyncio.wait({task})
+            go.set()
+            assert await asyncio.to_thread(back.wait, 120)
+        assert made.files() == []
+        assert (await made.downloads.fetch(job.id)).ok
+
+
+@pytest.mark.parametrize("hanging", [120.0, 0.0])
+async def test_one_that_is_stopped_while_a_published_file_is_opened_leaves_it_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hanging: float
+) -> None:
+    opened, go, back = threading.Event(), threading.Event(), threading.Event()
+    file = published(tmp_path / "out", "a.csv", b"1,2\n")
+
+    def slow(pattern: str, since: float | None) -> Source:
+        source = pick_file(pattern, since)
+        opened.set()
+        go.wait(120)
+        return source
+
+    real_close = Source.close
+
+    def close(source: Source) -> None:
+        real_close(source)
+        back.set()
+
+    async with bench(tmp_path, lambda job: LocalFile(str(file))) as made:
+        job = await made.job()
+        monkeypatch.setattr(watching, "HANGING", hanging)
+        monkeypatch.setattr(transfer, "pick_file", slow)
+        monkeypatch.setattr(Source, "close", close)
+        task = asyncio.ensure_future(made.downloads.fetch(job.id))
+        await asyncio.to_thread(opened.wait, 120)
+        task.cancel()
+        if not hanging:
+            await asyncio.wait({task})
+        go.set()
+        await asyncio.wait({task})
+        await asyncio.to_thread(back.wait, 120)
+        assert str(file) not in {os.path.realpath(fd) for fd in Path("/proc/self/fd").iterdir()}
 
 
 def _state(row: Job) -> ArtifactState | None:
