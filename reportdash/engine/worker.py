@@ -160,10 +160,10 @@ class Worker:
         """Poll until the lease is lost, the account is paused or its credential is refused."""
         self.fence, self._lost, self.intents_changed = fence, False, True
         self._next_intents, self._was_shut = None, False
-        await self._comparisons.begin()
-        self._admission.notice(await self._core.ledger.account(self.seat.name), first=True)
         keeper = asyncio.ensure_future(self._keep(fence))
         try:
+            await self._comparisons.begin()
+            self._admission.notice(await self._core.ledger.account(self.seat.name), first=True)
             self._core.habits.seed(self.seat.name, await self._core.ledger.durations(self.seat.name))
             await self._times.spread(fence, self._in_hand)
             while not self._lost and await self._round(fence):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from reportdash.errors import LeaseLost
+from reportdash.errors import LeaseLost, Problem
 from reportdash.model import JobState, replace
 from reportdash.simulator import Hang
 from tests.engine.rig import Rig
@@ -83,6 +85,33 @@ async def test_stopping_gives_the_leases_back(rig: Rig) -> None:
     await rig.until(lambda: engine.polled_here() == {"main", "funds"})
     await engine.stop()
     assert [row.owner for row in await rig.ledger.accounts()] == [None, None]
+
+
+@pytest.mark.parametrize("how", ["a stumble", "a stop"])
+async def test_a_poller_that_ends_just_as_it_begins_gives_its_lease_back(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    engine = await rig.start()
+    begun, go = asyncio.Event(), asyncio.Event()
+    rescued_at = engine.ledger.rescued_at
+
+    async def slow() -> float | None:
+        if not begun.is_set():
+            begun.set()
+            await go.wait()
+            raise Problem("the ledger is locked for long")
+        return await rescued_at()
+
+    monkeypatch.setattr(engine.ledger, "rescued_at", slow)
+    engine.poll()
+    await rig.until(begun.is_set)
+    assert (await rig.row()).owner is not None
+    if how == "a stop":
+        await engine.stop()
+    go.set()
+    await rig.settle()
+    assert engine.polled_here() == set()
+    assert (await rig.row()).owner is None
 
 
 async def test_stopping_does_not_wait_for_a_vendor_that_hangs(rig: Rig) -> None:
