@@ -46,6 +46,7 @@ class View:
         self.closed: set[int] = set()
         self.selection = Selection()
         self.cursor: int | None = None
+        self._stood: int | None = None  # where it was when no row was left
         self.shown = 0
         self.now = 0.0
         self._keys: list[Any] = []
@@ -366,7 +367,14 @@ class View:
 
     def move_to(self, row: int) -> None:
         """Put the cursor on a row, or the nearest there is."""
-        self.cursor = self.rows[max(0, min(row, len(self.rows) - 1))] if self.rows else None
+        if not self.rows:
+            self._stood = self.cursor if self.cursor is not None else self._stood
+            self.cursor = None
+            return
+        stood, self._stood = self._stood, None
+        if self.cursor is None and stood is not None and (back := self.row_of(stood)) is not None:
+            row = back
+        self.cursor = self.rows[max(0, min(row, len(self.rows) - 1))]
 
     def _keep_near(self, row: int | None, before: array[int]) -> None:
         """After the rows were made anew: the cursor stays on its job, or goes to the nearest that stays."""

@@ -93,6 +93,32 @@ def test_held_rows_stay_until_they_are_settled() -> None:
     assert not rows.holding
 
 
+def test_the_cursor_comes_back_to_its_job_after_a_filter_that_nothing_passes() -> None:
+    rows = view(*(job(number) for number in range(9)))
+    rows.move_to(5)
+    stood = rows.cursor_job
+    for text in ("nowhere", "no such word"):
+        rows.set_query(parse(text))
+        run(rows)
+        assert rows.cursor_job is None and rows.cursor_row is None
+    rows.apply([job(99)], (), NOW)
+    rows.set_query(None)
+    run(rows)
+    assert rows.cursor_job == stood
+
+
+def test_after_a_filter_that_nothing_passes_a_job_that_has_gone_leaves_the_cursor_at_the_top() -> None:
+    rows = view(*(job(number) for number in range(9)))
+    rows.move_to(5)
+    gone = rows.job_at(5)
+    rows.set_query(parse("nowhere"))
+    run(rows)
+    rows.apply([replace(gone, forgotten_at=NOW)], (), NOW)
+    rows.set_query(None)
+    run(rows)
+    assert rows.cursor_row == 0
+
+
 @pytest.mark.parametrize("column", [Column.STATE, Column.AGE, Column.NEXT])
 def test_a_new_row_that_is_held_back_is_in_its_place_after_a_filter(column: Column) -> None:
     rows = view(job(1), job(2), job(3))
