@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from reportdash.board.case import AGAIN, DELETE, DOWNLOAD, FORGET, LOGIN, TRACK, Case, Explanation, Line
+from reportdash.board.case import (
+    AGAIN,
+    DELETE,
+    DOWNLOAD,
+    FORGET,
+    LOGIN,
+    PAUSE,
+    TRACK,
+    Case,
+    Explanation,
+    Line,
+)
 from reportdash.board.facts import Fetch
 from reportdash.board.health import BROKEN, KeyTrouble
 from reportdash.board.states import WORDS
@@ -71,6 +82,11 @@ def _key_is_back(case: Case, message: str | None) -> tuple[str, Line]:
     return "as soon as the key works", ("Log in: ", LOGIN, ".")
 
 
+def _resumed(case: Case) -> tuple[str, Line]:
+    """When what waits for a paused account goes on, and what helps it to."""
+    return f"once polling of {case.job.account} is resumed", ("Resume it: ", PAUSE, ".")
+
+
 WAITS = frozenset({"throttled", "auth_failed", "unreachable", "bad_payload"})
 """What makes a submit wait, besides a full vendor, which is no error."""
 
@@ -83,7 +99,9 @@ def waiting(case: Case) -> Explanation | None:
         return None
     sends: str = case.at(job.intent.not_before)
     todo: Line = ("Nothing: it waits its turn.",)
-    if error.kind == "auth_failed":
+    if case.paused:
+        sends, todo = _resumed(case)
+    elif error.kind == "auth_failed":
         sends, todo = _key_is_back(case, error.text)
     return Explanation(
         error.text,
@@ -103,7 +121,9 @@ def deleting(case: Case) -> Explanation:
     assert job.intent is not None
     sends: str = case.at(job.intent.not_before)
     todo: Line = ("Nothing: it ends by itself.",)
-    if error.kind == "auth_failed":
+    if case.paused:
+        sends, todo = _resumed(case)
+    elif error.kind == "auth_failed":
         sends, todo = _key_is_back(case, error.text)
     left = job.intent.stage is not Stage.WAITING
     first = f"The delete left, and {case.vendor} gave no readable answer: it may be done or not."

@@ -63,6 +63,11 @@ class Case(NamedTuple):
         times = [at for at in (job.next_poll_at, until) if at is not None]
         return max(times) if job.next_poll_at is not None else None
 
+    @property
+    def paused(self) -> bool:
+        """Whether nothing is sent for its account by itself, for somebody paused it."""
+        return self.account is not None and self.account.shown is Health.PAUSED
+
     def key_trouble(self, said: str | None) -> KeyTrouble:
         """What is wrong with the account's key; `said`: when a look or an act of the job's failed."""
         if self.account is None:
@@ -73,7 +78,7 @@ class Case(NamedTuple):
     def again(self) -> str:
         """What becomes of it by itself, as the second half of a sentence."""
         account = self.account
-        if account is not None and account.shown is Health.PAUSED:
+        if self.paused:
             return "polling of its account is paused."
         if account is not None and account.shown is Health.AUTH_FAILED:
             trouble = key_trouble(account)

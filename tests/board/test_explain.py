@@ -181,6 +181,16 @@ def test_a_submit_that_waits_for_a_slot_is_no_error() -> None:
     assert explain(job, an_error("throttled"), None, "7G", NOW) is None
 
 
+@pytest.mark.parametrize("kind", ["unreachable", "auth_failed"])
+@pytest.mark.parametrize("act", [IntentKind.DELETE, IntentKind.SUBMIT])
+def test_what_waits_at_a_paused_account_says_that_it_waits_for_it(act: IntentKind, kind: str) -> None:
+    intent = Intent(act, Stage.WAITING, NOW - 90, "k", not_before=NOW + 120)
+    state = S.DELETING if act is IntentKind.DELETE else S.SUBMITTING
+    one = told(a_job(state, intent=intent), an_error(kind), account=Account("main", "7g", paused=True))
+    assert "It is sent by itself once polling of main is resumed" in said(one.means)
+    assert said(one.todo).startswith("Resume it: <pause>.")
+
+
 def test_a_group_names_the_parts_that_failed() -> None:
     group = replace(a_job(S.READY_WITH_WARNINGS, children_total=3), vendor_status=None)
     parts = (
