@@ -141,6 +141,29 @@ async def test_below_the_least_size_q_and_ctrl_c_leave(key: str, over: str) -> N
     assert app.return_value == 0
 
 
+@pytest.mark.parametrize("key", ["q", "ctrl+c"])
+async def test_below_the_least_size_what_was_typed_into_a_form_is_asked_about_in_a_sentence(
+    tmp_path: Path, key: str
+) -> None:
+    async with desk(tmp_path) as at:
+        form = await opened(at, "track")
+        await at.press("tab", "1", "2")
+        for _ in range(2):
+            await at.pilot.resize_terminal(52, 10)
+            await at.pilot.pause()
+            assert "needs 60×12" in at.text
+            await at.press(key)
+            said = " ".join(at.text.split())
+            assert said == "q leaves and loses what was typed, a larger window shows it."
+            assert at.app.screen is form and at.app.is_running
+            await at.pilot.resize_terminal(140, 40)
+            await at.pilot.pause()
+            assert "12" in at.text
+        await at.pilot.resize_terminal(52, 10)
+        await at.press(key, key)
+        await at.until(lambda: at.app.return_value == 0)
+
+
 async def test_below_the_least_size_the_sentence_stays_whatever_changes() -> None:
     async with board((59, 24)) as (app, pilot):
         app.board.rate = "7 req/min"

@@ -36,6 +36,8 @@ class Form(Dialog[T]):
         self._engine = dashboard.engine
         self.note = ""
         self._work: asyncio.Task[None] | None = None
+        self._typed = False
+        self._warned = False  # that leaving unseen would lose what was typed
 
     @property
     def engine(self) -> EnginePort:
@@ -65,6 +67,23 @@ class Form(Dialog[T]):
 
     def changed(self, item: Field | Choice) -> None:
         self.note = ""
+        self._typed |= isinstance(item, Field)
+
+    # While the window is too small for it.
+
+    def sentence(self) -> str:
+        return "q leaves and loses what was typed, a larger window shows it." if self._warned else ""
+
+    def leave(self) -> None:
+        """A key that belonged to what was typed must not end everything."""
+        if self._typed and not self._warned:
+            self._warned = True
+        else:
+            super().leave()
+
+    def redraw(self) -> None:
+        self._warned &= self.too_small
+        super().redraw()
 
     # What it does.
 
