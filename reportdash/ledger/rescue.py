@@ -184,9 +184,8 @@ def rescue(path: Path, clock: Clock) -> Rescue | None:
 def _build(path: Path, clock: Clock) -> tuple[float | None, int]:
     """Make the new ledger beside the old one; when its backup was made, and how many jobs it has."""
     made = path.with_name(f"{path.name}.new")
-    for side in _SIDE_FILES:
-        made.with_name(made.name + side).unlink(missing_ok=True)
-    backup_at, now = _restore(made, path.with_name(BACKUP)), clock.now()
+    _clear(made)
+    backup_at, now = _restore(made, path.with_name(BACKUP), clock), clock.now()
     with Store.open(made, clock=clock, fresh=True) as store:
         told = [_again(store, one, now) for one in _latest(path.parent)]
         for result in store.commit([*told, lambda: _mark(store, now)], durable=True):
@@ -235,11 +234,11 @@ def _free(wanted: Path) -> Path:
     return path
 
 
-def _restore(path: Path, backup: Path) -> float | None:
+def _restore(path: Path, backup: Path, clock: Clock) -> float | None:
     """Copy the backup to `path`, if it is sound; when it was made."""
     try:
         made = backup.stat().st_mtime
-        check(backup)
+        check(backup, rows=False)
     except (OSError, Problem):
         return None
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -247,7 +246,21 @@ def _restore(path: Path, backup: Path) -> float | None:
         file.write(backup.read_bytes())
         file.flush()
         os.fsync(file.fileno())
+    try:
+        # An older reportdash may have made it: its rows can be read only when it is brought up to date.
+        Store.open(path, clock=clock, fresh=True).close()
+        check(path)
+    except DamagedLedger:
+        _clear(path)
+        return None
+    for kept in path.parent.glob(f"{path.name}.schema-*"):
+        kept.unlink()  # the way back is the backup itself
     return made
+
+
+def _clear(path: Path) -> None:
+    for side in _SIDE_FILES:
+        path.with_name(path.name + side).unlink(missing_ok=True)
 
 
 def _latest(folder: Path) -> list[dict[str, Any]]:
