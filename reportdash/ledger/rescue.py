@@ -30,6 +30,7 @@ from reportdash.ledger.problems import (
 )
 from reportdash.ledger.reads import Reads
 from reportdash.ledger.store import Failed, Store
+from reportdash.lifecycle import enter
 from reportdash.model import (
     Artifact,
     ArtifactState,
@@ -46,6 +47,9 @@ from reportdash.model import (
 _SUSPECT = "ledger.suspect"
 """Beside a ledger that was found damaged while it was open: the next start looks at the whole of it."""
 _SIDE_FILES = ("", "-journal", "-wal", "-shm")
+_UNSURE = "unsure: the ledger was damaged before its answer was kept"
+_UNSURE_SINCE = "unsure: the ledger was damaged; whether it was sent since the backup is not known"
+_NOT_DELETED = "the ledger was damaged while it was being deleted; if it is still there, delete it again"
 
 
 @dataclass(slots=True, frozen=True)
@@ -188,13 +192,34 @@ def _build(path: Path, clock: Clock) -> tuple[float | None, int]:
     backup_at, now = _restore(made, path.with_name(BACKUP), clock), clock.now()
     with Store.open(made, clock=clock, fresh=True) as store:
         told = [_again(store, one, now) for one in _latest(path.parent)]
-        for result in store.commit([*told, lambda: _mark(store, now)], durable=True):
+        for result in store.commit(
+            [*told, lambda: _hold_back(store, now), lambda: _mark(store, now)], durable=True
+        ):
             # A line of the log that says nothing usable is none; no room is the end of it.
             if isinstance(result, Failed) and isinstance(result.error, Problem):
                 raise result.error
         count = int(store.db.execute("SELECT count(*) FROM jobs WHERE forgotten_at IS NULL").fetchone()[0])
         store.db.execute("PRAGMA journal_mode = delete")  # one file, to be moved
     return backup_at, count
+
+
+def _hold_back(store: Store, now: float) -> None:
+    """What had been set out to do when the backup was made may have been done since, or given up: none of it
+    is sent by itself. A submit is the operator's to decide; a delete is taken back, to be asked for anew.
+    """
+    for job in store.open_intents():
+        store.verbs.change(job.id, lambda row: _held_back(row, now))
+
+
+def _held_back(job: Job, now: float) -> Job | None:
+    intent = job.intent
+    if intent is None or (intent.kind is IntentKind.SUBMIT and job.message == _UNSURE):
+        return None
+    if intent.kind is IntentKind.SUBMIT:
+        unsure = replace(intent, stage=Stage.UNSURE, owner=None, not_before=None)
+        return replace(job, intent=unsure, message=_UNSURE_SINCE, updated_at=now)
+    back = enter(job, job.prior or JobState.UNKNOWN, now)
+    return replace(back, intent=None, prior=None, message=_NOT_DELETED, updated_at=now, next_poll_at=now)
 
 
 def _mark(store: Store, now: float) -> None:
@@ -333,6 +358,6 @@ def _job(told: Mapping[str, Any], now: float) -> Job:
         state=JobState.SUBMITTING,
         next_poll_at=None,
         tracked=False,
-        message="unsure: the ledger was damaged before its answer was kept",
+        message=_UNSURE,
         intent=Intent(IntentKind.SUBMIT, Stage.UNSURE, told["at"], str(told.get("key") or told["id"])),
     )

@@ -10,6 +10,8 @@ import pytest
 
 from reportdash.clock import ManualClock
 from reportdash.ledger import Store, opening, rescue, schema
+from reportdash.model import Intent, IntentKind, JobState, Spec, Stage, replace
+from tests.ledger.conftest import put
 
 
 def garble(path: Path) -> None:
@@ -60,3 +62,56 @@ def test_a_backup_that_cannot_be_brought_up_to_date_is_not_used(
     assert found.backup_at is None
     with Store.open(path) as again:
         assert again.jobs() == []
+
+
+@pytest.mark.parametrize("stage", [Stage.WAITING, Stage.SENDING, Stage.UNSURE])
+def test_a_submit_that_was_open_at_the_backup_is_never_sent_by_itself(
+    store: Store, path: Path, clock: ManualClock, stage: Stage
+) -> None:
+    """It may have been sent, or refused, since: neither is in the log."""
+    intent = Intent(IntentKind.SUBMIT, stage, clock.now(), "key-1", owner="this", not_before=clock.now())
+    job = put(store, state=JobState.SUBMITTING, intent=intent, spec=Spec("report"))
+    assert rescue.back_up(path, 0.0)
+    store.change(job.id, lambda row: replace(row, state=JobState.FAILED, intent=None))
+    store.close()
+    garble(path)
+    rescue.rescue(path, clock)
+    with Store.open(path) as again:
+        (back,) = again.jobs()
+    assert back.state is JobState.SUBMITTING
+    assert back.intent == replace(intent, stage=Stage.UNSURE, owner=None, not_before=None)
+    assert "unsure" in (back.message or "")
+
+
+@pytest.mark.parametrize("unsaved", [True, False])
+def test_a_delete_that_was_open_at_the_backup_is_taken_back(
+    store: Store, path: Path, clock: ManualClock, unsaved: bool
+) -> None:
+    """The vendor may have refused it since, and the operator thought better of it."""
+    intent = Intent(IntentKind.DELETE, Stage.WAITING, clock.now(), "key-1", unsaved=unsaved)
+    job = put(store, reference="r1", state=JobState.DELETING, prior=JobState.READY, intent=intent)
+    assert rescue.back_up(path, 0.0)
+    store.change(job.id, lambda row: replace(row, state=JobState.READY, intent=None, prior=None))
+    store.close()
+    garble(path)
+    rescue.rescue(path, clock)
+    with Store.open(path) as again:
+        (back,) = again.jobs()
+        assert again.open_intents() == []
+    assert (back.state, back.prior, back.next_poll_at) == (JobState.READY, None, clock.now())
+    assert "delete it again" in (back.message or "")
+
+
+def test_a_submit_that_was_accepted_since_the_backup_is_followed(
+    store: Store, path: Path, clock: ManualClock
+) -> None:
+    intent = Intent(IntentKind.SUBMIT, Stage.WAITING, clock.now(), "key-1")
+    job = put(store, state=JobState.SUBMITTING, intent=intent, spec=Spec("report"))
+    assert rescue.back_up(path, 0.0)
+    store.change(job.id, lambda row: replace(row, state=JobState.QUEUED, intent=None, reference="r1"))
+    store.close()
+    garble(path)
+    rescue.rescue(path, clock)
+    with Store.open(path) as again:
+        (back,) = again.jobs()
+    assert (back.reference, back.intent, back.state) == ("r1", None, JobState.UNKNOWN)
