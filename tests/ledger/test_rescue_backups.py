@@ -115,3 +115,24 @@ def test_a_submit_that_was_accepted_since_the_backup_is_followed(
     with Store.open(path) as again:
         (back,) = again.jobs()
     assert (back.reference, back.intent, back.state) == ("r1", None, JobState.UNKNOWN)
+
+
+@pytest.mark.parametrize("rest", [b"", b"\0\0\0"])
+def test_a_line_that_was_cut_off_does_not_take_the_next_one_with_it(
+    path: Path, clock: ManualClock, rest: bytes
+) -> None:
+    """A full disk, or a crash, ends the log in the middle of a line; whoever is next writes on from there."""
+    with Store.open(path, clock=clock) as store:
+        first = put(store, reference="r1")
+        cut = put(store, reference="r2")
+    log = path.with_name(opening.LOG)
+    log.write_bytes(log.read_bytes()[:-30] + rest)
+    with Store.open(path, clock=clock) as store:
+        behind = put(store, name='odd {"at": 1} name', reference="r3", spec=Spec("r", {"at": "1"}))
+        last = put(store, reference="r4")
+    garble(path)
+    rescue.rescue(path, clock)
+    with Store.open(path) as again:
+        back = {job.id: job.name for job in again.jobs()}
+    assert back == {job.id: job.name for job in (first, behind, last)}
+    assert cut.id not in back
