@@ -75,6 +75,7 @@ class KeyringProcess:
         self._muted: tuple[float, KeyringTrouble] | None = None
         self._open = False
         self._ahead: tuple[float, dict[tuple[str, str], str | None]] = (0.0, {})
+        self._writes = 0
         self._closed = False
         self.backend: str | None = None
         """Short name of the keyring in use (`SecretService`), once known."""
@@ -114,11 +115,13 @@ class KeyringProcess:
         """
         if self._open:
             return False
+        writes = self._writes
         try:
             values = await asyncio.gather(*(self.find(*item) for item in items))
         except KeyringTrouble as trouble:
             return trouble.code == "locked"
-        self._ahead = (time.monotonic(), dict(zip(items, values, strict=True)))
+        if writes == self._writes:  # else what was read may be what is being written over
+            self._ahead = (time.monotonic(), dict(zip(items, values, strict=True)))
         return False
 
     async def unlock(self, password: Secrets) -> None:
@@ -152,25 +155,29 @@ class KeyringProcess:
                 items = list(wanted)
                 try:
                     values = await self._talk({"op": "find", "items": items}, self._total)
-                except BaseException as error:
+                    found = list(zip(items, values, strict=True))
+                except Exception as error:
+                    # Whatever it is: whoever waits is told, and the next one is asked for.
+                    name = type(error).__name__
+                    trouble = error if isinstance(error, KeyringTrouble) else _trouble("failed", name)
                     for future in wanted.values():
                         if not future.done():
-                            if isinstance(error, KeyringTrouble):
-                                future.set_exception(error)
-                                # Somebody may have stopped waiting for it.
-                                future.exception()
-                            else:
-                                future.cancel()
-                    if not isinstance(error, KeyringTrouble):
-                        raise
+                            future.set_exception(trouble)
+                            # Somebody may have stopped waiting for it.
+                            future.exception()
+                except BaseException:
+                    for future in wanted.values():
+                        future.cancel()
+                    raise
                 else:
-                    for key, value in zip(items, values, strict=True):
+                    for key, value in found:
                         if not wanted[key].done():
                             wanted[key].set_result(value)
 
     async def _call(self, request: dict[str, Any], total: float | None = None) -> Any:
         lock = str(self._folder / "keyring.lock") if self._folder is not None else None
         self._ahead = (0.0, {})
+        self._writes += 1
         async with self._turn:
             return await self._talk({**request, "lock": lock}, total or self._total)
 
