@@ -75,12 +75,18 @@ def sync_folder(folder: Path) -> None:
     """Make the names in `folder` outlive a power cut, where its file system can. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        sync_names(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_names(folder: int) -> None:
+    """The same for an open folder."""
+    try:
+        os.fsync(folder)
     except OSError as error:
         if error.errno not in _NO_SUCH_CALL:
             raise
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from reportdash import durable
 from reportdash.engine import sidecar
 from reportdash.engine.folders import FLOOR, FULL, NoSpace, folder_problem, is_part, open_folder
 from reportdash.engine.names import numbered
@@ -56,6 +57,7 @@ class Part:
         self._floor = floor
         self._reserved = 0
         self._sealed = False  # an earlier run counted it complete and noted its hash
+        self._placed = False  # it has its final name: its bytes are not ours to change any more
         self._recalled = False
         self._hash = hashlib.sha256()
         self._extra: Any = None
@@ -88,6 +90,11 @@ class Part:
 
     def close(self) -> None:
         """Give back the lock and the reserved blocks; the part stays where it is."""
+        try:
+            os.close(os.dup(self._fd))  # a network file system writes now, and says only now that it cannot
+        except OSError:
+            with suppress(OSError):
+                self._cut_off()
         with suppress(OSError):
             if self._reserved > self.size and os.fstat(self._fd).st_nlink == 1:
                 os.ftruncate(self._fd, self.size)
@@ -138,7 +145,7 @@ class Part:
             self._sealed = self.sha256 == self.side.sha256
             if self._sealed:
                 return None
-        if self.side.boot != boot_id():
+        if self.side.boot != boot_id() or not self._written():
             size = min(size, self.side.synced)  # what was only in memory may have become holes
         if self.side.etag is None or (self.side.total is not None and size > self.side.total):
             size = 0
@@ -199,9 +206,20 @@ class Part:
             self.size += count
             view = view[count:]
         if self.size - self.side.synced >= SYNC_EVERY:
-            os.fdatasync(self._fd)
-            self.side = replace(self.side, synced=self.size)
+            self.sync()
             self._write_side()
+
+    def sync(self) -> None:
+        """Bring all that is here to the disk. Raises NoSpace or Problem; what did not get there is cut off
+        then: a second try would be told that all is well, of bytes that are nowhere but in memory.
+        """
+        try:
+            os.fdatasync(self._fd)
+        except OSError as error:
+            missing = self.size - self.side.synced
+            self._cut_off()
+            raise self._full(error, missing) from None
+        self.side = replace(self.side, synced=self.size)
 
     def came_whole(self) -> None:
         """Nothing was cut off: what is here is all there is."""
@@ -226,6 +244,10 @@ class Part:
         """
         try:
             os.fsync(self._fd)
+        except OSError as error:
+            self._cut_off()
+            raise folder_problem(self.folder, error) from None
+        try:
             here, there = os.fstat(self._fd), os.stat(self.name, dir_fd=self._dir, follow_symlinks=False)
             if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
                 raise Problem(
@@ -240,10 +262,11 @@ class Part:
                     place(self._dir, self.name, final)
                 except FileExistsError:
                     continue
+                self._placed = True
                 break
             else:
                 raise Problem(f"{self.folder} holds ten thousand files named {name}; move some away")
-            os.fsync(self._dir)
+            durable.sync_names(self._dir)
             with suppress(FileNotFoundError):
                 os.unlink(self.name, dir_fd=self._dir)
         except OSError as error:
@@ -278,9 +301,10 @@ class Part:
             if _hash_file(fd, info.st_size).hexdigest() != side.sha256:
                 return None
             os.fsync(fd)
-            os.fsync(self._dir)
+            durable.sync_names(self._dir)
         finally:
             os.close(fd)
+        self._placed = True
         with suppress(FileNotFoundError):
             os.unlink(self.name, dir_fd=self._dir)
         return Finished(self.folder / side.final, info.st_size, side.sha256, side.verified or "none")
@@ -292,6 +316,24 @@ class Part:
         self._fd = fd
         self.size = 0
         self.side = Sidecar(self.job, boot=boot_id())
+
+    def _written(self) -> bool:
+        """Whether nothing that an earlier run wrote got lost on its way to the disk, as far as is known."""
+        try:
+            os.fdatasync(self._fd)
+        except OSError:
+            return False
+        return True
+
+    def _cut_off(self) -> None:
+        """Back to what has surely reached the disk; the rest may read well now and be gone tomorrow."""
+        if self._placed:
+            return
+        size = self.side.synced if self.side.etag is not None else 0
+        os.ftruncate(self._fd, size)
+        self._reserved, self._sealed = 0, False
+        self.side = replace(self.side, final=None, sha256=None, verified=None)
+        self._rehash(size)
 
     def _rehash(self, size: int) -> None:
         self._hash = hashlib.sha256()

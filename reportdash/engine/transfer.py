@@ -372,7 +372,7 @@ class Transfer:
     # the end
 
     async def _check(self, *, note: str | None = None, judge: bool = True) -> Arrived:
-        """Length, the vendor's checksum if there is one, and for a small file a look at the whole."""
+        """Length, the vendor's checksum if there is one, for a small file a look at the whole; to disk."""
         part = self.part
         extension = part.side.extension
         verified = Verified.NONE if part.side.total is None else Verified.LENGTH
@@ -391,6 +391,7 @@ class Transfer:
                 raise _Again(wrong, fresh_link=True, refused=True)
             if note is None and content.no_rows(whole, extension):
                 note = NO_ROWS
+        await unbroken(part.sync)  # where that fails, what is missing is fetched once more
         return Arrived(extension or UNKNOWN_EXTENSION, verified, note)
 
     async def _room(self, full: NoSpace, patience: float, endless: Callable[[], bool]) -> None:
