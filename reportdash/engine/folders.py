@@ -8,6 +8,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from reportdash import durable
 from reportdash.errors import Problem
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -31,6 +32,8 @@ def open_folder(folder: Path) -> int:
         for path in reversed(missing):
             with suppress(FileExistsError):
                 path.mkdir(mode=0o700)
+            with suppress(OSError):  # its own name is to outlive a power cut as the files in it do
+                durable.sync_folder(path.parent)
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise folder_problem(folder, error) from None

@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 
 from reportdash.clock import Clock
 from reportdash.engine.files import Finished, Part, PartBusy
-from reportdash.engine.folders import NoSpace, is_there, part_size, size_text
+from reportdash.engine.folders import NoSpace, folder_problem, is_there, part_size, size_text
 from reportdash.engine.names import stem, with_extension
 from reportdash.engine.outcome import Outcome
 from reportdash.engine.refusals import why_none
@@ -126,11 +126,14 @@ class Saver:
             part = await self._open(job)
             finished, note = await self._fill(job, part)
             row = await self._surely(partial(self._saved, job.id, finished, note))
-            await unbroken(part.forget)
+            with suppress(OSError):  # what is left over is looked at, and taken away, by whoever is next
+                await unbroken(part.forget)
             how = _HOW[Verified(finished.verified)]
             return Outcome(row, Exit.OK, f"saved {size_text(finished.size)}, {how}")
         except (CallFailed, TransferFailed, Problem, PartBusy) as error:
             return await self._failed(job.id, error, part)
+        except OSError as error:  # a disk that breaks wherever it is read or written
+            return await self._failed(job.id, folder_problem(self._folder, error), part)
         except (asyncio.CancelledError, Exception):
             with suppress(Exception):
                 row = await self._interrupted(job.id, part)
@@ -261,7 +264,7 @@ class Saver:
         raise PartBusy
 
     async def _fill(self, job: Job, part: Part) -> tuple[Finished, str | None]:
-        finished = await unbroken(part.recall)
+        finished = await self._with_room(part.recall)
         if finished is not None:
             return finished, None  # only the ledger's word was missing
         self._report(part.size, part.side.total)

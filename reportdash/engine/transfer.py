@@ -399,7 +399,8 @@ class Transfer:
         needed = full.needed
         if not self.part.resumable and self.part.size:
             needed += self.part.size  # it starts again from nothing, and as much as this was not enough
-            await unbroken(lambda: self.part.restart(etag=None, total=None, extension=None))
+            with suppress(NoSpace):  # the part is empty then, and its new sidecar can wait as well
+                await unbroken(lambda: self.part.restart(etag=None, total=None, extension=None))
         now = self.clock.monotonic()
         self._full_since = now if self._full_since is None else self._full_since
         self._waits(f"{full}; downloads wait for it")
