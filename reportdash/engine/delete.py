@@ -236,7 +236,7 @@ class Deletes:
         state = job.prior or JobState.UNKNOWN
         if seen is not None and not may_have_left:
             state = seen.state
-        if not job.intent.unsaved and lifecycle.may_hold_report(state) and not await self._intact(job):
+        if not job.intent.unsaved and await self._takes(job, state, seen):
             return Tried(await self._kept(seat, job, state, seen))
         claimed = await self._intents.claim(
             job,
@@ -264,6 +264,20 @@ class Deletes:
         if isinstance(failure, (NoCredential, AuthFailed)) and claimed.intent.tries == 1:
             return Tried(await self._back(seat, claimed, failure, None))
         return await self._unanswered(claimed, failure, left=may_have_left)
+
+    async def _takes(self, job: Job, state: JobState, seen: Seen | None) -> bool:
+        """Whether the delete would take a report of which we have no copy: in this state, or by its children,
+        of which some may be ready while the group still runs. `seen`: the newest word of them.
+        """
+        if lifecycle.may_hold_report(state) and not await self._intact(job):
+            return True
+        children = await self._core.ledger.children(job.id) if job.is_group else []
+        told = {number: child.state for number, child in enumerate(seen.children if seen else (), 1)}
+        for child in children:
+            now = told.pop(child.ordinal, child.state)
+            if lifecycle.may_hold_report(now) and not await self._intact(child):
+                return True
+        return any(lifecycle.may_hold_report(now) for now in told.values())
 
     def _has_waited(self, seat: Seat, job: Job) -> bool:
         """Whether a job that ran when its delete was asked for may have become ready since."""
