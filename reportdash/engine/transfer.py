@@ -212,6 +212,7 @@ class Transfer:
                 watch.touch(0)
                 begin = await self._judge(stream, link, ranged=bool(headers))
                 await self._receive(stream.raw(), watch, begin)
+                self._something(framed="transfer-encoding" in stream.headers)
         total = part.side.total
         if total is not None and part.size < total:
             return None
@@ -315,6 +316,11 @@ class Transfer:
         if size > most:
             raise TransferFailed(f"the file is larger than {size_text(most)}; it is not fetched")
 
+    def _something(self, *, framed: bool) -> None:
+        """An answer without an end of its own that brings nothing was cut off, and is no empty report."""
+        if not self.part.size and self.part.side.total is None and not framed:
+            raise _Again("the connection was closed before a byte of the report came", unreachable=True)
+
     async def _drop(self) -> None:
         self._restarted()
         await unbroken(lambda: self.part.restart(etag=None, total=None, extension=None))
@@ -344,6 +350,7 @@ class Transfer:
             close = getattr(body.chunks, "aclose", None)
             if close is not None:
                 await close()
+        self._something(framed=body.framed)
         if body.framed and body.total is None:
             part.came_whole()
         if body.total is not None and part.size != body.total:

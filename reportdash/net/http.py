@@ -83,8 +83,9 @@ class Reply:
 
     @property
     def framed(self) -> bool:
-        """Whether the end of the body shows: a cut one raises, from `chunks` too."""
-        return self.rest is None or self.length is not None or "transfer-encoding" in self.headers
+        """Whether the end of the body shows: a cut one raises, where it is read here or in `chunks`."""
+        announced = self.headers.get("content-length", "")
+        return (announced.isascii() and announced.isdigit()) or "transfer-encoding" in self.headers
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """The body in pieces, once. Raises Unreachable where it is cut or falls silent, BadPayload where it

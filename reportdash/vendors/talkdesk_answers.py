@@ -176,7 +176,9 @@ def parse_download(reply: Reply) -> Body:
         raise answers.failure(reply)
     kind = reply.headers.get("content-type", "").partition(";")[0].strip().casefold()
     if kind == "text/csv":
-        return Body(reply.chunks(), "csv", total=reply.length, framed=reply.framed)
+        # Half a table looks like one: its length says something only where it was announced.
+        total = reply.length if reply.framed else None
+        return Body(reply.chunks(), "csv", total=total, framed=reply.framed)
     if _large_report(reply):
         return Body(_to_its_end(reply), "json", total=reply.length, framed=reply.framed)
     if reply.rest is not None:
