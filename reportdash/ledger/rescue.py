@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -47,6 +48,9 @@ from reportdash.model import (
 _SUSPECT = "ledger.suspect"
 """Beside a ledger that was found damaged while it was open: the next start looks at the whole of it."""
 _SIDE_FILES = ("", "-journal", "-wal", "-shm")
+_AHEAD = 86_400.0
+"""Seconds by which a file server's clock may be ahead; a backup from still later was made while our own clock
+was wrong, and says nothing of its age."""
 _UNSURE = "unsure: the ledger was damaged before its answer was kept"
 _UNSURE_SINCE = "unsure: the ledger was damaged; whether it was sent since the backup is not known"
 _NOT_DELETED = "the ledger was damaged while it was being deleted; if it is still there, delete it again"
@@ -134,7 +138,7 @@ def back_up(path: Path, before: float) -> bool:
     """
     folder = path.parent
     target, part = folder / BACKUP, folder / f"{BACKUP}.{os.getpid()}.part"
-    if target.exists() and target.stat().st_mtime > before:
+    if target.exists() and before < target.stat().st_mtime <= time.time() + _AHEAD:
         return False
     logbook.turn(folder)
     try:

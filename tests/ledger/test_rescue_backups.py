@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -136,3 +138,13 @@ def test_a_line_that_was_cut_off_does_not_take_the_next_one_with_it(
         back = {job.id: job.name for job in again.jobs()}
     assert back == {job.id: job.name for job in (first, behind, last)}
     assert cut.id not in back
+
+
+def test_a_backup_from_a_clock_that_was_wrong_does_not_stand_for_years(store: Store, path: Path) -> None:
+    assert rescue.back_up(path, 0.0)
+    backup, later = path.with_name(opening.BACKUP), time.time() + 40 * 86_400
+    os.utime(backup, (later, later))
+    put(store, reference="r1")
+    assert rescue.back_up(path, time.time() - 86_400)
+    assert backup.stat().st_mtime < later
+    assert not rescue.back_up(path, time.time() - 86_400)
