@@ -11,8 +11,10 @@ ALIVE_SECONDS = 60.0
 
 
 def this_process() -> str:
-    """host:pid:starttime:random. The start time tells a process from a later one with the same pid."""
-    return f"{_host()}:{os.getpid()}:{_started(os.getpid())}:{os.urandom(4).hex()}"
+    """host:pid:starttime:random@namespace. The start time tells a process from a later one with the same pid,
+    the namespace from one with that pid in a container that has our host's name.
+    """
+    return f"{_host()}:{os.getpid()}:{_started(os.getpid())}:{os.urandom(4).hex()}@{_namespace()}"
 
 
 def lives_here(owner: str) -> bool | None:
@@ -20,6 +22,8 @@ def lives_here(owner: str) -> bool | None:
     parts = owner.rsplit(":", 3)
     if len(parts) != 4 or parts[0] != _host() or not parts[1].isdigit():
         return None
+    if parts[3].partition("@")[2] not in ("", _namespace()):
+        return None  # its number means nothing here
     pid = int(parts[1])
     try:
         os.kill(pid, 0)
@@ -35,6 +39,14 @@ def lives_here(owner: str) -> bool | None:
 
 def _host() -> str:
     return os.uname().nodename.replace(":", "_")
+
+
+def _namespace() -> str:
+    """Which processes this one sees; empty where the system does not say."""
+    try:
+        return os.readlink("/proc/self/ns/pid").strip("pid:[]")  # noqa: PTH115 - it leads to no path
+    except OSError:
+        return ""
 
 
 def _started(pid: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -156,6 +157,24 @@ def test_a_later_process_with_the_same_pid_is_somebody_else() -> None:
     assert owner.lives_here(f"{host}:{pid}:{int(started) - 1}:{tail}") is False
     assert owner.lives_here(f"elsewhere:{pid}:{started}:{tail}") is None
     assert owner.lives_here("strange") is None
+
+
+def _looked_at_from_a_container(name: str) -> str:
+    """What `lives_here` says of it in another PID namespace of the same host name."""
+    code = f"from reportdash.ledger import owner; print(owner.lives_here({name!r}))"
+    apart = ["unshare", "-rpf", "--mount-proc"]
+    if not shutil.which("unshare") or subprocess.run([*apart, "true"], capture_output=True).returncode:
+        pytest.skip("no process may have a namespace of its own here")
+    return subprocess.run(
+        [*apart, sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def test_a_process_that_cannot_be_seen_from_a_container_is_not_taken_for_dead() -> None:
+    """Two containers, or one and its host, may have one name, and share the ledger."""
+    mine = owner.this_process()
+    assert owner.lives_here(mine)
+    assert _looked_at_from_a_container(mine) == "None"
 
 
 def test_a_zombie_has_ended() -> None:
