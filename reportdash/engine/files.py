@@ -271,7 +271,7 @@ class Part:
                 os.unlink(self.name, dir_fd=self._dir)
         except OSError as error:
             raise self._full(error, _READ) from None
-        return Finished(self.folder / final, self.size, self.sha256, verified)
+        return Finished(self._where() / final, self.size, self.sha256, verified)
 
     def forget(self) -> None:
         """The ledger knows the final file: the sidecar has done its work."""
@@ -285,6 +285,15 @@ class Part:
         self.forget()
 
     # inside
+
+    def _where(self) -> Path:
+        """The folder's path now: it may have been renamed meanwhile, or its path lead to another one."""
+        ours = os.fstat(self._dir)
+        with suppress(OSError):
+            for path in (self.folder, Path(f"/proc/self/fd/{self._dir}").readlink()):
+                if path.exists() and os.path.samestat(path.stat(), ours):
+                    return path
+        return self.folder
 
     def _adopt(self) -> Finished | None:
         side = self.side
@@ -307,7 +316,7 @@ class Part:
         self._placed = True
         with suppress(FileNotFoundError):
             os.unlink(self.name, dir_fd=self._dir)
-        return Finished(self.folder / side.final, info.st_size, side.sha256, side.verified or "none")
+        return Finished(self._where() / side.final, info.st_size, side.sha256, side.verified or "none")
 
     def _replace_part(self) -> None:
         self.drop()

@@ -131,3 +131,35 @@ async def test_a_disk_so_full_that_no_sidecar_fits_is_waited_for_as_well(
         assert outcome.ok, outcome.text
         (path,) = await made.downloads.paths(outcome.job)
         assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("how", ["renamed", "switched"])
+async def test_a_folder_that_moves_while_a_report_comes_is_told_by_its_new_path(
+    tmp_path: Path, how: str
+) -> None:
+    """`mv reports november`, or a link `reports` that leads to the next month's folder from now on."""
+    shelf = Shelf(data(300_000))
+    async with lending(tmp_path, shelf) as (bench, _):
+        job = await bench.job()
+        november, december = tmp_path / "november", tmp_path / "december"
+        if how == "switched":
+            november.mkdir()
+            december.mkdir()
+            bench.folder.symlink_to(november)
+
+        async def move(*_: Any) -> bool:
+            if how == "renamed":
+                bench.folder.rename(november)
+                bench.folder.mkdir()
+            else:
+                bench.folder.unlink()
+                bench.folder.symlink_to(december)
+            return False
+
+        shelf.before = move
+        outcome = await bench.downloads.fetch(job.id)
+        assert outcome.ok, outcome.text
+        (path,) = await bench.downloads.paths(outcome.job)
+        assert path.parent == november
+        assert path.read_bytes() == shelf.body
+        assert await bench.downloads.is_intact(outcome.job)
