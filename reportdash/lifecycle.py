@@ -165,7 +165,8 @@ def fold_expiry(job: Job, now: float) -> Job:
 def fold_children(parent: Job, known: Sequence[Job], seen: Seen, now: float) -> list[Job]:
     """A group's children after a look at it, in the vendor's order, numbered from 1.
 
-    A new child has an empty id: the ledger gives it one. A child the answer leaves out stays as it was.
+    A new child has an empty id: the ledger gives it one. A child the answer leaves out stays as it was; one
+    is what stands in its place, for its reference is the place.
     Children are never polled by themselves.
     """
     by_ordinal = {child.ordinal: child for child in known}
@@ -185,6 +186,9 @@ def fold_children(parent: Job, known: Sequence[Job], seen: Seen, now: float) -> 
                 ordinal=ordinal,
                 tracked=parent.tracked,
             )
+        elif look.name and look.name != child.name:
+            # Another report stands in this place now: the file of the one before is not its own.
+            child = replace(child, name=look.name, artifact=None if child.saved else child.artifact)
         by_ordinal[ordinal] = replace(fold(child, look, now), next_poll_at=None)
     return [by_ordinal[ordinal] for ordinal in sorted(by_ordinal)]
 
