@@ -155,6 +155,7 @@ def back_up(path: Path, before: float) -> bool:
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(target)
+        durable.sync_folder(folder)  # before the lines it holds are dropped
     finally:
         part.unlink(missing_ok=True)
     logbook.drop_old(folder)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from reportdash import durable
 from reportdash.clock import ManualClock
 from reportdash.ledger import Store, opening, rescue, schema
 from reportdash.model import Intent, IntentKind, JobState, Spec, Stage, replace
@@ -148,3 +149,19 @@ def test_a_backup_from_a_clock_that_was_wrong_does_not_stand_for_years(store: St
     assert rescue.back_up(path, time.time() - 86_400)
     assert backup.stat().st_mtime < later
     assert not rescue.back_up(path, time.time() - 86_400)
+
+
+def test_the_log_is_dropped_only_when_the_backup_outlives_a_power_cut(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, reference="r1")
+    seen: list[tuple[bool, bool]] = []
+    page = path.with_name(f"{opening.LOG}.1")
+
+    def synced(folder: Path) -> None:
+        seen.append((path.with_name(opening.BACKUP).exists(), page.exists()))
+
+    monkeypatch.setattr(durable, "sync_folder", synced)
+    assert rescue.back_up(path, 0.0)
+    assert seen == [(True, True)]
+    assert not page.exists()
