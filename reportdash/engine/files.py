@@ -154,8 +154,8 @@ class Part:
         self._rehash(size)
         if size == 0:
             self.side = Sidecar(self.job, boot=boot_id())
-        elif self.side.boot != boot_id():
-            self.side = replace(self.side, boot=boot_id())
+        else:
+            self.side = replace(self.side, boot=boot_id(), synced=min(self.side.synced, self.size))
         return None
 
     def checksum_matches(self) -> bool | None:

@@ -206,3 +206,21 @@ def test_room_that_is_missing_only_at_the_sync_is_a_full_disk(
     with pytest.raises(NoSpace):
         part.sync()
     part.close()
+
+
+def test_a_part_that_somebody_cut_is_gone_on_with_from_there_and_never_filled_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = begun(tmp_path, monkeypatch)
+    part.close()
+    os.truncate(tmp_path / part.name, 600)
+    again = opened(tmp_path)
+    assert again.recall() is None
+    again.append(b"c" * 300)
+    LosingDisk(monkeypatch, errno.EIO).written[tmp_path / part.name] = 600
+    with pytest.raises(Problem):
+        again.sync()
+    assert again.size == 600
+    again.append(b"d")
+    again.close()
+    assert (tmp_path / part.name).read_bytes() == b"a" * 600 + b"d"
