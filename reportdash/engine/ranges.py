@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from reportdash.engine.files import Part
 from reportdash.model import Signed
 
-_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
+# Others than ASCII may stand in one, but cannot be sent back byte for byte.
+_ETAG = re.compile(r'"[\x21\x23-\x7e]*"')
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", re.ASCII)
 _LENGTH = re.compile(r"[0-9]{1,18}", re.ASCII)
 

@@ -74,7 +74,7 @@ def _only_once() -> Callable[[Asked, Peer], Awaitable[bool]]:
     return before
 
 
-@pytest.mark.parametrize("etag", [None, 'W/"v1"', "v1"])
+@pytest.mark.parametrize("etag", [None, 'W/"v1"', "v1", '"é"'])
 async def test_without_a_strong_etag_a_cut_download_starts_again(tmp_path: Path, etag: str | None) -> None:
     shelf = Shelf(data(200_000), etag=etag, cut=100_000)
     async with lending(tmp_path, shelf) as (bench, liar):
