@@ -20,7 +20,8 @@ WHOLE = 64 * 1024
 HEAD = 1024
 
 _PAGE = re.compile(rb"<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
-_ROOT = re.compile(rb"(?:<\?xml[^>]*>|<!--.*?-->|\s)*<(?:\w+:)?(\w+)", re.DOTALL)
+# Nothing is tried twice: comments that could end here or there would take for ever.
+_ROOT = re.compile(rb"(?><\?xml[^>]*>|<!--.*?-->|\s+)*+<(?:\w+:)?(\w+)", re.DOTALL)
 _XML = frozenset({"xml", "xls", "html", "htm", "doc"})
 _ERROR_WORDS = frozenset({"error", "errors", "fault", "exception", "error_description"})
 _ABOUT_ERRORS = "message code status statuscode status_code description detail details fields requestid"

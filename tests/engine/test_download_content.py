@@ -113,6 +113,15 @@ def test_first_bytes_are_judged_by_what_was_expected(
     assert (wrong_start(head, media, expected) is not None) is wrong
 
 
+@pytest.mark.parametrize("piece", [b"<!---->", b"<!-- --> ", b"<?xml?>", b" \n\t", b"<!--"])
+def test_no_beginning_takes_longer_to_judge_than_it_is_long(piece: bytes) -> None:
+    """Judged on the loop of the screen: one that could be read in many ways must not be tried in all of them."""
+    for end in (b"", b"x", b"<", b"<!"):
+        assert wrong_start(b"<" + piece * 200 + end, None, "csv") is None
+        assert wrong_start(piece * 200 + end, None, "xml") is None
+    assert wrong_start(b"<!---->" * 100 + b"<Error>", None, "csv") is not None
+
+
 def test_a_table_with_only_a_header_has_no_rows() -> None:
     assert no_rows(b"a,b\r\n", "csv") and no_rows(b"", "csv")
     assert not no_rows(b"a,b\n1,2\n", "csv") and not no_rows(b"{}", "json")
