@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from reportdash import lifecycle
 from reportdash.engine import schedule
-from reportdash.engine.core import Core, reading
+from reportdash.engine.core import Core, discreet, reading
 from reportdash.engine.health import HealthDesk
 from reportdash.engine.look import Looker
 from reportdash.engine.seat import Seat
@@ -227,9 +227,9 @@ class Comparisons:
 
 async def _read(seat: Seat) -> AsyncIterator[Seen]:
     """The vendor's list; a mistake of its own code is a list that could not be read."""
-    with reading(seat.name, "its list"):
+    with reading(seat.name, "its list", seat.hide):
         async for seen in seat.vendor.list():
-            yield seen
+            yield discreet(seen, seat.hide)
 
 
 def _adopted(core: Core, seat: Seat, seen: Seen) -> Job:

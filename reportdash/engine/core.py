@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reportdash.clock import Clock, pause
 from reportdash.engine.habits import Habits
@@ -34,7 +34,11 @@ from reportdash.net.http import Reply, Request
 from reportdash.plain import clean
 from reportdash.vendors.contract import Api
 
+if TYPE_CHECKING:
+    from reportdash.model import Seen
+
 log = logging.getLogger(__name__)
+Hide: TypeAlias = Callable[[str], str]
 
 _ACTING_FOR: ContextVar[str | None] = ContextVar("acting_for", default=None)
 
@@ -143,15 +147,19 @@ def tell_if_broken(task: asyncio.Task[Any]) -> None:
 
 
 @contextmanager
-def reading(account: str, what: str) -> Iterator[None]:
+def reading(account: str, what: str, hide: Hide) -> Iterator[None]:
     """Around a vendor's call: a mistake of the vendor's own code is no answer.
 
     Raises what the call raises, as BadPayload where it is no CallFailed; only its kind is told, for what was
-    caught may quote the answer.
+    caught may quote the answer. `hide` takes the account's secrets out of the vendor's words: some vendors
+    repeat a key they do not like.
     """
     try:
         yield
-    except CallFailed:
+    except CallFailed as error:
+        error.text = hide(error.text)
+        error.args = (error.text,)
+        error.code = hide(error.code) if error.code else error.code
         raise
     except Exception as error:
         log.exception("%s: %s ended unexpectedly", account, what)
@@ -159,6 +167,17 @@ def reading(account: str, what: str) -> Iterator[None]:
     else:
         return
     raise BadPayload(f"the answer could not be read ({kind})")
+
+
+def discreet(seen: Seen, hide: Hide) -> Seen:
+    """What was seen, its words without the account's secrets; what decides (state, reference) stays."""
+    return replace(
+        seen,
+        vendor_status=hide(seen.vendor_status) if seen.vendor_status else seen.vendor_status,
+        message=hide(seen.message) if seen.message else seen.message,
+        error_code=hide(seen.error_code) if seen.error_code else seen.error_code,
+        children=tuple(discreet(child, hide) for child in seen.children),
+    )
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from reportdash import lifecycle
 from reportdash.engine import schedule
-from reportdash.engine.core import Core, hhmm, last_error, reading
+from reportdash.engine.core import Core, discreet, hhmm, last_error, reading
 from reportdash.engine.health import HealthDesk, usable_at
 from reportdash.engine.intents import PATIENCE, REPEATS, Intents, pause_before
 from reportdash.engine.outcome import Outcome
@@ -252,7 +252,7 @@ class Deletes:
         failure: CallFailed | None = None
         with core.exchanges.of(claimed.id):
             try:
-                with reading(seat.name, f"the delete of {claimed.id}"):
+                with reading(seat.name, f"the delete of {claimed.id}", seat.hide):
                     await seat.vendor.delete(claimed, claimed.intent.key)
             except CallFailed as error:
                 failure = error
@@ -403,8 +403,8 @@ class Deletes:
         result: Seen | CallFailed
         with self._core.exchanges.of(job.id):
             try:
-                with reading(seat.name, f"the status of {job.id}"):
-                    result = await seat.vendor.status(job)
+                with reading(seat.name, f"the status of {job.id}", seat.hide):
+                    result = discreet(await seat.vendor.status(job), seat.hide)
             except CallFailed as error:
                 result = error
         await self._note_health(seat, result if isinstance(result, CallFailed) else None, asked)

@@ -124,7 +124,7 @@ class HealthDesk:
 
         elif isinstance(error, (NoCredential, AuthFailed)):
             by_vendor = isinstance(error, AuthFailed)
-            words = clean(seat.client.hide(error.text) if by_vendor else error.text) or NO_KEY
+            words = clean(seat.hide(error.text) if by_vendor else error.text) or NO_KEY
             self._refused.add(seat.name)
 
             def fold(row: Account) -> Account:

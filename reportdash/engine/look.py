@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from reportdash import lifecycle
 from reportdash.engine import schedule
-from reportdash.engine.core import Core, last_error, reading
+from reportdash.engine.core import Core, discreet, last_error, reading
 from reportdash.engine.health import HealthDesk, usable_at
 from reportdash.engine.seat import Seat
 from reportdash.errors import (
@@ -49,7 +49,7 @@ class Looker:
         result: Seen | CallFailed
         with core.exchanges.of(job.id) as kept:
             try:
-                with reading(seat.name, f"the status of {job.id}"):
+                with reading(seat.name, f"the status of {job.id}", seat.hide):
                     result = await seat.vendor.status(job)
             except CallFailed as error:
                 result = error
@@ -77,7 +77,7 @@ class Looker:
         asked = core.clock.now()
         with core.exchanges.of(jobs[0].id) as kept:
             try:
-                with reading(seat.name, "the list"):
+                with reading(seat.name, "the list", seat.hide):
                     found = await seat.vendor.statuses(jobs)
             except _ACCOUNTS_MATTER as error:
                 account = await self._health.failed(seat, error, asked=asked, fence=fence)
@@ -115,7 +115,7 @@ class Looker:
         self, seat: Seat, job: Job, seen: Seen, exchanges: Sequence[Exchange], fence: Fence | None
     ) -> Job:
         now, policy, chance = self._core.clock.now(), seat.policy, self._core.chance
-        habits = self._core.habits
+        habits, seen = self._core.habits, discreet(seen, seat.hide)
 
         def fold(row: Job) -> Job:
             folded = lifecycle.fold(row, seen, now, policy.ttl)

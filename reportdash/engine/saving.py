@@ -68,6 +68,7 @@ class SeatLike(Protocol):
     def settings(self) -> AccountSettings: ...
     @property
     def vendor(self) -> Vendor: ...
+    def hide(self, text: str) -> str: ...
 
 
 class Saver:
@@ -280,6 +281,7 @@ class Saver:
             waits=self._waits,
             stumbles=self._stumbles,
             keep=partial(self._kept, job.id),
+            hide=self._seat.hide,
         )
         arrived: Arrived = await transfer.run(self._patience, endless=self._endless)
         name = with_extension(stem(job), arrived.extension)
@@ -346,7 +348,11 @@ class Saver:
                 await self._clock.sleep(self._limits.disk_poll)
 
     async def _failed(self, job_id: str, error: Exception, part: Part | None) -> Outcome:
-        text = clean(getattr(error, "text", "")) or "another program writes this download's part"
+        # A refusal may stand at the end of a report that was already coming in.
+        text = (
+            clean(self._seat.hide(getattr(error, "text", "")))
+            or "another program writes this download's part"
+        )
         count, total = (part.size, part.side.total) if part is not None else (0, None)
         try:
             if isinstance(error, NotFound):

@@ -37,6 +37,10 @@ class Seat:
         """The vendor's policy with the account's own figures in place of the vendor's."""
         return effective(self.vendor.policy, self.settings)
 
+    def hide(self, text: str) -> str:
+        """`text` without this account's secrets."""
+        return self.client.hide(text)
+
     @property
     def slots(self) -> int | None:
         """Jobs the vendor runs at once for this account; None where it states no such limit."""

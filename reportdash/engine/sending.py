@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from reportdash import lifecycle
 from reportdash.engine import schedule
-from reportdash.engine.core import Core, hhmm, last_error, nth, reading
+from reportdash.engine.core import Core, discreet, hhmm, last_error, nth, reading
 from reportdash.engine.health import HealthDesk, usable_at
 from reportdash.engine.intents import PATIENCE, Intents
 from reportdash.engine.outcome import Outcome
@@ -108,7 +108,7 @@ class Sender:
             try:
                 if shut is not None:
                     raise shut
-                with reading(seat.name, f"the submit of {claimed.id}"):
+                with reading(seat.name, f"the submit of {claimed.id}", seat.hide):
                     submitted = await seat.vendor.submit(claimed.spec, claimed.intent.key)
             except CallFailed as error:
                 failure = error
@@ -182,12 +182,13 @@ class Sender:
     async def _accepted(self, seat: Seat, job: Job, submitted: Submitted) -> Sent:
         now = self._core.clock.now()
         policy, chance = seat.policy, self._core.chance
+        seen = discreet(submitted.seen, seat.hide)
 
         def change(row: Job) -> Job:
             if row.forgotten_at is not None:  # forgotten on its way: the tombstone knows its reference now
                 return replace(row, reference=submitted.reference, intent=None)
             bare = replace(row, reference=submitted.reference)
-            folded = lifecycle.fold(bare, submitted.seen, now, policy.ttl)
+            folded = lifecycle.fold(bare, seen, now, policy.ttl)
             if folded.state is JobState.SUBMITTING:
                 folded = replace(lifecycle.enter(folded, JobState.QUEUED, now), intent=None)
             at = schedule.after_look(folded, policy, now, chance, self._core.habits.of(folded))

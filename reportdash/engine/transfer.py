@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from reportdash.clock import Clock
 from reportdash.engine import content
-from reportdash.engine.core import reading
+from reportdash.engine.core import Hide, reading
 from reportdash.engine.files import Part
 from reportdash.engine.folders import NoSpace, size_text
 from reportdash.engine.names import UNKNOWN_EXTENSION, extension_of
@@ -84,7 +84,7 @@ class Transfer:
     """`report(bytes, total)` is called as bytes come in; `waits(sentence or None)` when the disk is full.
 
     `stumbles` hears of each failure that is tried again; `keep` gets the request to the storage that ended in
-    one, without its address.
+    one, without its address; `hide` takes the account's secrets out of the vendor's words.
     """
 
     def __init__(
@@ -101,6 +101,7 @@ class Transfer:
         waits: Callable[[str | None], None],
         stumbles: Callable[[Trouble], None] = lambda _: None,
         keep: Callable[[Exchange], Awaitable[object]] | None = None,
+        hide: Hide = str,
     ) -> None:
         self.job = job
         self.vendor = vendor
@@ -113,6 +114,7 @@ class Transfer:
         self._waits = waits
         self._stumbles = stumbles
         self._keep = keep
+        self._hide = hide
         self._restarts = 0
         self._highest = part.size
         self._full_since: float | None = None
@@ -134,7 +136,7 @@ class Transfer:
                 if self.part.complete:
                     return await self._check()
                 if link is None:
-                    with reading(self.job.account, f"the file of {self.job.id}"):
+                    with reading(self.job.account, f"the file of {self.job.id}", self._hide):
                         file = await self.vendor.artifact(self.job)
                     if isinstance(file, LocalFile):
                         return await self._local(file)

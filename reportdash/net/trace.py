@@ -7,12 +7,13 @@ tokens, and the very values this account signs in with (`Known`).
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, quote_plus, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, quote_plus, unquote, urlencode, urlsplit, urlunsplit
 
 from reportdash.model import Exchange
 from reportdash.net.http import Reply, Request
@@ -62,6 +63,19 @@ _PAIR = re.compile(
 _TAG = re.compile(r"<(?P<name>[A-Za-z][\w.:-]{1,60})[^<>]*>(?P<value>[^<>]+)", re.ASCII)
 
 
+def _from_json(text: str) -> str:
+    return _UNIT.sub(lambda found: chr(int(found[1], 16)), text)
+
+
+# Every writer escapes what it likes: a plus sign as \u002B, %2B or &#43;, perhaps every letter.
+_UNIT = re.compile(r"\\+u([0-9A-Fa-f]{4})")
+_ESCAPES: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ("\\u", _from_json),
+    ("%", unquote),
+    ("&", html.unescape),
+)
+
+
 class Known:
     """The secret values of one account, to be hidden wherever they turn up, in whatever writing.
 
@@ -92,8 +106,15 @@ class Known:
         self._compile()
 
     def hide(self, text: str) -> str:
-        """`text` without any of the values."""
-        return text if self._pattern is None else self._pattern.sub(HIDDEN, text)
+        """`text` without any of the values; where one is seen through escapes only, they go too."""
+        if self._pattern is None:
+            return text
+        text = self._pattern.sub(HIDDEN, text)
+        for mark, unescape in _ESCAPES:
+            if mark in text and self._pattern.search(plain := unescape(text)):
+                # What was no control character before must not become one here.
+                text = clean_block(self._pattern.sub(HIDDEN, plain), len(text) * 8)
+        return text
 
     def trim(self, text: str) -> str:
         """`text`, which was cut at its end, without the beginning of a value there."""

@@ -129,6 +129,9 @@ class Seat:
     settings: AccountSettings
     vendor: Vendor
 
+    def hide(self, text: str) -> str:
+        return text
+
 
 @dataclass
 class Bench:

@@ -115,7 +115,7 @@ def test_first_bytes_are_judged_by_what_was_expected(
 
 @pytest.mark.parametrize("piece", [b"<!---->", b"<!-- --> ", b"<?xml?>", b" \n\t", b"<!--"])
 def test_no_beginning_takes_longer_to_judge_than_it_is_long(piece: bytes) -> None:
-    """Judged on the loop of the screen: one that could be read in many ways must not be tried in all of them."""
+    """Judged on the loop of the screen: what could be read in many ways is not tried in all of them."""
     for end in (b"", b"x", b"<", b"<!"):
         assert wrong_start(b"<" + piece * 200 + end, None, "csv") is None
         assert wrong_start(piece * 200 + end, None, "xml") is None

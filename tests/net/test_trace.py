@@ -269,6 +269,21 @@ def test_rotated_tokens_stay_hidden_for_a_while_and_nothing_reads_them_back() ->
     assert repr(known) == "Known(…)"
 
 
+def test_a_value_is_seen_through_escapes_and_what_is_unescaped_then_is_harmless() -> None:
+    known = Known(["pass+word=71"])
+    for written in (
+        "pass\\u002Bword=71",
+        "p%61ss%2bword%3D71",
+        "pass&#43;word&#x3d;71",
+        "pass\\\\u002bword=71",
+    ):
+        assert known.hide(f"not {written}, no") == f"not {HIDDEN}, no"
+        told = known.hide(f"\\u001b[2J {written} %1b[2J &#155;\nand so on")
+        assert HIDDEN in told and "\nand so on" in told
+        assert not set(told) & {"\x1b", "\x9b"}
+    assert known.hide("\\u002B 100 % &amp; more") == "\\u002B 100 % &amp; more"  # nothing to hide: as it was
+
+
 def test_a_short_user_name_is_hidden_as_a_word_only() -> None:
     known = Known(["admin", "ab"])
     assert known.hide("admin, administrators, webadmin; ab") == f"{HIDDEN}, administrators, webadmin; ab"
