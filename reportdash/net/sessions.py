@@ -20,6 +20,8 @@ Failure = TypeVar("Failure", bound=CallFailed)
 
 MARGIN = 30.0
 """Seconds of life left at which a session is renewed."""
+YEAR_10000 = 253_402_300_800.0
+"""Seconds from the epoch to where calendars end."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -83,6 +85,8 @@ class Sessions:
         if session.lifetime is not None:
             # Counted from now: the wall clock may have been set since the sign-in.
             ends = self._clock.now() + session.lifetime - (self._clock.boottime() - self._signed_in)
+        if ends is not None and not 0 <= ends < YEAR_10000:
+            ends = None  # said in milliseconds, perhaps: no calendar has it, and no command could print it
         return Token(ends, clean(session.scope or "", 200) or None)
 
     def drop(self, session: Session) -> None:

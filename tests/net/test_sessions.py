@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -360,3 +361,21 @@ async def test_the_scope_is_said_clean_and_without_the_token_itself(kit: MakeKit
     assert client.token is not None and client.token.scope is not None
     assert client.token.scope.startswith("read") and client.token.scope.isprintable()
     assert "token-1-abcdef" not in repr(client.token)
+
+
+@pytest.mark.parametrize("how", ["lifetime", "expires_at"])
+@pytest.mark.parametrize("told", [1e300, 1.8e12, -1e300])
+async def test_an_end_that_is_on_no_calendar_is_not_said(kit: MakeKit, how: str, told: float) -> None:
+    """As of a vendor that writes milliseconds where seconds belong: the token is used all the same."""
+
+    class Odd(Vendor):
+        async def sign_in(self, credential: Credential, old: Session | None, bare: Sender) -> Session:
+            made = await super().sign_in(credential, old, bare)
+            return replace(made, **{how: told})  # type: ignore[arg-type]
+
+    async with Liar(Door()) as liar:
+        client = kit(liar.base, vendor=Odd()).client
+        for _ in range(3):
+            await client.send(CALL)
+    assert len(liar.asked) == 4
+    assert client.token is not None and client.token.expires_at is None
