@@ -18,7 +18,7 @@ from reportdash.engine.core import Core, discreet, reading
 from reportdash.engine.health import HealthDesk
 from reportdash.engine.look import Looker
 from reportdash.engine.seat import Seat
-from reportdash.errors import CallFailed, LeaseLost, Problem, SafetyProblem
+from reportdash.errors import BadPayload, CallFailed, LeaseLost, Problem, SafetyProblem
 from reportdash.model import (
     FINAL,
     Account,
@@ -44,6 +44,10 @@ COMPARE_FIRST = 300.0
 the latter does not add to what a start asks for."""
 AGAIN = 60.0
 """Seconds after a list that was to bring back what a damaged ledger lost, and could not be read."""
+MOST_LISTED = 100_000
+"""Jobs of a list that are read: each of them is kept in memory, and becomes a row where it is adopted."""
+TURN = 50
+"""Jobs of a list after which everything else has its turn."""
 _CONSISTENT = FINAL | {JobState.LOST}
 """States that say themselves that the vendor has the job no longer: nothing drifts when its list agrees."""
 
@@ -228,7 +232,13 @@ class Comparisons:
 async def _read(seat: Seat) -> AsyncIterator[Seen]:
     """The vendor's list; a mistake of its own code is a list that could not be read."""
     with reading(seat.name, "its list", seat.hide):
+        count = 0
         async for seen in seat.vendor.list():
+            count += 1
+            if count > MOST_LISTED:
+                raise BadPayload(f"a list without end: more than {MOST_LISTED} jobs; the rest was not read")
+            if not count % TURN:
+                await asyncio.sleep(0)  # a page comes at once, however much it holds
             yield discreet(seen, seat.hide)
 
 

@@ -257,9 +257,9 @@ class Sigma(Vendor):
             return parse_report(header)
         params = {"action": "REPORT_GROUP_INSTANCE_STATUS_CHECK", "referenceNumber": group}
         header = look(await self.api.send(self._call("report-status", params, job)))
+        seen = parse_group(header, group)
         for place, report in enumerate(reports(header), 1):
             self._remember(f"{GROUP}{group}#{place}", report)
-        seen = parse_group(header, group)
         if child is None:
             return seen
         if child > len(seen.children):

@@ -27,6 +27,8 @@ STATES = {  # [S1]; none of them means queued or running
     "no_data_available": JobState.EMPTY,
     "failed": JobState.FAILED,
 }
+MOST_MEMBERS = 2000
+"""Reports of a group that are followed, a row each: every look writes all of them."""
 WITHOUT_DATA = (JobState.EMPTY, JobState.FAILED)
 NOTES = {"notified": "e-mailed"}
 
@@ -150,16 +152,20 @@ def reports(header: Mapping[str, Any]) -> list[dict[str, Any]]:
 def parse_group(header: Mapping[str, Any], group: str) -> Seen:
     """A group's status answer [S1]: its members in Sigma's order, its own state folded from theirs.
 
-    noOfReports counts them, as text; Sigma's counts of good and bad ones are not needed.
+    noOfReports counts them, as text; Sigma's counts of good and bad ones are not needed. Raises BadPayload for
+    a group without end.
     """
     children = []
-    for place, report in enumerate(reports(header), 1):
+    members = reports(header)
+    total = answers.integer(pick(header, "noOfReports"))
+    if max(len(members), total or 0) > MOST_MEMBERS:
+        raise BadPayload(f"the group has more than {MOST_MEMBERS} reports; none of them is made a row")
+    for place, report in enumerate(members, 1):
         seen = parse_report(report)
         title = answers.text(pick(report, "reportTitle"), 200)
         children.append(
             replace(seen, reference=f"{GROUP}{group}#{place}", name=title or seen.name or f"report {place}")
         )
-    total = answers.integer(pick(header, "noOfReports"))
     if total is None or total < 0:
         total = len(children)
     if not children and not total:  # an answer without data tells nothing of how many there are

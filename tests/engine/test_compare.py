@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from collections.abc import AsyncIterator
 
 import pytest
 
 from reportdash.engine import compare
-from reportdash.errors import Problem, UsageProblem
+from reportdash.errors import BadPayload, Problem, UsageProblem
 from reportdash.model import NOT_RECENT, UNLISTED, Job, JobState, Seen, replace
 from reportdash.simulator import Reply, Stage
 from tests.engine.rig import SPEC, Rig
@@ -209,6 +211,37 @@ async def test_a_vendors_own_mistake_in_its_list_is_a_sentence_not_the_end(
     with pytest.raises(Problem, match="could not be read") as told:
         await rig.finish(engine.adopt("admissions"))
     assert "secret" not in told.value.text
+
+
+@pytest.mark.parametrize("adopt", [True, False])
+async def test_a_list_without_end_is_given_up_and_the_loop_has_its_turns_meanwhile(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, adopt: bool
+) -> None:
+    rig.account("admissions")
+    engine = await rig.start()
+    seat, turns = engine.seat("admissions"), 0
+
+    async def endless() -> AsyncIterator[Seen]:
+        for number in itertools.count():
+            yield Seen(JobState.RUNNING, "In Progress", reference=f"1/{number}")
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    monkeypatch.setattr(seat.vendor, "list", endless)
+    monkeypatch.setattr(compare, "MOST_LISTED", 500)
+    beside = asyncio.ensure_future(others())
+    with pytest.raises(BadPayload, match="without end"):
+        await rig.finish(engine._compare.run(seat, adopt=adopt))
+    beside.cancel()
+    assert turns >= 500 // compare.TURN
+    assert len(await rig.ledger.jobs()) == (500 if adopt else 0)
+    assert (
+        await rig.row("admissions")
+    ).only_there_count == 0  # nothing is said of a list nobody read to its end
 
 
 async def test_a_vendors_own_mistake_about_what_was_typed_is_a_sentence(

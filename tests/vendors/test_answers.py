@@ -277,6 +277,14 @@ def test_sigma_an_unreadable_member_of_a_group_is_unknown_not_over() -> None:
     assert seen.state is JobState.RUNNING
 
 
+def test_sigma_a_group_without_end_makes_no_rows() -> None:
+    most = sigma_answers.MOST_MEMBERS
+    assert len(sigma_group(header(replyType="SUCCESS", reports=[1] * most)).children) == most
+    for endless in ({"reports": [1] * (most + 1)}, {"noOfReports": 10**30}, {"noOfReports": str(most + 1)}):
+        with pytest.raises(BadPayload, match="more than"):
+            sigma_group(header(replyType="SUCCESS", **endless))
+
+
 def test_sigma_a_title_names_a_report_of_a_group() -> None:
     one = {"reportStatus": "PUBLISHED", "reportName": " R1 ", "reportTitle": " Month end "}
     seen = sigma_group(header(replyType="SUCCESS", reports=one))
