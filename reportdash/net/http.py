@@ -13,6 +13,10 @@ from reportdash.plain import clean
 
 MAX_REPLY = 8 * 1024 * 1024
 """Bytes of one API answer at most; a request for a report's own body raises it with `cap`."""
+MOST_VALUES = 400_000
+"""Values in one JSON answer at most, by the signs that part and open them: three bytes can cost a hundred,
+and all are read on the loop of the screen."""
+_SIGNS = (b",", b"[", b"{")
 MAX_REPORT = 512 * 1024 * 1024
 BEGINNING = 256 * 1024
 """Bytes of a streamed answer that are read before it is handed back; a shorter one is read whole."""
@@ -104,9 +108,11 @@ class Reply:
         return self.body.decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """The body as JSON. Raises BadPayload for HTML, half JSON, too deep, lone surrogates, NaN, and a key
-        that is told twice with different values.
+        """The body as JSON. Raises BadPayload for HTML, half JSON, too deep, lone surrogates, NaN, more
+        values than an answer has, and a key that is told twice with different values.
         """
+        if sum(map(self.body.count, _SIGNS)) > MOST_VALUES:
+            raise BadPayload(f"an answer of more than {MOST_VALUES} values was not read", status=self.status)
         try:
             data = _json.loads(self.body, parse_constant=_refuse, object_pairs_hook=_once)
             _json.dumps(data, ensure_ascii=False).encode("utf-8")

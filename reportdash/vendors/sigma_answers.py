@@ -152,8 +152,8 @@ def reports(header: Mapping[str, Any]) -> list[dict[str, Any]]:
 def parse_group(header: Mapping[str, Any], group: str) -> Seen:
     """A group's status answer [S1]: its members in Sigma's order, its own state folded from theirs.
 
-    noOfReports counts them, as text; Sigma's counts of good and bad ones are not needed. Raises BadPayload for
-    a group without end.
+    noOfReports counts them, as text; Sigma's counts of good and bad ones are not needed.
+    Raises BadPayload for a group without end.
     """
     children = []
     members = reports(header)

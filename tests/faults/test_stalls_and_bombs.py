@@ -22,7 +22,7 @@ from reportdash.engine.watching import Limits
 from reportdash.errors import BadPayload, Exit, Unreachable
 from reportdash.model import Signed
 from reportdash.net.client import Client
-from reportdash.net.http import Request
+from reportdash.net.http import Reply, Request
 from tests.engine.shelf import AT, QUICK, bench, data
 from tests.faults.hoarder import KINDS
 from tests.faults.swift import SwiftClock, swift
@@ -180,6 +180,22 @@ async def test_no_answer_of_a_storage_costs_more_than_32_mib(tmp_path: Path, kin
         assert outcome.exit_code in (Exit.FAILED, Exit.UNREACHABLE), outcome.text
         assert made.files() == []
     assert peak.grown < ROOM, f"{peak.grown // 1024} MiB"
+
+
+@pytest.mark.parametrize("piece", [b"0", b"[]", b"{}", b'""', b'{"a":0}', b"[0]"])
+def test_an_answer_of_millions_of_values_is_not_unfolded(piece: bytes) -> None:
+    most = 7_000_000 // (len(piece) + 1)
+    reply = Reply(200, {}, b'{"data": "complete", "more": [' + b",".join([piece] * most) + b"]}")
+    with Peak() as peak, pytest.raises(BadPayload, match="values"):
+        reply.object()
+    assert peak.grown < ROOM, f"{peak.grown // 1024} MiB"
+
+
+def test_a_list_of_more_files_than_any_account_has_is_still_read() -> None:
+    files = [{"id": n, "href": "/x" * 30, "export_id": 1, "status": "Available"} for n in range(50_000)]
+    assert (
+        len(Reply(200, {}, json.dumps({"export_files": files}).encode()).object()["export_files"]) == 50_000
+    )
 
 
 @pytest.mark.parametrize("kind", BOMBS)
