@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from reportdash.errors import Unreachable
 
@@ -22,7 +22,8 @@ def proxy_for(scheme: str, host: str, environ: Mapping[str, str]) -> Proxy | Non
     """The proxy for `scheme`://`host` by HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY; None: go straight.
 
     Lower-case names come first, as with curl; the upper-case HTTP_PROXY is ignored under CGI. Whether `host`
-    is loopback is for the caller: such calls never take a proxy. Raises Unreachable for a SOCKS proxy.
+    is loopback is for the caller: such calls never take a proxy. Raises Unreachable for a SOCKS proxy,
+    and for an address that is none.
     """
     names = [f"{scheme}_proxy", "all_proxy"]
     found = ""
@@ -34,7 +35,16 @@ def proxy_for(scheme: str, host: str, environ: Mapping[str, str]) -> Proxy | Non
             break
     if not found or _passed_by(host, environ.get("no_proxy") or environ.get("NO_PROXY") or ""):
         return None
-    parts = urlsplit(found if "://" in found else f"http://{found}")
+    parts: SplitResult | None
+    try:
+        parts = urlsplit(found if "://" in found else f"http://{found}")
+        _ = parts.port  # looked at here: whoever connects would only say that it is no address
+    except ValueError:
+        parts = None
+    if parts is None:  # outside the handler: what was caught quotes the address, password included
+        raise Unreachable(
+            f"{name} of the environment names a proxy whose address cannot be read; correct it", sent=False
+        )
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Unreachable(
             f"the environment names a {parts.scheme or 'nameless'} proxy; only http:// and https:// work",

@@ -54,6 +54,16 @@ def test_a_socks_proxy_is_refused_with_a_sentence() -> None:
     assert "geheim" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "address", ["http://u:geheim@[fd00::1:3128", "http://u:geheim@proxy.example:99999", "http://u:geheim@p:x"]
+)
+def test_a_proxys_address_that_is_none_is_a_sentence_without_it(address: str) -> None:
+    with pytest.raises(Unreachable, match="https_proxy") as caught:
+        proxy_for("https", "api.example", {"HTTPS_PROXY": address})
+    assert not caught.value.sent
+    assert "geheim" not in str(caught.value)
+
+
 async def test_loopback_never_takes_a_proxy(kit: MakeKit, monkeypatch: pytest.MonkeyPatch) -> None:
     async with Liar(always(500)) as proxy, Liar(always(200, {})) as liar:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):

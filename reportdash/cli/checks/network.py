@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ OFF = 60.0
 SOON = 30 * 86_400.0
 """Seconds before a certificate's end from which on it is told."""
 _CLOCK_STEP = "`timedatectl` shows whether NTP sets it, `timedatectl set-ntp true` has it set"
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 PROXIES = ("https_proxy", "http_proxy", "all_proxy", "no_proxy")
 
 
@@ -134,9 +136,10 @@ def proxy(seats: Iterable[Seat], environ: Mapping[str, str]) -> list[Finding]:
 
 def masked(address: str) -> str:
     """A proxy's address without the user name and password in it."""
-    start, between, rest = address.rpartition("://")
-    userinfo, at, host = rest.rpartition("@")
-    return f"{start}{between}{'***' if userinfo else ''}{at}{host}"
+    scheme = _SCHEME.match(address)  # a second :// is a part of the password
+    start = scheme[0] if scheme else ""
+    userinfo, at, host = address.removeprefix(start).rpartition("@")
+    return f"{start}{'***' if userinfo else ''}{at}{host}"
 
 
 def certificates(seats: Iterable[Seat], environ: Mapping[str, str], now: float) -> list[Finding]:

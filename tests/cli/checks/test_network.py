@@ -202,6 +202,12 @@ async def test_a_socks_proxy_is_a_problem_unless_nobody_takes_it(tmp_path: Path)
     assert noted.level == "note"
 
 
+async def test_a_proxys_address_that_is_none_is_a_problem_and_not_the_end(tmp_path: Path) -> None:
+    *wrong, noted = await proxy(tmp_path, https_proxy="http://u:canary-p@[fd00::1:3128")
+    assert {found.code for found in wrong} == {Exit.UNREACHABLE} and "canary" not in repr([*wrong, noted])
+    assert "https_proxy of the environment" in wrong[0].text
+
+
 @pytest.mark.parametrize(
     ("address", "shown"),
     [
@@ -209,6 +215,8 @@ async def test_a_socks_proxy_is_a_problem_unless_nobody_takes_it(tmp_path: Path)
         ("http://u:x@p:3128", "http://***@p:3128"),
         ("u:x@p:3128", "***@p:3128"),
         ("u:x@y@p", "***@p"),
+        ("http://u:x://y@p", "http://***@p"),
+        ("u:x://y@p", "***@p"),
         ("p:3128", "p:3128"),
     ],
 )
