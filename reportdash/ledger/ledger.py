@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from contextvars import Context
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -350,7 +351,8 @@ class Ledger:
         """
         if self._rev > rev or self._damage is not None:
             return True
-        sleeper = asyncio.ensure_future(self._clock.sleep(timeout))
+        # A cancelled timer keeps its context until its time: not ours, which knows the dialog that waits.
+        sleeper = asyncio.create_task(self._clock.sleep(timeout), context=Context())
         try:
             while self._rev <= rev and self._damage is None and not sleeper.done():
                 woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -12,6 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextvars import Context
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -147,7 +148,7 @@ class LedgerThread:
         if self._stopping:
             raise Problem("the ledger is closed: run the command again.")
         if self._watch is None:
-            self._watch = self._loop.call_later(MUTE_SECONDS, self._heed)
+            self._watch = self._loop.call_later(MUTE_SECONDS, self._heed, context=Context())
         return self._loop.create_future()
 
     def _heed(self) -> None:

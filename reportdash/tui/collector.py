@@ -6,17 +6,17 @@ everything that is loaded when the first jobs are in, very many jobs that came a
 collection long. The rest is collected little by little with the changes that brought it, and looked through
 when nobody is at the keys, and a moment after a dialog has closed, which is all cycles. Records are freed by
 their reference counts all the same. A cycle that was frozen and let go of later is never found: what made a
-collection long is therefore frozen only while the board stands alone.
+collection long is therefore frozen only while nothing is left of any dialog, and it is not begun twice.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context
 from time import monotonic, thread_time
+from weakref import WeakSet
 
 LONG = 0.008
 """Seconds of work of a full collection after which what it kept is to be frozen; a busy machine does not
@@ -34,12 +34,8 @@ _MALLOPT = {-3: 128 << 10, -1: 128 << 10, -8: 2}
 """M_MMAP_THRESHOLD and M_TRIM_THRESHOLD in bytes, as they are before glibc adapts them; M_ARENA_MAX."""
 
 
-def _yes() -> bool:
-    return True
-
-
-alone: Callable[[], bool] = _yes
-"""Whether no dialog is open; the dashboard says it."""
+passing: WeakSet[object] = WeakSet()
+"""Screens that come and go, until they are collected: a timer holds on to one for half a minute."""
 
 _small = 0
 _long = False
@@ -56,6 +52,12 @@ def start() -> None:
     if _watch not in gc.callbacks:
         gc.callbacks.append(_watch)
     gc.enable()
+
+
+def ensure() -> None:
+    """Collect from now on, if it has not begun: this may be called every second for a day."""
+    if not gc.isenabled():
+        start()
 
 
 def pause() -> None:
@@ -85,7 +87,7 @@ def look_through() -> None:
     global _long
     if gc.isenabled():
         gc.collect()
-        if _long and alone():
+        if _long and not passing:
             _long = False
             gc.freeze()
 

@@ -84,7 +84,6 @@ class Live:
 
     def start(self) -> None:
         """After the first paint."""
-        collector.alone = lambda: self.board.is_active
         self.board.on_cursor = self.reading.details
         self._spawn(self._minutes())
         self._spawn(self._learn())
@@ -147,7 +146,7 @@ class Live:
             try:
                 engine: EnginePort | None = await self._open_engine.enter_async_context(open_engine())
             except Problem as problem:
-                collector.start()
+                collector.ensure()
                 if problem.text != self.problem:
                     self.problem = problem.text
                     self.board.mode = NOT_POLLING
@@ -160,7 +159,7 @@ class Live:
             self.problem = ""
             if engine is not None:
                 return engine
-            collector.start()
+            collector.ensure()
             await self._open_engine.aclose()
             self.board.configured = False
             self.board.rearrange()
@@ -235,10 +234,10 @@ class Live:
             try:
                 await self._flush(engine)
             except DamagedLedger as problem:
-                collector.start()
+                collector.ensure()
                 return problem
             except (Problem, OSError) as error:
-                collector.start()
+                collector.ensure()
                 # A full disk or a long lock: the rows stay, and it is tried again.
                 self.board.say(str(error), role=Role.WARN)
                 await asyncio.sleep(STUMBLE)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import gc
 import queue
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reportdash.clock import ManualClock
+from reportdash.clock import ManualClock, SystemClock
 from reportdash.errors import LeaseLost, Problem, UsageProblem
 from reportdash.ledger import Ledger, Store, thread
 from reportdash.model import Event, Exchange, Health, Job, JobState, LastError, replace
@@ -228,6 +230,45 @@ async def test_a_cancelled_wait_leaves_nothing_behind(ledger: Ledger, clock: Man
         await asyncio.sleep(0)
     assert clock.sleepers() == 0
     assert not ledger._waiters
+
+
+class Dialog:
+    """Whoever asks."""
+
+
+ASKS: contextvars.ContextVar[Dialog] = contextvars.ContextVar("ASKS")
+
+
+async def test_timers_that_outlive_a_question_know_nothing_of_who_asked(path: Path) -> None:
+    ledger = await Ledger.open(path, clock=SystemClock())
+    try:
+        rev = await ledger.rev()
+        if ledger._thread._watch is not None:
+            ledger._thread._heed()  # the next question sets a timer of its own
+        asked = asyncio.Event()
+
+        async def follow() -> None:
+            ASKS.set(dialog := Dialog())
+            known.append(weakref.ref(dialog))
+            del dialog
+            await ledger.accounts()
+            asked.set()
+            await ledger.wait(rev, 3600)
+
+        known: list[weakref.ref[Dialog]] = []
+        follower = asyncio.create_task(follow())
+        await asked.wait()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        follower.cancel()
+        await asyncio.wait({follower})
+        del follower
+        for _ in range(3):
+            await asyncio.sleep(0)
+        gc.collect()
+        assert known[0]() is None
+    finally:
+        await ledger.close()
 
 
 async def test_another_connections_commit_is_noticed(ledger: Ledger, path: Path, clock: ManualClock) -> None:

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import weakref
 from collections.abc import Iterator
 from types import SimpleNamespace
+from weakref import WeakSet
 
 import pytest
 
-from reportdash.tui import collector
+from reportdash.tui import collector, theme
+from reportdash.tui.actions import Keymap
+from reportdash.tui.screens.help import Help
+from reportdash.tui.text import Pen
+from tests.tui.boards import board
 
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
     thresholds, callbacks = gc.get_threshold(), list(gc.callbacks)
-    alone, collector.alone = collector.alone, lambda: True
+    passing, collector.passing = collector.passing, WeakSet()
     yield
     gc.unfreeze()
-    collector._long, collector.alone = False, alone
+    collector._long, collector.passing = False, passing
     gc.callbacks[:] = callbacks
     gc.set_threshold(*thresholds)
     gc.enable()
@@ -41,20 +47,49 @@ def test_what_a_long_collection_kept_is_left_out_of_the_next(monkeypatch: pytest
     assert not any(one is kept for one in gc.get_objects())
 
 
-def test_nothing_is_left_out_while_a_dialog_is_open_which_could_never_be_freed(
+async def test_a_closed_dialog_that_something_still_holds_when_a_collection_was_long_is_freed_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(collector, "LONG", -1.0)
-    monkeypatch.setattr(collector, "alone", lambda: False)
+    async with board((140, 40)) as (app, pilot):
+        collector.start()
+        await pilot.press("?")
+        held = [app.screen]  # as by a timer, that knows the screen it was set by
+        shown = weakref.ref(app.screen)
+        assert isinstance(app.screen, Help)
+        await pilot.press("escape")
+        await pilot.pause()
+        collector.look_through()
+        held.clear()
+        for _ in range(50):  # its tasks end a few turns later
+            await pilot.pause()
+            gc.collect()
+            if shown() is None:
+                break
+        assert shown() is None
+
+
+def test_what_a_long_collection_kept_is_left_out_once_nothing_is_left_of_any_dialog(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(collector, "LONG", -1.0)
     collector.start()
     kept = [[] for _ in range(1000)]  # type: list[list[int]]
+    dialog = Help(Pen(theme.load(theme.DEFAULT)), Keymap())
     collector.look_through()
-    gc.collect()
     assert any(one is kept for one in gc.get_objects())
-    monkeypatch.setattr(collector, "alone", lambda: True)
-    monkeypatch.setattr(collector, "LONG", 3600.0)
+    del dialog
     collector.look_through()
     assert not any(one is kept for one in gc.get_objects())
+
+
+def test_what_has_begun_is_not_begun_again_though_a_ledger_fails_every_second_for_a_day() -> None:
+    gc.disable()
+    collector.ensure()
+    assert gc.isenabled()
+    open_now = [[] for _ in range(1000)]  # type: list[list[int]]
+    collector.ensure()
+    assert any(one is open_now for one in gc.get_objects()), "what is left of it could never be freed"
 
 
 def test_a_short_collection_leaves_everything_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,11 +11,11 @@ import pytest
 from textual import events
 
 from reportdash.clock import ManualClock, SystemClock
-from reportdash.errors import UsageProblem
+from reportdash.errors import Problem, UsageProblem
 from reportdash.ledger import Ledger
 from reportdash.ledger.problems import DamagedLedger, DiskFull, ReplacedLedger
 from reportdash.model import Artifact, ArtifactState, Health, JobState, LastError, replace
-from reportdash.tui import intake
+from reportdash.tui import collector, intake, live
 from reportdash.tui.app import Dashboard
 from reportdash.tui.widgets.lines import Lines
 from tests.tui import rows
@@ -239,6 +239,32 @@ async def test_a_wrong_config_is_said_on_the_board_and_the_rows_stay() -> None:
         await until(app, "config.toml, line 3")
         text = screen_text(app)
         assert "not polling" in text and "AccountTransaction" in text
+
+
+@pytest.mark.parametrize("fault", [None, Problem("the ledger is locked")])
+async def test_a_day_of_looks_for_a_config_or_a_free_ledger_leaves_nothing_more_out_of_collections(
+    monkeypatch: pytest.MonkeyPatch, fault: Problem | None
+) -> None:
+    begun: list[None] = []
+    looked = asyncio.Semaphore(0)
+    monkeypatch.setattr(collector, "start", lambda: begun.append(None))
+
+    class Never:
+        async def __aenter__(self) -> None:
+            looked.release()
+            if fault is not None:
+                raise fault
+
+        async def __aexit__(self, *exc: object) -> None:
+            return None
+
+    clock = ManualClock(rows.NOW)
+    async with board(jobs=[], accounts=[], open_engine=Never, settled=False, clock=clock):
+        for _ in range(4):
+            async with asyncio.timeout(120):
+                await looked.acquire()
+            await clock.advance(max(live.CONFIG, live.OPEN_AGAIN))
+        assert not begun, "it had begun already"
 
 
 async def test_the_first_run_page_changes_by_itself_when_accounts_are_there(ledger: Ledger) -> None:

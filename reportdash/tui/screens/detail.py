@@ -8,6 +8,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
 
+from reportdash.tui import collector
 from reportdash.tui.actions import Keymap
 from reportdash.tui.ahead import belongs_elsewhere
 from reportdash.tui.details import Subject
@@ -37,6 +38,7 @@ class DetailScreen(Screen[None], inherit_bindings=False, inherit_css=False):
         status: Status,
     ) -> None:
         super().__init__()
+        collector.passing.add(self)
         self.keymap = keymap
         self.read = read
         self.detail = Detail(pen, keymap, id="page")

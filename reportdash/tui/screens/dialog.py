@@ -18,6 +18,7 @@ from textual.strip import Strip
 from reportdash.board.facts import Run
 from reportdash.board.states import Role
 from reportdash.board.units import plural
+from reportdash.tui import collector
 from reportdash.tui.ahead import belongs_elsewhere
 from reportdash.tui.columns import PANE_HEIGHT
 from reportdash.tui.paint import let_go, paint_now
@@ -51,6 +52,7 @@ class Dialog(ModalScreen[T], Generic[T], inherit_bindings=False, inherit_css=Fal
 
     def __init__(self, pen: Pen, title: str, *, cells: int = 104) -> None:
         super().__init__()
+        collector.passing.add(self)
         self.pen = pen
         self.heading = title
         self.cells = cells
