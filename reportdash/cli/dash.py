@@ -393,13 +393,13 @@ class _Rows(NamedTuple):
 def _first_rows(path: Path) -> _Rows | None:
     """What the ledger holds, for the first paint; None when there is none, or the engine has to say why."""
     # Not the Store, which brings all that writes.
-    from reportdash.ledger.opening import connect_readonly
+    from reportdash.ledger.opening import connect_readonly, there
     from reportdash.ledger.problems import explained
     from reportdash.ledger.reads import Reads
 
-    if not path.exists():
-        return None
     try:
+        if not there(path):
+            return None
         with explained(path), closing(connect_readonly(path, time.time())[0]) as db:
             ledger = Reads(db)
             rev = ledger.rev()

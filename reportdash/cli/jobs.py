@@ -14,7 +14,7 @@ from reportdash.cli.context import place
 from reportdash.cli.output import data, json_text, line_json, say, table, words
 from reportdash.clock import SystemClock, rfc3339
 from reportdash.errors import Exit
-from reportdash.ledger.opening import known_here
+from reportdash.ledger.opening import known_here, there
 from reportdash.ledger.problems import explained
 from reportdash.ledger.store import Store
 from reportdash.model import Event, Exchange, Health, Job, LastError
@@ -27,7 +27,7 @@ def jobs(args: argparse.Namespace) -> int:
     """The table, once; with --json one job a line."""
     query = wanted_by(args.query)
     here = place(args)
-    if not here.ledger.exists() and not known_here(here.ledger):
+    if not there(here.ledger) and not known_here(here.ledger):
         if not args.json:
             say(NONE_YET)
         return int(Exit.OK)
@@ -69,7 +69,7 @@ def _row(job: Job, now: float) -> tuple[str, ...]:
 def show(args: argparse.Namespace) -> int:
     """Everything known of one job: its row, history, last error, last exchanges."""
     here = place(args)
-    store = Store.open(here.ledger, clock=SystemClock(), readonly=True) if here.ledger.exists() else None
+    store = Store.open(here.ledger, clock=SystemClock(), readonly=True) if there(here.ledger) else None
     if store is None:
         from reportdash.errors import UsageProblem
 

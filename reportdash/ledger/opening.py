@@ -23,6 +23,7 @@ from reportdash.ledger.problems import (
     foreign,
     newer,
     primary,
+    unreachable,
     unwritable,
 )
 
@@ -150,6 +151,17 @@ def _miss(path: Path) -> None:
         raise damaged(path, "it is gone, though it had jobs")
     if path.stat().st_size == 0:
         raise damaged(path, "it is empty, though it had jobs")
+
+
+def there(path: Path) -> bool:
+    """Whether there is a ledger. Raises UsageProblem where its folder cannot be looked into."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise unreachable(path, error) from error
+    return True
 
 
 def known_here(path: Path) -> bool:

@@ -117,6 +117,12 @@ def unwritable(path: Path, error: OSError) -> UsageProblem:
     )
 
 
+def unreachable(path: Path, error: OSError) -> UsageProblem:
+    return UsageProblem(
+        f"cannot look for the ledger {clean(path, 300)}: {error.strerror or clean(error)}. {_ELSEWHERE}"
+    )
+
+
 def foreign(path: Path) -> UsageProblem:
     return UsageProblem(
         f"{clean(path, 300)} is not a reportdash ledger but another program's file. "

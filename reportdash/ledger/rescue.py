@@ -20,7 +20,7 @@ from reportdash import durable
 from reportdash.clock import Clock
 from reportdash.errors import Problem
 from reportdash.ledger import logbook
-from reportdash.ledger.opening import BACKUP, NO_SPACE
+from reportdash.ledger.opening import BACKUP, NO_SPACE, there
 from reportdash.ledger.problems import (
     SQLITE_ERRORS,
     DamagedLedger,
@@ -105,11 +105,13 @@ def check(path: Path, *, rows: bool = True) -> None:
 def sound(path: Path) -> bool:
     """Whether a start can trust the file: nobody found it damaged, and a quick check finds nothing now.
 
-    One that is not there, or cannot be looked at, is for opening it to judge.
+    One that is not there, or does not answer, is for opening it to judge. Raises UsageProblem where its
+    folder cannot be looked into.
     """
+    found = there(path)
     if suspected(path):
         return False
-    if not path.exists():
+    if not found:
         return True
     try:
         check(path, rows=False)

@@ -183,5 +183,13 @@ def load(name: str, user_folder: Path | None = None) -> Palette:
 
 def names(user_folder: Path | None = None) -> list[str]:
     """Every theme there is, by name."""
-    folders = [folder for folder in (user_folder, shipped_folder()) if folder is not None and folder.is_dir()]
+    folders = [folder for folder in (user_folder, shipped_folder()) if folder is not None and _open(folder)]
     return sorted({path.stem for folder in folders for path in folder.glob("*.toml")})
+
+
+def _open(folder: Path) -> bool:
+    """Whether there is such a folder; one that we may not look for is none of ours."""
+    try:
+        return folder.is_dir()
+    except OSError:
+        return False

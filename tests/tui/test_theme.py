@@ -200,3 +200,7 @@ def test_the_simulation_finds_the_pair_that_crimson_avoids() -> None:
     red, warn = (0xD7, 0x00, 0x00), (0x87, 0x5F, 0x00)
     assert difference(red, warn, "protanopia") < APART
     assert difference((255, 255, 255), (0, 0, 0), "deuteranopia") == pytest.approx(100, abs=0.1)
+
+
+def test_a_folder_of_themes_that_can_not_be_looked_for_is_none(tmp_path: Path) -> None:
+    assert names(tmp_path / ("x" * 300) / "themes") == names()
