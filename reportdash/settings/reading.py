@@ -5,6 +5,7 @@ Every error is a UsageProblem of one sentence. Reads files; writes and sends not
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
@@ -55,7 +56,7 @@ def load(
     try:
         data = tomllib.loads(text)
     except ValueError as error:
-        raise UsageProblem(f"{path}{_spot(str(error))}") from None
+        raise UsageProblem(f"{path}{_spot(str(error), text)}") from None
     except RecursionError:
         raise UsageProblem(f"{path} is nested too deeply: a config needs two levels of tables") from None
     loader = _Loader(path, text, data, environ, account_class)
@@ -81,7 +82,7 @@ def _read(path: Path, required: bool) -> str:
             f"{path} is a folder, not a config file: name the file in it, as in {path / 'config.toml'}"
         ) from None
     except PermissionError:
-        raise UsageProblem(f"{path} cannot be read: give yourself the right with chmod u+r {path}") from None
+        raise UsageProblem(f"{path} cannot be read: give yourself the right with {_right(path)}") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UsageProblem(f"{path} cannot be read ({reason}): name another file with --config") from None
@@ -96,15 +97,33 @@ def _read(path: Path, required: bool) -> str:
         raise UsageProblem(f"{path}, line {line}: not UTF-8 text; save the file as UTF-8") from None
 
 
-def _spot(message: str) -> str:
+def _right(path: Path) -> str:
+    """The command that lets its owner read `path`: its folder may be what is closed."""
+    there = [folder for folder in path.parents if os.access(folder, os.F_OK)]
+    shut = next((folder for folder in there if not os.access(folder, os.X_OK)), None)
+    return f"chmod u+rx {shut}" if shut else f"chmod u+r {path}"
+
+
+def _spot(message: str, text: str) -> str:
     """tomllib's message with its place in front: `, line 3, column 5: …`."""
     match = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)$", message)
     if match is None:
         return f": {message}; write TOML, as in keep_days = 90"
     place = f", line {match[1]}, column {match[2]}" if match[1] else ", at its end"
+    line = text.split("\n")[int(match[1]) - 1 if match[1] else -1]
+    return f"{place}: {_told(message[: match.start()], line)}"
+
+
+def _told(message: str, line: str) -> str:
+    """tomllib's message, with what to write instead of `line`."""
+    if table := re.match(r"Cannot declare (.+) twice", message):
+        name = ".".join(re.findall(r"'([^']*)'", table[1]))
+        return f"[{name}] stands here a second time: put its keys below the first one, or rename one of them"
+    if message == "Cannot overwrite a value" and (key := re.match(r"\s*([\w.-]+)\s*=", line)):
+        return f"{key[1]} has a value already: take one of the two lines away"
     # Without quotes a text is no TOML value: by far the most common slip.
-    hint = "; write text in quotes" if "Invalid value" in message else "; write TOML, as in keep_days = 90"
-    return f"{place}: {message[: match.start()]}{hint}"
+    bare = re.match(r"\s*[\w.\"-]+\s*=\s*[\w/~.-]*[A-Za-z/~]", line)
+    return f"{message}; write {'text in quotes' if bare else 'TOML, as in keep_days = 90'}"
 
 
 class _Loader(Checker):

@@ -72,6 +72,14 @@ def _check_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("an address starts with https:// and names a host, as in https://api.example.org")
+    if any(sign.isspace() for sign in value):
+        raise ValueError("an address has no blank in it, as in https://api.example.org")
+    try:
+        parts.port  # noqa: B018  # it is read, and found wrong, when it is asked for
+    except ValueError:
+        raise ValueError(
+            "the port of an address is a number up to 65535, as in http://localhost:9081"
+        ) from None
     if parts.username or parts.password:
         raise ValueError("an address carries no user name or password; `reportdash login` keeps them")
     if parts.query or parts.fragment:

@@ -18,6 +18,20 @@ MAIN = '[accounts.main]\nvendor = "7g"\n'
     [
         ("keep_days = soon", "config.toml, line 1, column 13: ", "write text in quotes"),
         ("a = 1\n[a]\n[a]", "config.toml, line 2, column 3: ", "write TOML"),
+        (
+            MAIN + '[accounts.main]\nvendor = "7g"',
+            "config.toml, line 3, column 15: [accounts.main] stands here a second time",
+            "put its keys below the first one, or rename one of them",
+        ),
+        (
+            "keep_days = 3\nbell = true\nkeep_days = 4\n",
+            "config.toml, line 3, column 14: keep_days has a value already",
+            "take one of the two lines away",
+        ),
+        ("[accounts.main]\nvendor = 7g", "config.toml, line 2, column 11: ", "write text in quotes"),
+        ("download_dir = /srv/reports", "config.toml, line 1, column 16: ", "write text in quotes"),
+        ("keep_days = 3\nkeep_days = 4", "config.toml, at its end: keep_days has a value", "take one"),
+        ("keep_days = 9 0", "config.toml, line 1, column 15: ", "write TOML"),
         ('x = """\n', "config.toml, at its end: ", "write TOML"),
         (
             "\nkeepdays = 3",

@@ -127,7 +127,18 @@ def test_talkdesk_an_unknown_region_is_named() -> None:
     assert [error["loc"] for error in refused.value.errors()] == [("region",)]
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "https://u:p@x.example.org", "https://x.example.org/?a=1", "x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://x",
+        "https://u:p@x.example.org",
+        "https://x.example.org/?a=1",
+        "x",
+        "https://x.example.org:99999",
+        "https://x example.org",
+        "https://x.example.org ",
+    ],
+)
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     assert words(SevenGAccount, {"base_url": url})
 
