@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,9 @@ def config(args: argparse.Namespace) -> int:
     elif args.what == "init":
         write_new(path, starter().encode())
         data(str(path))
-        say("uncomment an account, then `reportdash config validate` and `reportdash login ACCOUNT`")
+        # What was named by hand has to be named again.
+        called = f"reportdash --config {shlex.quote(args.config)}" if args.config else "reportdash"
+        say(f"uncomment an account, then `{called} config validate` and `{called} login ACCOUNT`")
     elif args.what == "schema":
         from reportdash.settings import schema
 
@@ -49,6 +52,9 @@ def config(args: argparse.Namespace) -> int:
             return int(Exit.USAGE)
         if not path.exists():
             say(f"there is no {path} yet: the defaults hold; `reportdash config init` writes one")
+        elif not settings.accounts:
+            step = "write one there, or take the # away before the lines of one"
+            say(f"{path} is well, but has no account: {step}")
         else:
             say(f"{path} is well: {plural(len(settings.accounts), 'account')}")
     return int(Exit.OK)

@@ -21,9 +21,20 @@ Data goes to stdout, sentences for people to stderr. A QUERY that begins with - 
 class _Parser(argparse.ArgumentParser):
     """argparse that answers a wrong word with one sentence and exit code 2."""
 
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        found, extra = self.parse_known_args(args, namespace)
+        if extra:
+            takes_query = found.command == "download" or hasattr(found, "query")
+            dashed = "; a QUERY that begins with - comes after --" if takes_query else ""
+            whose = f"{self.prog} {found.command}" if found.command else self.prog
+            # The command's help has its words; the parser that notices is the one above it.
+            raise UsageProblem(
+                f"unrecognized arguments: {' '.join(extra)}{dashed}; `{whose} --help` shows the words"
+            )
+        return found
+
     def error(self, message: str) -> NoReturn:
-        dashed = "; a QUERY that begins with - comes after --" if message.startswith("unrecognized") else ""
-        raise UsageProblem(f"{message}{dashed}; `{self.prog} --help` shows the words")
+        raise UsageProblem(f"{message}; `{self.prog} --help` shows the words")
 
 
 def _globals(parser: argparse.ArgumentParser, *, top: bool) -> None:

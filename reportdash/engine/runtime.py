@@ -140,10 +140,17 @@ class Engine:
             raise UsageProblem(f"{account} is left out: {left.text}")
         seat = self.accounts.get(account)
         if seat is None:
+            path, named = self.settings.path, f"no account is named {clean(account, 60)}"
+            if not self.accounts:
+                step = (
+                    f"{path} has none yet: write it there, or take the # away before the lines of one"
+                    if path.exists()
+                    else f"there is no {path} yet; `reportdash config init` writes one to start from"
+                )
+                raise UsageProblem(f"{named}: {step}")
             near = get_close_matches(account, self.accounts, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            have = ", ".join(self.accounts) or "none is configured"
-            raise UsageProblem(f"no account is named {clean(account, 60)}{hint} (accounts: {have})")
+            raise UsageProblem(f"{named}{hint} (accounts: {', '.join(self.accounts)})")
         return seat
 
     def _no_seat(self, account: str) -> No:

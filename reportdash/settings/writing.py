@@ -133,11 +133,18 @@ def write_new(path: Path, data: bytes) -> None:
                 _fill(path, data)
         sync_folder(path.parent)
     except FileExistsError:
-        raise UsageProblem(
-            f"{path} exists and was left alone; `reportdash config validate` checks it"
-        ) from None
+        raise UsageProblem(_taken(path)) from None
     except OSError as error:
         raise _not_written(path, error) from error
+
+
+def _taken(path: Path) -> str:
+    """What stands where the new file was to be, and what to do about it."""
+    if path.is_dir():
+        return f"{path} is a folder, not a config file: name the file in it, as in {path / 'config.toml'}"
+    if path.is_symlink() and not path.exists():
+        return f"{path} is a link to {path.readlink()}, which is not there: take the link away, or mend it"
+    return f"{path} exists and was left alone; `reportdash config validate` checks it"
 
 
 def _put_in_place(path: Path, old: bytes, new: bytes) -> None:

@@ -159,6 +159,41 @@ async def test_a_config_without_accounts_is_not_told_to_write_another_config(bar
     assert "config init" not in sentence
 
 
+async def test_an_account_asked_for_before_there_is_one_says_how_to_come_by_it(bare: Shell) -> None:
+    first = await bare("login", "main", "--stdin")
+    assert first.code == 2
+    assert "`reportdash config init` writes one" in one_sentence(first)
+    path = (await bare("config", "init")).lines[0]
+    ran = await bare("logout", "main")
+    assert ran.code == 2
+    assert f"{path} has none yet: write it there" in one_sentence(ran)
+    assert "has no account: write one there" in (await bare("config", "validate")).err
+
+
+@pytest.mark.parametrize("name", ["a-file/below", "x" * 300], ids=["below a file", "too long"])
+@pytest.mark.parametrize("words", [("jobs",), ("show", "abc"), ("accounts",), ("watch",)])
+async def test_a_data_folder_that_can_not_be_looked_into_is_named_with_the_way_out(
+    bare: Shell, tmp_path: Path, words: tuple[str, ...], name: str
+) -> None:
+    (tmp_path / "a-file").write_text("")
+    ran = await bare("--data-dir", str(tmp_path / name), *words)
+    assert ran.code == 2, ran.err
+    assert ran.out == ""
+    assert "--data-dir" in one_sentence(ran)
+
+
+async def test_the_next_words_of_config_init_name_the_same_file(bare: Shell) -> None:
+    ran = await bare("--config", "my own.toml", "config", "init")
+    assert "`reportdash --config 'my own.toml' config validate`" in ran.err
+
+
+async def test_an_unknown_word_leads_to_the_help_of_its_command(shell: Shell) -> None:
+    assert one_sentence(await shell("accounts", "extra")).endswith(
+        "unrecognized arguments: extra; `reportdash accounts --help` shows the words"
+    )
+    assert "a QUERY that begins with - comes after --" in one_sentence(await shell("watch", "--x"))
+
+
 async def test_a_query_without_a_match_says_so_and_prints_nothing(shell: Shell) -> None:
     await shell("track", "main", GUID)
     ran = await shell("jobs", "state:failed")

@@ -181,6 +181,19 @@ def test_a_file_that_came_meanwhile_is_not_written_over(tmp_path: Path) -> None:
     assert files(tmp_path) == ["config.toml"]
 
 
+def test_what_stands_in_the_way_of_a_new_file_is_named(tmp_path: Path) -> None:
+    link, folder = tmp_path / "link.toml", tmp_path / "folder.toml"
+    link.symlink_to(tmp_path / "away.toml")
+    folder.mkdir()
+    with pytest.raises(
+        UsageProblem, match=r"is a link to .*away\.toml, which is not there: take the link away"
+    ):
+        write_new(link, b"")
+    with pytest.raises(UsageProblem, match="is a folder, not a config file: name the file in it"):
+        write_new(folder, b"")
+    assert link.is_symlink() and not list(folder.iterdir())
+
+
 def test_a_file_that_was_changed_meanwhile_keeps_the_change(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text(OWN, encoding="utf-8")

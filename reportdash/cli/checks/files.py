@@ -22,6 +22,11 @@ PATIENCE = 3.0
 _OURS = ("ledger.", "jobs.log", "credential-stores", "debug.log", "crash-", "screen.toml")
 """How the names of our files in the data folder begin."""
 _SHOWN = 3
+_NAMED_BY = {
+    "ledger": "with --data-dir or REPORTDASH_DATA_DIR",
+    "reports": "by download_dir in the config or REPORTDASH_DOWNLOAD_DIR",
+}
+"""What says where each folder is."""
 
 
 def config(settings: Settings) -> list[Finding]:
@@ -118,9 +123,9 @@ def _folder(check: str, folder: Path) -> Finding:
     near = next((path for path in (folder, *folder.parents) if path.exists()), Path("/"))
     if not near.is_dir() or not os.access(near, os.W_OK | os.X_OK):
         why = "cannot be written" if near.is_dir() else "is not a folder"
-        return problem(
-            check, Exit.FAILED, f"{folder}: {near} {why}", "give yourself the right, or name another"
-        )
+        other = f"name another folder {_NAMED_BY[check]}"
+        step = f"give yourself the right, or {other}" if near.is_dir() else other
+        return problem(check, Exit.FAILED, f"{folder}: {near} {why}", step)
     free = shutil.disk_usage(near).free
     if free < FLOOR:
         return problem(check, Exit.FAILED, f"{folder}: {free // 10**6} MB are free", "make room on its disk")

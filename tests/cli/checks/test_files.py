@@ -54,6 +54,18 @@ def test_in_a_folder_like_tmp_nobody_can_change_it(tmp_path: Path) -> None:
     assert not problems(files.config(made))
 
 
+@pytest.mark.parametrize(("check", "named"), [("ledger", "--data-dir"), ("reports", "download_dir")])
+def test_a_file_where_a_folder_was_to_be_is_told_with_what_names_another(
+    tmp_path: Path, check: str, named: str
+) -> None:
+    place = tmp_path / "file"
+    place.write_text("")
+    made = files.ledger(place / "ledger.db") if check == "ledger" else files.reports(place)
+    (found,) = problems(made)
+    assert found.check == check and "is not a folder" in found.text
+    assert found.next is not None and found.next.startswith("name another folder") and named in found.next
+
+
 def test_a_config_its_group_may_change_is_worth_knowing(tmp_path: Path) -> None:
     made = settings(tmp_path)
     made.path.chmod(0o660)
