@@ -138,7 +138,7 @@ async def _prepared(chain: Chain, seat: Seat, wanted: str | None, *, asking: boo
                 f"The vault {chain.vault.path} is gone, and with it the credential of {', '.join(gone)}; "
                 "this login makes a new one, unless a copy of it is put back there first."
             )
-    note(f"The key of {seat.name} will be kept in {_home(chain, choice, stores, before)}.")
+    note(f"The key of {seat.name} will be kept in {_home(chain, choice, stores, before, wanted)}.")
     fresh = False
     if choice.passphrase:
         assert chain.vault is not None
@@ -210,7 +210,13 @@ def _needs_somebody(choice: StoreChoice) -> bool:
     return bool(choice.passphrase) and not (choice.passphrase == NEW and passphrase_source(os.environ))
 
 
-def _home(chain: Chain, choice: StoreChoice, stores: Mapping[str, StoreChoice], before: str | None) -> str:
+def _home(
+    chain: Chain,
+    choice: StoreChoice,
+    stores: Mapping[str, StoreChoice],
+    before: str | None,
+    wanted: str | None,
+) -> str:
     """Where the key will be, why not elsewhere, and what the choices are."""
     left = ", no longer in plain text" if before == PLAINTEXT else ""
     others = _others(choice.name, stores)
@@ -222,7 +228,8 @@ def _home(chain: Chain, choice: StoreChoice, stores: Mapping[str, StoreChoice], 
     whose = f"the passphrase in {source}" if source else "a passphrase"
     home = f"the vault {chain.vault.path}, a file encrypted with {whose}{left}"
     keyring = stores.get(KEYRING)
-    if keyring is not None and not keyring.usable:
+    # Where the vault was asked for, or has it already, no keyring is the reason.
+    if keyring is not None and not keyring.usable and VAULT not in (wanted, before):
         home += f", because {_short(keyring)}"
     return f"{home}; {others or 'a credential_command or the environment can hand it in instead'}"
 

@@ -51,6 +51,7 @@ async def test_on_a_bare_server_a_vault_is_made_and_said_before_anything_is_aske
     )
     assert done.code == 0, done.text
     first = " ".join(done.at[0].split())
+    assert ", because " in first
     assert (
         f"The key of main will be kept in the vault {shell.data / FILE_NAME}, a file encrypted with" in first
     )
@@ -130,6 +131,7 @@ async def test_a_keyring_that_works_goes_first_and_the_choice_at_a_login_holds(
 
     ran = await shell("login", "main", "--stdin", "--store", "vault", stdin=lines(sim, "main"))
     assert ran.code == 0, ran.err
+    assert ", because " not in ran.err  # it was asked for
     assert pins(shell) == {"main": "vault"}
 
     shell.env = {**working, **passphrase_file(shell)}

@@ -407,6 +407,32 @@ async def test_a_wrong_passphrase_whose_try_was_stopped_is_not_told_any_more(
         assert form.passphrase.edit.text == "not this one"
 
 
+@pytest.mark.parametrize("memory", [False, True], ids=["cancelled", "kept elsewhere"])
+async def test_a_vault_made_for_a_key_that_is_not_kept_in_it_goes_with_the_dialog(
+    tmp_path: Path, memory: bool
+) -> None:
+    async with desk(tmp_path, accounts=("calls",), furnish=keys_in_vault()) as at:
+        keys = (await shut(at, "calls"))["calls"]
+        form = await form_of(at)
+        await typed(at, keys["client_id"], "wrong")
+        await to_first_passphrase(at)
+        await typed(at, PASSPHRASE, PASSPHRASE)
+        await at.press("enter")
+        await at.shows("refused the key")
+        vault = at.rig.engine.chain.vault
+        assert vault is not None and vault.path.exists()
+        if memory:
+            form.fields["client_secret"].edit.set(keys["client_secret"])
+            form._store[:] = ["memory"]
+            await at.press("enter")
+            said = "calls: accepted by Talkdesk, the key is kept in memory until you quit"
+        else:
+            await at.press("escape")
+            said = "the vault was not made, because there is nothing to keep in it"
+        await at.until(lambda: at.notice == said)
+        assert not vault.path.exists()
+
+
 async def test_enter_on_the_store_that_is_chosen_tries_the_key(tmp_path: Path) -> None:
     async with desk(tmp_path, accounts=("main",)) as at:
         form = await form_of(at)

@@ -25,6 +25,8 @@ from reportdash.tui.text import muted, text_run
 from reportdash.tui.widgets.edit import MOST
 
 if TYPE_CHECKING:
+    from textual.await_complete import AwaitComplete
+
     from reportdash.tui.app import Dashboard
 
 OPEN_FIELDS = ("username", "client_id")
@@ -307,6 +309,18 @@ class Login(Form[None]):
 
     # What it does.
 
+    def dismiss(self, result: None = None) -> AwaitComplete:
+        """Close it. A vault that was made for a key that came to nothing goes with it."""
+        if self._made and self.is_active:
+            self._made = False
+            self.dashboard.operator.task(self._unmade())
+        return super().dismiss(result)
+
+    async def _unmade(self) -> str:
+        vault = self.engine.chain.vault
+        gone = vault is not None and await vault.discard()
+        return "the vault was not made, because there is nothing to keep in it" if gone else ""
+
     def stopped(self) -> None:
         if self._step_now == "looking":
             self.dismiss(None)
@@ -382,6 +396,9 @@ class Login(Form[None]):
         except Problem as problem:
             self._failed(masked(problem.text, self._secrets(values)))
         else:
+            if self._made and where != VAULT:
+                await self._unmade()
+            self._made = False
             self.dashboard.holds_keys |= where == MEMORY
             kept = "in memory until you quit" if where == MEMORY else f"in the {where}"
             self.dismiss(None)
