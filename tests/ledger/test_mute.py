@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -35,7 +35,7 @@ def held_by_another(ledger: Ledger) -> Iterator[None]:
 
 @pytest.mark.parametrize("trouble", [disk_that_hangs, held_by_another])
 async def test_a_ledger_that_does_not_answer_is_told_until_it_does(
-    path: Path, monkeypatch: pytest.MonkeyPatch, trouble: type[contextmanager[None]]
+    path: Path, monkeypatch: pytest.MonkeyPatch, trouble: Callable[[Ledger], AbstractContextManager[None]]
 ) -> None:
     ledger = await Ledger.open(path, clock=SystemClock())
     told: asyncio.Queue[str | None] = asyncio.Queue()
