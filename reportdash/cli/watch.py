@@ -134,13 +134,17 @@ async def follow(
     rev = 0
     first = True
     mute: str | None = None
+    hangs: str | None = None
     full: str | None = None
 
     def tell() -> None:
-        nonlocal mute, full
+        nonlocal mute, hangs, full
         if running.ledger.mute != mute:
             mute = running.ledger.mute
             say(mute or "the ledger answers again")
+        if running.downloads.hangs != hangs:
+            hangs = running.downloads.hangs
+            say(hangs or "the disk of the reports answers again")
         if (running.ledger.full or running.downloads.notice) != full:
             full = running.ledger.full or running.downloads.notice
             say(full or "there is room on the disk again")

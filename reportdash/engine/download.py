@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reportdash.clock import Clock, pause
+from reportdash.engine.answering import Answering
 from reportdash.engine.folders import is_there, size_text
 from reportdash.engine.outcome import Outcome
 from reportdash.engine.refusals import refused
@@ -98,6 +99,7 @@ class Downloads:
         self._listeners: list[Callable[[], None]] = []
         self._ringing: asyncio.TimerHandle | None = None
         self._full: dict[str, str] = {}
+        self._disk = Answering(folder, lambda: bool(self._flights))
         self.rev = 0
 
     # what the screen asks
@@ -118,6 +120,13 @@ class Downloads:
     def notice(self) -> str | None:
         """One sentence while downloads wait for room on the disk."""
         return next(iter(self._full.values()), None)
+
+    @property
+    def hangs(self) -> str | None:
+        """One sentence while the disk of the reports' folder does not answer."""
+        if not self._flights or not self._disk.hangs:
+            return None
+        return f"{clean(self._folder, 300)} does not answer: its disk hangs; downloads go on when it does"
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` on the loop after progress, at most ten times a second. Returns the way out."""
@@ -201,6 +210,7 @@ class Downloads:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=10.0)
+        self._disk.stop()
         if self._ringing is not None:
             self._ringing.cancel()
             self._ringing = None
@@ -213,6 +223,7 @@ class Downloads:
         task = asyncio.ensure_future(self._run(job_id, to, patience))
         flight = _Flight(task, background, who)
         self._flights[job_id] = flight
+        self._disk.begin()
         task.add_done_callback(lambda done: self._landed(job_id, done))
         self._moved()
         return flight

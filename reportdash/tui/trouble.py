@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from reportdash.tui.ports import EnginePort
 
 FULL = Mode("disk full", bad=True)
+DISK = Mode("disk hangs", bad=True)
 
 
 class Trouble(NamedTuple):
@@ -38,6 +39,8 @@ def trouble(engine: EnginePort) -> Trouble | None:
         return MUTE
     if engine.ledger.full:
         return READ_ONLY
+    if engine.downloads.hangs:
+        return Trouble(DISK, engine.downloads.hangs)
     if engine.downloads.notice:
         return Trouble(FULL, engine.downloads.notice)
     return None

@@ -20,8 +20,8 @@ SECONDS = float(os.environ.get("REPORTDASH_SOAK_SECONDS", "2"))
 DRIFT, SHORT_DRIFT = 0.05, 0.15
 THREADS = 4 + min(32, (os.cpu_count() or 1) + 4)
 """Those that stay: the main one, the ledger's, the screen's two, and the pool, filled as needed."""
-BESIDE = 4 + 4 + 1
-"""Those that come and go: one a download, of four; one an account's name lookup; one for a preview."""
+BESIDE = 4 + 4 + 2
+"""Those that come and go: one a download, of four; one an account's name lookup; a preview, a disk asked."""
 POOL = 40
 """Sockets of four accounts and four downloads, at most."""
 

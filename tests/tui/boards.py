@@ -104,6 +104,7 @@ class Downloads:
     ends: dict[str, asyncio.Future[Any]] = field(default_factory=dict)
     whole: bool = True
     notice: str | None = None
+    hangs: str | None = None
 
     def progress(self) -> Mapping[str, Any]:
         return self.running

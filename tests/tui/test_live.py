@@ -460,6 +460,22 @@ async def test_a_ledger_that_does_not_answer_is_a_banner_until_it_does(ledger: L
         assert screen_text(app).splitlines()[0].endswith("live")
 
 
+async def test_a_disk_of_the_reports_that_does_not_answer_is_a_banner_while_downloads_run(
+    ledger: Ledger,
+) -> None:
+    engine = Engine(ledger)
+    async with board((80, 24), open_engine=engine.opener()) as (app, _pilot):
+        await until(app, "live")
+        assert app.engine is not None
+        engine.downloads.hangs = "/srv/reports does not answer: its disk hangs"
+        app.live._mode(app.engine)
+        await until(app, "/srv/reports does not answer: its disk hangs")
+        assert screen_text(app).splitlines()[0].endswith("disk hangs")
+        engine.downloads.hangs = None
+        app.live._mode(app.engine)
+        await until(app, "live")
+
+
 async def test_a_ledger_that_does_not_open_is_said_and_not_taken_for_an_empty_one(ledger: Ledger) -> None:
     gate = asyncio.Event()
     engine = Engine(ledger)
