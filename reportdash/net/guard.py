@@ -29,7 +29,14 @@ _PARTS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _PORT = re.compile(r"[0-9]{1,5}")
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# What ends in an IPv4 address: NAT64 (RFC 6052, 8215), translated (RFC 2765), compatible (RFC 4291).
+_ENDS_IN_IPV4 = tuple(
+    map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96"))
+)
+# Not public, which an older Python does not know: local NAT64, routing within a network, examples.
+_LOCAL = tuple(map(ipaddress.IPv6Network, ("64:ff9b:1::/48", "5f00::/16", "3fff::/20")))
+# A cloud's own service for its machines, at addresses that are not link-local as 169.254.169.254 is.
+_METADATA = frozenset(map(ipaddress.ip_address, ("fd00:ec2::254", "192.0.0.192")))
 _DEFAULT_PORT = {"https": 443, "http": 80}
 
 
@@ -242,7 +249,9 @@ def _address(text: str) -> Address:
 def _reachable(address: Address, private: bool) -> bool:
     """Whether an address may be connected to; `private` lets private and loopback ones pass too."""
     for inner in (address, *_embedded(address)):
-        if inner.is_multicast or inner.is_unspecified or inner.is_link_local:
+        if inner.is_multicast or inner.is_unspecified or inner.is_link_local or inner in _METADATA:
+            return False
+        if not private and any(inner in network for network in _LOCAL):
             return False
         if isinstance(inner, ipaddress.IPv6Address) and inner.is_site_local and not private:
             return False
@@ -255,11 +264,11 @@ def _reachable(address: Address, private: bool) -> bool:
 
 
 def _embedded(address: Address) -> tuple[Address, ...]:
-    """IPv4 addresses that an IPv6 address leads to: mapped, 6to4, Teredo, NAT64."""
+    """IPv4 addresses that an IPv6 address leads to: mapped, 6to4, Teredo, and those that end in one."""
     if not isinstance(address, ipaddress.IPv6Address):
         return ()
     found: list[Address] = [a for a in (address.ipv4_mapped, address.sixtofour) if a is not None]
     found += list(address.teredo or ())
-    if address in _NAT64:
+    if int(address) > 1 and any(address in network for network in _ENDS_IN_IPV4):
         found.append(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
     return tuple(found)

@@ -138,6 +138,13 @@ INSIDE = [
     "::ffff:10.0.0.1",
     "64:ff9b::a00:1",
     "64:ff9b::7f00:1",
+    "64:ff9b:1::a00:1",
+    "64:ff9b:1::7f00:1",
+    "64:ff9b:1:a00:0:100::",
+    "::ffff:0:10.0.0.1",
+    "::10.0.0.1",
+    "5f00::1",
+    "3fff::1",
     "2002:7f00:1::",
     "2002:a00:1::1",
     "2001:0:a00:1::1",
@@ -163,7 +170,8 @@ async def test_public_addresses_of_both_families_pass() -> None:
 async def test_private_hosts_pass_where_they_are_allowed_but_never_metadata() -> None:
     for address in ("10.1.2.3", "127.0.0.1", "fd00::1"):
         assert (await guard(address, allow_private=True).check("https://b.amazonaws.com/x")).addresses
-    for address in ("169.254.169.254", "fe80::1", "0.0.0.0", "224.0.0.1"):
+    metadata = ("169.254.169.254", "64:ff9b:1::a9fe:a9fe", "::169.254.169.254", "fd00:ec2::254")
+    for address in (*metadata, "fe80::1", "0.0.0.0", "224.0.0.1"):
         with pytest.raises(AddressRefused):
             await guard(address, allow_private=True).check("https://b.amazonaws.com/x")
     with pytest.raises(AddressRefused):
