@@ -153,6 +153,10 @@ async def _engine(
         await ledger.close()
 
 
+_SIMULATOR = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); import reportdash; del sys.path[0]; "
+    "from reportdash.simulator.__main__ import main; sys.exit(main(sys.argv[1:]))"
+)
 ENDING = 1.0
 """Seconds the simulator may take to end by itself."""
 
@@ -164,18 +168,21 @@ class Child:
     """
 
     def __init__(self, folder: Path, seed: int, changes: float | None, chaos: bool) -> None:
-        words = [sys.executable, "-m", "reportdash.simulator", "--child", "--seed", str(seed)]
+        # Not by -m, which looks into the working folder first: others may have put a module of theirs there.
+        words = [sys.executable, "-P", "-c", _SIMULATOR, str(Path(__file__).parents[2])]
+        words += ["--child", "--seed", str(seed)]
         if changes is not None:
             words += ["--changes", str(changes)]
         if chaos:
             words.append("--chaos")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("REPORTDASH_SECRET__")}
         # A group of its own: ctrl+c and hang-ups are the dashboard's, which then closes the pipe.
         self._process = subprocess.Popen(  # noqa: S603 - our own module, words from checked numbers
             words,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "TMPDIR": str(folder)},
+            env={**kept, "TMPDIR": str(folder)},
             start_new_session=True,
         )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reportdash.cli.demo import Child
 from reportdash.cli.demo_rows import LIVE, VENDOR, rows
 from reportdash.model import ACTIVE, JobState
 from reportdash.simulator import Simulator
@@ -61,3 +62,20 @@ async def test_the_simulator_takes_every_live_row_as_it_stands(tmp_path: Path) -
             if row.known is not None:
                 simulator.add(**row.known)
         assert len(simulator.world.jobs) > 250
+
+
+@pytest.mark.parametrize("name", ["reportdash/__init__.py", "argparse.py", "json.py", "asyncio/__init__.py"])
+def test_the_simulators_process_runs_nothing_that_lies_in_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Where others can write, as in /tmp, a module of theirs must not run as whoever starts the demo there."""
+    here = tmp_path / "here"
+    (here / name).parent.mkdir(parents=True)
+    (here / name).write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n")
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("REPORTDASH_SECRET__MAIN__PASSWORD", "canary-of-the-demo")
+    with Child(tmp_path, 1, 0, chaos=False) as child:
+        assert child.hello()["accounts"]
+        environ = Path(f"/proc/{child._process.pid}/environ")
+        assert not environ.exists() or b"canary" not in environ.read_bytes()
+    assert not (tmp_path / "ran").exists()
