@@ -68,7 +68,7 @@ async def test_the_simulator_takes_every_live_row_as_it_stands(tmp_path: Path) -
 def test_the_simulators_process_runs_nothing_that_lies_in_the_working_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """Where others can write, as in /tmp, a module of theirs must not run as whoever starts the demo there."""
+    """Where others can write, as in /tmp, a module of theirs must not run as whoever starts the demo."""
     here = tmp_path / "here"
     (here / name).parent.mkdir(parents=True)
     (here / name).write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n")
