@@ -31,6 +31,8 @@ class Clock(Protocol):
 
 
 # Linux's CLOCK_MONOTONIC stops while the machine is suspended; elsewhere it goes on.
+YEAR_10000 = 253_402_300_800.0
+"""Seconds from the epoch to where calendars end."""
 _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
@@ -126,6 +128,11 @@ def rfc3339(at: float | None) -> str | None:
     if at is None:
         return None
     return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def on_calendar(at: float | None) -> float | None:
+    """`at`, if a calendar has it; None for what nothing could show, as milliseconds told for seconds."""
+    return at if at is not None and 0 <= at < YEAR_10000 else None
 
 
 async def pause(clock: Clock, event: asyncio.Event, seconds: float | None) -> None:

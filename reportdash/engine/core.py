@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from reportdash.clock import Clock, pause
+from reportdash.clock import Clock, on_calendar, pause
 from reportdash.engine.habits import Habits
 from reportdash.engine.schedule import Chance
 from reportdash.errors import (
@@ -170,13 +170,17 @@ def reading(account: str, what: str, hide: Hide) -> Iterator[None]:
 
 
 def discreet(seen: Seen, hide: Hide) -> Seen:
-    """What was seen, its words without the account's secrets; what decides (state, reference) stays."""
+    """What was seen, its words without the account's secrets and no time that is on no calendar; what decides
+    (state, reference) stays.
+    """
     return replace(
         seen,
         vendor_status=hide(seen.vendor_status) if seen.vendor_status else seen.vendor_status,
         message=hide(seen.message) if seen.message else seen.message,
         error_code=hide(seen.error_code) if seen.error_code else seen.error_code,
         children=tuple(discreet(child, hide) for child in seen.children),
+        expires_at=on_calendar(seen.expires_at),
+        submitted_at=on_calendar(seen.submitted_at),
     )
 
 

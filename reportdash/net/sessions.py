@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from reportdash.clock import Clock
+from reportdash.clock import Clock, on_calendar
 from reportdash.errors import AuthFailed, CallFailed, Unreachable
 from reportdash.net.http import Session
 from reportdash.plain import clean
@@ -20,8 +20,6 @@ Failure = TypeVar("Failure", bound=CallFailed)
 
 MARGIN = 30.0
 """Seconds of life left at which a session is renewed."""
-YEAR_10000 = 253_402_300_800.0
-"""Seconds from the epoch to where calendars end."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -85,9 +83,7 @@ class Sessions:
         if session.lifetime is not None:
             # Counted from now: the wall clock may have been set since the sign-in.
             ends = self._clock.now() + session.lifetime - (self._clock.boottime() - self._signed_in)
-        if ends is not None and not 0 <= ends < YEAR_10000:
-            ends = None  # said in milliseconds, perhaps: no calendar has it, and no command could print it
-        return Token(ends, clean(session.scope or "", 200) or None)
+        return Token(on_calendar(ends), clean(session.scope or "", 200) or None)
 
     def drop(self, session: Session) -> None:
         """This session was refused; the next `get` signs in afresh. A newer one is left alone."""

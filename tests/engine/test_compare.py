@@ -244,6 +244,31 @@ async def test_a_list_without_end_is_given_up_and_the_loop_has_its_turns_meanwhi
     ).only_there_count == 0  # nothing is said of a list nobody read to its end
 
 
+@pytest.mark.parametrize("odd", [1.8e12, 1e300, float("nan"), float("inf"), -1e300])
+async def test_a_time_that_is_on_no_calendar_is_not_taken_over(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, odd: float
+) -> None:
+    """Milliseconds where seconds belong: one such row, and no command could print any."""
+    rig.account("admissions")
+    engine = await rig.start()
+    vendor = engine.seat("admissions").vendor
+    told = Seen(JobState.READY, "Available", reference="1/2", expires_at=odd, submitted_at=odd)
+
+    async def one() -> AsyncIterator[Seen]:
+        yield told
+
+    async def status(job: Job) -> Seen:
+        return told
+
+    monkeypatch.setattr(vendor, "list", one)
+    monkeypatch.setattr(vendor, "status", status)
+    (job,) = await rig.finish(engine.adopt("admissions"))
+    looked = await rig.finish(engine.look(job.id))
+    for row in (job, looked):
+        assert row.expires_at is None and row.submitted_at is not None
+        assert row.as_json()["submitted_at"]
+
+
 async def test_a_vendors_own_mistake_about_what_was_typed_is_a_sentence(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
