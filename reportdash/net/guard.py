@@ -128,6 +128,14 @@ class Guard:
                 )
         return Vetted(scheme, host, port, authority, target, tuple(dict.fromkeys(map(str, addresses))))
 
+    def lists(self, url: str) -> bool:
+        """Whether the list has its host, or it may lead to this machine; its name is not looked up."""
+        try:
+            _, host, port, _, _ = _split(url)
+        except AddressRefused:
+            return False
+        return self._listed(host, port) or (self._loopback and is_loopback(url))
+
     def _listed(self, host: str, port: int) -> bool:
         for pattern in self._hosts:
             name, _, wanted = pattern.partition(":")

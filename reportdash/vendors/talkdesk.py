@@ -19,7 +19,8 @@ from pydantic import Field, model_validator
 
 from reportdash.errors import AuthFailed, BadPayload, CallFailed, NotFound, UsageProblem, VendorRefused
 from reportdash.model import Credential, Job, JobState, Seen, Signed, Spec, Submitted
-from reportdash.net.http import MAX_REPORT, Request, Session
+from reportdash.net.guard import Guard, is_loopback
+from reportdash.net.http import MAX_REPORT, Reply, Request, Session
 from reportdash.vendors import answers
 from reportdash.vendors.contract import (
     AccountSettings,
@@ -40,6 +41,7 @@ from reportdash.vendors.contract import (
 from reportdash.vendors.talkdesk_answers import (
     PART,
     has_next,
+    job_in,
     listed,
     location,
     parse_download,
@@ -228,8 +230,27 @@ class Talkdesk(Vendor):
             file = await self.api.send(_about("GET", "files", job))
             if location(file) is None:
                 raise
+            self._mind_the_way(file)
             return Seen(JobState.READY, f"HTTP {file.status}")
+        self._mind_the_way(reply)
         return parse_status(reply)
+
+    def _mind_the_way(self, reply: Reply) -> None:
+        """Raises BadPayload for a redirect that leads to no file, as a gateway's to its log-in page: it says
+        nothing of the job, unless there is one in its body."""
+        target = location(reply)
+        if target is None or job_in(reply):
+            return
+        ours = origin(target) == origin(self.account.base_url)
+        settings = self.account
+        guard = Guard(settings.download_hosts, loopback=is_loopback(settings.base_url))
+        if not (self._own(target) if ours else guard.lists(target)):
+            host = answers.text(urlsplit(target).hostname, 80)
+            raise BadPayload(
+                f"HTTP {reply.status} leads to {host}, where no file is: neither is it Talkdesk's address of "
+                "one, nor is it in download_hosts",
+                status=reply.status,
+            )
 
     async def statuses(self, jobs: Sequence[Job]) -> Mapping[str, Seen]:
         """The list (E3 D9) of each type that has more than one job here, as far as pages cost fewer requests

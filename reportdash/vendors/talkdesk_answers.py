@@ -62,7 +62,7 @@ def parse_status(reply: Reply) -> Seen:
     itself (E1 E4), empty only if it says `total` 0 (D7); or 204 while it runs (E2).
     """
     if location(reply) is not None:
-        job = _job_in(reply)
+        job = job_in(reply)
         raw = answers.text(pick(job, "status"), answers.STATUS_WORD)
         return Seen(JobState.READY, raw or f"HTTP {reply.status}", name=answers.text(pick(job, "name"), 200))
     if reply.status == 204:
@@ -88,7 +88,7 @@ def _large_report(reply: Reply) -> bool:
     )
 
 
-def _job_in(reply: Reply) -> Mapping[str, Any]:
+def job_in(reply: Reply) -> Mapping[str, Any]:
     """The job in the body of a redirect, if there is one."""
     try:
         return _job(reply.object())

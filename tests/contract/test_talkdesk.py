@@ -212,6 +212,33 @@ async def test_a_gateways_redirect_means_nothing(desk_at: DeskAt, status: int) -
         await desk.vendor.status(desk.job(JOB))
 
 
+@pytest.mark.parametrize("status", [300, 302, 303])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://login.example.org/sso?back=https://api.example.org/data/reports/calls/jobs/1",
+        "http://login.example.org/data/reports/calls/files/1",
+        "/login?back=/data/reports/calls/jobs/1",
+        "//user@login.example.org",
+    ],
+)
+async def test_a_redirect_to_a_log_in_page_is_not_done(desk_at: DeskAt, status: int, target: str) -> None:
+    desk = await desk_at("calls")
+    page = b"<html><form>complete done</form></html>"
+    headers = {"Location": target, "Content-Type": "text/html"}
+    desk.sim.inject("talkdesk", Reply(status, page, headers), path="*/data/*", times=None)
+    for state in (JobState.RUNNING, JobState.READY):
+        with pytest.raises(BadPayload, match="where no file is"):
+            await desk.vendor.status(desk.job(JOB, state))
+
+
+async def test_a_redirect_to_the_accounts_storage_is_done(desk_at: DeskAt) -> None:
+    desk = await desk_at("calls")
+    link = "https://bucket.s3.amazonaws.com/calls.csv?sig=x"
+    desk.sim.inject("talkdesk", Reply(302, b"", {"Location": link}), path="*/jobs/*")
+    assert (await desk.vendor.status(desk.job(JOB))).state is JobState.READY
+
+
 @pytest.mark.parametrize("status", [301, 307, 308])
 async def test_a_gateways_redirect_is_no_file(desk_at: DeskAt, status: int) -> None:
     desk = await desk_at("calls")
