@@ -133,7 +133,7 @@ class Sender:
         """Why nobody can sign in, so that nothing would leave; None where there is a session."""
         with self._core.exchanges.of(job.id):
             try:
-                await seat.client.have_session()
+                await seat.client.have_session(job.id)
             except CallFailed as error:
                 return error
         return None

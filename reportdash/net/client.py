@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import Protocol
 
@@ -28,6 +29,10 @@ from reportdash.net.words import words
 from reportdash.plain import clean
 
 log.quiet()  # from here on there are tasks and connections whose troubles libraries would print
+
+
+_FOR: ContextVar[str | None] = ContextVar("signing_in_for", default=None)
+"""The job whose request needs a session."""
 
 
 class Sender(Protocol):
@@ -82,6 +87,7 @@ class Client:
         self._sessions = Sessions(self._sign_in, clock)
         self._bare = _Bare(self)
         self._sent = _Minute(clock)
+        self._signing_in: list[Exchange] = []
 
     def __repr__(self) -> str:
         return f"Client({self.account})"
@@ -101,12 +107,12 @@ class Client:
         signer = self._signer
         if signer is None:
             raise RuntimeError("bind() comes before send()")
-        session = await self._session()
+        session = await self._session(request.job)
         reply = await self._exchange(signer.sign(request, session), request)
         if not signer.refused(reply):
             return reply
         self._sessions.drop(session)
-        session = await self._session()
+        session = await self._session(request.job)
         reply = await self._exchange(signer.sign(request, session), request)
         if not signer.refused(reply) or (request.refusal_is_answer and reply.status == 403):
             return reply
@@ -120,9 +126,9 @@ class Client:
         self.reset()
         await self._sessions.get()
 
-    async def have_session(self) -> None:
-        """Sign in if there is no live session. Raises what a sign-in ends with, `sent` False."""
-        await self._session()
+    async def have_session(self, job: str | None = None) -> None:
+        """Sign in, for this job, if there is no live session. Raises what that ends with, `sent` False."""
+        await self._session(job)
 
     def drop_session(self) -> None:
         """Forget the session and a standing refusal; the next call signs in."""
@@ -165,18 +171,22 @@ class Client:
 
     # Signing in.
 
-    async def _session(self) -> Session:
+    async def _session(self, job: str | None) -> Session:
         """A live session. However the sign-in fails, the request it was for has not left (or was refused)."""
+        asking = _FOR.set(job)
         try:
             return await self._sessions.get()
         except CallFailed as error:
             error.sent = False
             raise
+        finally:
+            _FOR.reset(asking)
 
     async def _sign_in(self, old: Session | None) -> Session:
         signer = self._signer
         assert signer is not None
         failure: CallFailed
+        self._signing_in = []
         try:
             try:
                 credential = await self._credential()
@@ -197,6 +207,13 @@ class Client:
         except CallFailed as error:
             failure = error
         self.last_error = failure.text
+        # One that went well is nobody's business; of one that did not, its job shows what was said.
+        job = _FOR.get()
+        if job is not None:
+            for exchange in self._signing_in:
+                # What could not be read for a token may hold one all the same.
+                good = exchange.status is not None and exchange.status < 300
+                self._trace(job, exchange._replace(response="") if good else exchange)
         raise failure
 
     async def _refresh(self, signer: Signer, credential: Credential, old: Session) -> Session | None:
@@ -220,7 +237,7 @@ class Client:
 
     # One call.
 
-    async def _exchange(self, signed: Request, asked: Request) -> Reply:
+    async def _exchange(self, signed: Request, asked: Request, *, bare: bool = False) -> Reply:
         base, where = self._wire.address(signed.path)
         url = with_query(base, signed)
         # What a vendor sees as the asked address carries no token, should one stand in the query.
@@ -244,7 +261,7 @@ class Client:
             self.clock_offset = seen if seen is not None else self.clock_offset
             if reply.status in (429, 503):
                 failure = Throttled(self._words(reply), status=reply.status, retry_after=wait)
-        if asked.job is not None or log.on():
+        if asked.job is not None or bare or log.on():
             exchange = tracing.exchange(
                 signed,
                 url=url,
@@ -255,6 +272,8 @@ class Client:
                 known=self._known,
             )
             self._keep(asked.job, exchange)
+            if bare:
+                self._signing_in.append(exchange)
         if failure is not None:
             self.last_error = failure.text
             raise failure
@@ -290,7 +309,7 @@ class _Bare:
         self._client = client
 
     async def send(self, request: Request) -> Reply:
-        return await self._client._exchange(request, request)
+        return await self._client._exchange(request, request, bare=True)
 
 
 class _Minute:

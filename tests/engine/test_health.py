@@ -342,6 +342,24 @@ async def test_a_new_process_tries_an_account_that_an_older_one_found_refused(ri
     assert await healthy(rig)
 
 
+async def test_a_sign_in_that_fails_is_among_the_exchanges_of_the_job_it_was_for(rig: Rig) -> None:
+    engine = await rig.start()
+    job = await rig.follow(1)
+    rig.sim.inject("7g", Reply(502, b"<html>gateway</html>"), path="/User/Login", times=None)
+    engine.poll()
+
+    async def looked() -> bool:
+        return (await rig.job(job)).attempts > 0
+
+    await rig.until(looked)
+    kept = await rig.ledger.exchanges(job.id)
+    assert [(one.method, one.status) for one in kept] == [("POST", 502)]
+    sent = (await rig.finish(engine.submit("main", SPEC))).job
+    told = await rig.ledger.exchanges(sent.id)
+    assert told and {(one.method, one.status) for one in told} == {("POST", 502)}
+    assert all(one.url.endswith("/User/Login") for one in (*kept, *told))
+
+
 async def test_an_expired_session_costs_one_sign_in_and_nobody_notices(rig: Rig) -> None:
     engine = await rig.start()
     job = await rig.follow(1)
