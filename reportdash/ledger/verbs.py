@@ -340,7 +340,11 @@ class Verbs:
             note=f"same as {other.id}",
         )
         self._update(old, tomb, who, f"the vendor gave the report of {other.id}")
-        self._event(other, f"asked for again ({old.id}): the vendor gave this report", who)
+        told = f"asked for again ({old.id}): the vendor gave this report"
+        richer = _richer(other, wanted)
+        if richer is not other:
+            return self._update(other, richer, who, told)
+        self._event(other, told, who)
         return other
 
     def _note(self, job: Job) -> None:
@@ -384,6 +388,15 @@ class Verbs:
             self.db.execute(_INSERT_EXCHANGE, values)
         if exchanges:
             self.db.execute(_DROP_EXCHANGES, (job_id, KEPT_EXCHANGES))
+
+
+def _richer(known: Job, sent: Job) -> Job:
+    """A row that a list brought, perhaps before our own submit was answered, with what only that knows."""
+    if known.spec is not None or sent.spec is None:
+        return known
+    given = sent.name not in (sent.spec.report, sent.reference)
+    stands_in = known.adopted or known.name == known.reference
+    return replace(known, spec=sent.spec, name=sent.name if given and stands_in else known.name)
 
 
 def _facts(family: Sequence[Job]) -> list[tuple[object, ...]]:

@@ -8,7 +8,7 @@ import pytest
 
 from reportdash.engine.runtime import Engine
 from reportdash.errors import CredentialProblem, Problem, SafetyProblem, UsageProblem
-from reportdash.model import Artifact, ArtifactState, Intent, IntentKind, Job, JobState, Stage, replace
+from reportdash.model import Artifact, ArtifactState, Intent, IntentKind, Job, JobState, Spec, Stage, replace
 from reportdash.simulator import Hang, Lost, Reply
 from tests.engine.rig import SPEC, Rig, guid
 
@@ -120,6 +120,28 @@ async def test_what_was_forgotten_is_not_adopted_but_can_be_tracked_again(rig: R
     assert await rig.finish(engine.adopt("admissions")) == []
     again = await engine.track("admissions", "86446/1")
     assert again.id != job.id
+
+
+async def test_a_submit_that_the_list_told_of_before_its_answer_came_keeps_its_name_and_parameters(
+    rig: Rig,
+) -> None:
+    rig.account("calls")
+    engine = await rig.start()
+    other = await rig.another(owner="elsewhere:1")
+    late = Hang(act=True)
+    rig.sim.inject("talkdesk", late, method="POST", path="*/jobs")
+    spec = Spec("calls", {}, "csv", "2026-08-01", "2026-09-01")
+    submit = rig.begin(engine.submit("calls", spec, name="August"))
+    await rig.until(late.arrived.is_set)
+    (adopted,) = await rig.finish(other.adopt("calls"))
+    assert adopted.spec is None
+    late.release()
+    job = (await rig.finish(submit)).job
+    assert job.id == adopted.id
+    (row,) = await rig.ledger.jobs()
+    assert row.spec is not None and (row.spec.report, row.spec.time_from) == ("calls", "2026-08-01")
+    assert (row.name, row.reference) == ("August", adopted.reference)
+    assert engine.can("submit", row)
 
 
 async def test_an_adopting_account_adopts_by_itself(rig: Rig) -> None:
