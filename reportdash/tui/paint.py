@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from textual import events
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -56,7 +57,14 @@ def let_go(screen: Screen[Any]) -> None:
     """
     screen._styles_cache.clear()
     type(screen._styles_cache).get_inner_outer.cache_clear()
+    # The app keeps its last message until the next one, and that one knows who sent it.
+    app = screen.app
+    app.post_message(events.Callback(callback=_nothing).set_sender(app))
     collector.soon()
+
+
+def _nothing() -> None:
+    """Nothing: it is there to take another message's place."""
 
 
 def _collect(screen: Screen[Any], widgets: Iterable[Widget]) -> None:

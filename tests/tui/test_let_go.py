@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import weakref
 
 import pytest
+from textual import events
 from textual.strip import Strip
 
 from reportdash.clock import ManualClock
@@ -53,3 +56,17 @@ async def test_hands_that_never_rest_put_the_collector_off_for_a_minute_and_no_l
             await clock.advance(60.05)
             await pilot.pause()
         assert len(looked) == 2
+
+
+@pytest.mark.parametrize("key", ["question_mark", "ctrl+p"])
+async def test_a_closed_dialog_is_freed_though_no_key_and_no_message_follows(key: str) -> None:
+    async with board((140, 40)) as (app, pilot):
+        gc.callbacks.clear()  # nothing is left out of the count
+        await pilot.press(key)
+        shown = weakref.ref(app.screen)
+        await pilot.pause()
+        app.post_message(events.Key("escape", None))  # no pilot: it sends the app messages of its own
+        async with asyncio.timeout(120):
+            while shown() is not None:
+                await asyncio.sleep(0.01)
+                gc.collect()
