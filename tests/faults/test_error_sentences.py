@@ -29,7 +29,7 @@ NEXT = re.compile(
     r"another folder| as in |save the file|knows the parameters|\bas Sigma's own pages|\btell whoever|"
     r"download it again|\bmake `|\bkeep it |fetches it again|opens the form|\badd it|ask for a shorter|"
     r"\bit must |must be |\bneeds |\bhas at most|\btakes |field=value with one of|\(accounts:|"
-    r"\(there are|\bmakes \{|\bGive more|goes on by itself|\bset it"
+    r"`\{whose\} --help`|\(there are|\bmakes \{|\bGive more|goes on by itself|\bset it"
 )  # fmt: skip
 """What a next step looks like."""
 
@@ -55,7 +55,13 @@ ELSEWHERE = {
     "{account} // {vendor} // {pin} // {place}": "so does this one",
     "{code} // {text}": "the keyring's sentences, held in one table with what to do",
     "{_without_place(problem.text, path, old)}": "a config error, with what to write",
-    "{path}{_spot(str(error))}": "TOML's own words with line and column of the file",
+    "{path}{_spot(str(error), text)}": "TOML's own words with line and column of the file",
+    "{named}: {step}": "{step}: what to write, or `reportdash config init`",
+    "{_taken(path)}": "`writing._taken`: which file to name, or what checks it",
+    "{self.app.live.problem or OPENING}": "a ledger's own sentence, or that it is being opened: try again",
+    "cannot look for the ledger {clean(path, 300)}: {error.strerror or clean(error)}. {_ELSEWHERE}": (
+        "{_ELSEWHERE}: another folder"
+    ),
     "{self.place(path)}: {sentence}": "a config error; `settings.sentences` says what to write",
     "an account of this vendor would be left out: {left.text}": "a plug-in's own remedy",
     "{account} is left out: {left.text}": "a plug-in's own remedy",
