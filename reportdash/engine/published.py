@@ -27,11 +27,18 @@ class Source:
     _fd: int
 
     def read(self, count: int) -> bytes:
-        return os.read(self._fd, count)
+        """The next bytes. Raises Problem where the disk it lies on gives none."""
+        try:
+            return os.read(self._fd, count)
+        except OSError as error:
+            raise _unreadable(self.path, error) from None
 
     def changed(self) -> bool:
-        """Whether the file has grown, shrunk or been written since it was opened."""
-        info = os.fstat(self._fd)
+        """Whether the file has grown, shrunk or been written since it was opened. Raises Problem."""
+        try:
+            info = os.fstat(self._fd)
+        except OSError as error:
+            raise _unreadable(self.path, error) from None
         return (info.st_size, info.st_mtime) != (self.size, self.mtime)
 
     def close(self) -> None:
@@ -73,12 +80,21 @@ def pick_file(pattern: str, since: float | None) -> Source:
     path = found[0][0]
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
+    except PermissionError as error:
         raise Problem(
             f"{clean(path, 300)} cannot be read ({error.strerror}); give this user the right to it"
         ) from None
+    except OSError as error:
+        raise _unreadable(path, error) from None
     info = os.fstat(fd)
     if not stat.S_ISREG(info.st_mode):
         os.close(fd)
         raise Problem(f"{clean(path, 300)} is no regular file; look at `published`")
     return Source(path, info.st_size, info.st_mtime, fd)
+
+
+def _unreadable(path: Path, error: OSError) -> Problem:
+    return Problem(
+        f"{clean(path, 300)} cannot be read ({error.strerror}); look at the disk it lies on, then download "
+        "it again"
+    )

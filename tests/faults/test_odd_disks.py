@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
+from reportdash.clock import ManualClock
 from reportdash.engine import sidecar
 from reportdash.engine.files import Part
 from reportdash.engine.folders import open_folder
 from reportdash.errors import Exit
-from reportdash.model import ArtifactState
-from tests.engine.shelf import Shelf, data, inline, lending
+from reportdash.model import ArtifactState, LocalFile
+from tests.engine.shelf import AT, Shelf, bench, data, inline, lending
 
 
 def refusing(code: int) -> Any:
@@ -105,8 +106,6 @@ async def test_a_disk_so_full_that_no_sidecar_fits_is_waited_for_as_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another program takes every block that a dropped part gives back."""
-    from tests.engine.shelf import bench
-
     left = [3]
     content = b'{"results": [1]}'
     append, write = Part.append, sidecar.write
@@ -163,3 +162,38 @@ async def test_a_folder_that_moves_while_a_report_comes_is_told_by_its_new_path(
         assert path.parent == november
         assert path.read_bytes() == shelf.body
         assert await bench.downloads.is_intact(outcome.job)
+
+
+@pytest.mark.parametrize("call", ["read", "changed"])
+async def test_a_published_file_whose_disk_breaks_is_named_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """A share that went away: not the folder of the reports is to blame."""
+    source = tmp_path / "out" / "a.csv"
+    source.parent.mkdir()
+    source.write_bytes(b"1,2\n")
+    os.utime(source, (AT + 1, AT + 1))
+    stale = refusing(errno.ESTALE)
+    async with bench(tmp_path, lambda job: LocalFile(str(source)), clock=ManualClock(AT + 60)) as made:
+        job = await made.job()
+        real = getattr(os, {"read": "read", "changed": "fstat"}[call])
+
+        def broken(fd: int, *args: int) -> Any:
+            inside = Path(f"/proc/self/fd/{fd}").readlink() == source
+            opening = call == "changed" and not copied
+            return stale() if inside and not opening else real(fd, *args)
+
+        copied: list[int] = []
+        append = Part.append
+
+        def noted(part: Part, block: bytes) -> None:
+            copied.append(len(block))
+            append(part, block)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Part, "append", noted)
+            patch.setattr(os, {"read": "read", "changed": "fstat"}[call], broken)
+            outcome = await made.downloads.fetch(job.id)
+        assert outcome.exit_code is Exit.FAILED
+        assert outcome.text.startswith(f"{source} cannot be read (Stale file handle)")
+        assert made.files() == []
