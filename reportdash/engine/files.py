@@ -90,11 +90,8 @@ class Part:
 
     def close(self) -> None:
         """Give back the lock and the reserved blocks; the part stays where it is."""
-        try:
-            os.close(os.dup(self._fd))  # a network file system writes now, and says only now that it cannot
-        except OSError:
-            with suppress(OSError):
-                self._cut_off()
+        with suppress(OSError):
+            self._flush()
         with suppress(OSError):
             if self._reserved > self.size and os.fstat(self._fd).st_nlink == 1:
                 os.ftruncate(self._fd, self.size)
@@ -333,6 +330,14 @@ class Part:
         except OSError:
             return False
         return True
+
+    def _flush(self) -> None:
+        """A network file system writes when a file is closed, and says only then that it cannot."""
+        twin = os.dup(self._fd)
+        try:
+            os.close(twin)
+        except OSError:
+            self._cut_off()
 
     def _cut_off(self) -> None:
         """Back to what has surely reached the disk; the rest may read well now and be gone tomorrow."""

@@ -151,10 +151,8 @@ def test_what_a_dead_process_wrote_is_gone_on_with_only_if_it_reached_the_disk(
     again.close()
 
 
-def test_what_a_network_file_system_could_not_write_at_the_close_is_not_gone_on_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    part = begun(tmp_path, monkeypatch)
+def full_at_the_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system says at a close that what was written has found no room, as a network file system does."""
     twins: list[int] = []
     dup, close = os.dup, os.close
 
@@ -168,9 +166,16 @@ def test_what_a_network_file_system_could_not_write_at_the_close_is_not_gone_on_
             twins.remove(fd)
             raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
 
+    monkeypatch.setattr(os, "dup", doubled)
+    monkeypatch.setattr(os, "close", closed)
+
+
+def test_what_a_network_file_system_could_not_write_at_the_close_is_not_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = begun(tmp_path, monkeypatch)
     with monkeypatch.context() as patch:
-        patch.setattr(os, "dup", doubled)
-        patch.setattr(os, "close", closed)
+        full_at_the_close(patch)
         part.close()
     again = opened(tmp_path)
     assert again.recall() is None
@@ -182,9 +187,20 @@ def test_a_file_that_has_its_final_name_is_never_cut(tmp_path: Path, monkeypatch
     part = begun(tmp_path, monkeypatch)
     finished = part.finish("r.csv", "length")
     with monkeypatch.context() as patch:
-        patch.setattr(os, "dup", broken)
+        full_at_the_close(patch)
         part.close()
     assert finished.path.stat().st_size == 1500
+
+
+def test_too_many_open_files_cost_no_byte_of_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = begun(tmp_path, monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "dup", broken)
+        part.close()
+    again = opened(tmp_path)
+    assert again.recall() is None
+    assert again.size == 1500
+    again.close()
 
 
 def test_a_last_sync_that_fails_gives_no_final_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
