@@ -35,6 +35,8 @@ from reportdash.vendors.contract import Vendor
 _REFUSED = frozenset({400, 401, 403, 404, 410})
 TOLD = 3600.0
 """Seconds that a download nobody waits for may spend in pauses the vendor or the storage asks for."""
+MOST_ROOM = 6
+"""How many times longer than `disk_poll` is waited, at most, where one try after the other finds no room."""
 _Begin: TypeAlias = Callable[[bytes], Awaitable[None]]
 
 
@@ -118,6 +120,7 @@ class Transfer:
         self._restarts = 0
         self._highest = part.size
         self._full_since: float | None = None
+        self._fulls = 0
 
     async def run(self, patience: float, *, endless: Callable[[], bool]) -> Arrived:
         """Until the part is complete. `patience`: seconds without progress after which it is given up; while
@@ -163,7 +166,7 @@ class Transfer:
             gained = self._highest - before
             if gained >= self.limits.progress and not problem.slow:
                 moved, self._full_since = self.clock.monotonic(), None
-                refusals = failures = 0
+                refusals = failures = self._fulls = 0
                 continue
             if problem.refused:
                 refusals += 1
@@ -412,13 +415,18 @@ class Transfer:
                 await unbroken(lambda: self.part.restart(etag=None, total=None, extension=None))
         now = self.clock.monotonic()
         self._full_since = now if self._full_since is None else self._full_since
+        # A quota, or a thin volume, is full where there seems to be room: all is not fetched again at once.
+        pause = self.limits.disk_poll * min(2**self._fulls, MOST_ROOM)
+        self._fulls += 1
         self._waits(f"{full}; downloads wait for it")
         try:
             while True:
                 waited = self.clock.monotonic() - self._full_since
                 if waited >= patience and not endless():
                     raise TransferFailed(f"{full}; what came so far is kept and gone on with")
-                await self.clock.sleep(self.limits.disk_poll)
+                left = max(patience - waited, self.limits.disk_poll)
+                await self.clock.sleep(pause if endless() else min(pause, left))
+                pause = self.limits.disk_poll
                 if await unbroken(lambda: self.part.room(needed)):
                     return
         finally:

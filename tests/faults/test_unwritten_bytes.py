@@ -5,20 +5,23 @@ After a failed one the bytes still read well from memory, and the next sync is t
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reportdash.clock import SystemClock
 from reportdash.engine import files
 from reportdash.engine.files import Part
 from reportdash.engine.folders import NoSpace
 from reportdash.errors import Exit, Problem
-from tests.engine.shelf import Shelf, bench, data, inline, lending
+from tests.engine.shelf import QUICK, Shelf, bench, data, inline, lending
 
 STEM = "main_r_2026-01-01_aaaaaa"
 
@@ -122,6 +125,29 @@ async def test_only_what_came_since_the_last_good_sync_is_fetched_again(
         assert path.read_bytes() == shelf.body
         assert len(liar.asked) == 2
         assert int(liar.asked[1].headers["range"].removeprefix("bytes=").rstrip("-")) > 400_000
+
+
+async def test_where_room_only_seems_to_be_the_report_is_not_fetched_again_and_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quota, or a thin volume: the disk counts free blocks that nobody gets."""
+    pauses: list[float] = []
+
+    class Noting(SystemClock):
+        async def sleep(self, seconds: float) -> None:
+            if seconds >= QUICK.disk_poll:
+                pauses.append(round(seconds / QUICK.disk_poll, 3))
+            await asyncio.sleep(0)
+
+    shelf = Shelf(data(300_000), etag=None)
+    LosingDisk(monkeypatch, errno.EDQUOT, times=5)
+    limits = replace(QUICK, idle=2.0)  # the watch looks more seldom than the disk is looked at
+    async with lending(tmp_path, shelf, clock=Noting(), limits=limits) as (made, liar):
+        job = await made.job()
+        outcome = await made.downloads.fetch(job.id)
+        assert outcome.ok, outcome.text
+        assert len(liar.asked) == 6
+    assert [pause for pause in pauses if pause in (1, 2, 4, 6)] == [1, 2, 4, 6, 6]
 
 
 def begun(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Part:
