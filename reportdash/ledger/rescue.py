@@ -138,10 +138,19 @@ def back_up(path: Path, before: float) -> bool:
 
     Returns whether one was made. Raises Problem, OSError.
     """
-    folder = path.parent
+    with _alone(path.parent):  # of two at once the slower one would put back what the other has left behind
+        if _fresh(path.with_name(BACKUP), before):
+            return False
+        _back_up(path, path.parent)
+    return True
+
+
+def _fresh(backup: Path, before: float) -> bool:
+    return backup.exists() and before < backup.stat().st_mtime <= time.time() + _AHEAD
+
+
+def _back_up(path: Path, folder: Path) -> None:
     target, part = folder / BACKUP, folder / f"{BACKUP}.{os.getpid()}.part"
-    if target.exists() and before < target.stat().st_mtime <= time.time() + _AHEAD:
-        return False
     logbook.turn(folder)
     try:
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
@@ -161,7 +170,6 @@ def back_up(path: Path, before: float) -> bool:
     finally:
         part.unlink(missing_ok=True)
     logbook.drop_old(folder)
-    return True
 
 
 def rescue(path: Path, clock: Clock) -> Rescue | None:
@@ -249,10 +257,11 @@ def _put_aside(path: Path, now: float) -> Path | None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """One rescuer at a time; the second finds a sound ledger."""
+    """One at a time rescues or makes a backup; the second finds a sound ledger, or a fresh backup."""
     handle = os.open(folder / "rescue.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import time
@@ -165,3 +166,39 @@ def test_the_log_is_dropped_only_when_the_backup_outlives_a_power_cut(
     assert rescue.back_up(path, 0.0)
     assert seen == [(True, True)]
     assert not page.exists()
+
+
+def test_two_processes_do_not_make_a_backup_at_once(
+    store: Store, path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slower one would put an older copy over the newer one, of which the log is dropped already."""
+    put(store, reference="r1")
+    check = rescue.check
+
+    def meanwhile(part: Path) -> None:
+        monkeypatch.setattr(rescue, "check", check)
+        put(store, reference="r2")
+        if not _is_locked(path.with_name("rescue.lock")):  # else another process waits for us
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "getpid", lambda: 1)
+                assert rescue.back_up(path, 1e12)
+        check(part)
+
+    monkeypatch.setattr(rescue, "check", meanwhile)
+    assert rescue.back_up(path, 0.0)
+    store.close()
+    garble(path)
+    rescue.rescue(path, clock)
+    with Store.open(path) as again:
+        assert {job.reference for job in again.jobs()} == {"r1", "r2"}
+
+
+def _is_locked(path: Path) -> bool:
+    if not path.exists():
+        return False
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
