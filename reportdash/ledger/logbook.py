@@ -56,15 +56,13 @@ def append(folder: Path, lines: Sequence[str], *, synced: bool = False) -> None:
 
 
 def turn(folder: Path) -> None:
-    """Begin a new page: what stands in the log goes to the old one, which a finished backup drops."""
+    """Begin a new page: what stands in the log goes to the old one, which a finished backup drops.
+
+    Where a backup did not finish the old page is still needed, and the new one is gone on with: others write
+    on it at any moment.
+    """
     log, old = folder / LOG, folder / f"{LOG}.1"
-    if not log.exists():
-        return
-    if old.exists():  # a backup that did not finish: its lines are still needed
-        with old.open("ab") as file:
-            file.write(log.read_bytes())
-        log.unlink()
-    else:
+    if log.exists() and not old.exists():
         log.rename(old)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from reportdash import durable
 from reportdash.clock import ManualClock
-from reportdash.ledger import Store, opening, rescue, schema
+from reportdash.ledger import Store, logbook, opening, rescue, schema
 from reportdash.model import Intent, IntentKind, JobState, Spec, Stage, replace
 from tests.ledger.conftest import put
 
@@ -191,6 +191,28 @@ def test_two_processes_do_not_make_a_backup_at_once(
     rescue.rescue(path, clock)
     with Store.open(path) as again:
         assert {job.reference for job in again.jobs()} == {"r1", "r2"}
+
+
+def test_a_line_written_while_the_pages_are_turned_is_not_lost(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a backup that did not finish; another process writes at any moment."""
+    log = path.with_name(opening.LOG)
+    put(store, name="first")
+    log.rename(log.with_name(f"{log.name}.1"))
+    put(store, name="second")
+    real = Path.read_bytes
+
+    def read(page: Path) -> bytes:
+        text = real(page)
+        if page == log:
+            put(store, name="third")
+        return text
+
+    monkeypatch.setattr(Path, "read_bytes", read)
+    logbook.turn(path.parent)
+    names = {told["name"] for told in logbook.read(path.parent)}
+    assert names == {job.name for job in store.jobs()}
 
 
 def _is_locked(path: Path) -> bool:
