@@ -141,6 +141,7 @@ class Part:
             self._rehash(size)
             self._sealed = self.sha256 == self.side.sha256
             if self._sealed:
+                self._take_back()
                 return None
         if self.side.boot != boot_id() or not self._written():
             size = min(size, self.side.synced)  # what was only in memory may have become holes
@@ -314,6 +315,14 @@ class Part:
         with suppress(FileNotFoundError):
             os.unlink(self.name, dir_fd=self._dir)
         return Finished(self._where() / side.final, info.st_size, side.sha256, side.verified or "none")
+
+    def _take_back(self) -> None:
+        """Where `place` can only hold a final name with an empty file, a kill leaves that file in the way."""
+        with suppress(OSError):
+            info = os.stat(self.side.final or "", dir_fd=self._dir, follow_symlinks=False)
+            ours = stat.S_ISREG(info.st_mode) and info.st_uid == os.geteuid() and info.st_nlink == 1
+            if ours and not info.st_size and self.size:
+                os.unlink(self.side.final or "", dir_fd=self._dir)
 
     def _replace_part(self) -> None:
         self.drop()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from reportdash.clock import ManualClock
-from reportdash.engine import sidecar
+from reportdash.engine import placing, sidecar
 from reportdash.engine.files import Part
 from reportdash.engine.folders import open_folder
 from reportdash.errors import Exit
@@ -197,3 +197,39 @@ async def test_a_published_file_whose_disk_breaks_is_named_and_no_other(
         assert outcome.exit_code is Exit.FAILED
         assert outcome.text.startswith(f"{source} cannot be read (Stale file handle)")
         assert made.files() == []
+
+
+def test_a_kill_where_a_name_can_only_be_held_by_an_empty_file_leaves_none_for_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither hard links nor a rename that refuses to replace: a bucket that is mounted, for instance."""
+
+    class Crash(BaseException):
+        pass
+
+    def crash(*_: Any, **__: Any) -> None:
+        raise Crash
+
+    def opened() -> Part:
+        return Part.open(tmp_path, "main_r_2026-01-01_aaaaaa", "aaaaaa", floor=0)
+
+    monkeypatch.setattr(os, "link", refusing(errno.EPERM))
+    monkeypatch.setattr(placing, "_rename_noreplace", lambda *_: False)
+    (tmp_path / "r.csv").write_bytes(b"theirs")
+    part = opened()
+    part.restart(etag=None, total=4, extension="csv")
+    part.append(b"1,2\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", crash)
+        with pytest.raises(Crash):
+            part.finish("r.csv", "length")
+    part.close()
+    assert (tmp_path / "r (2).csv").read_bytes() == b""
+    again = opened()
+    assert again.recall() is None
+    assert again.complete
+    assert again.finish("r.csv", "length").path.name == "r (2).csv"
+    again.forget()
+    again.close()
+    found = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert found == {"r.csv": b"theirs", "r (2).csv": b"1,2\n"}
