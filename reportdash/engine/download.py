@@ -287,9 +287,11 @@ class Downloads:
                 return refusal or outcome
 
     async def _rest(self, job_id: str, outcome: Outcome) -> bool:
-        """Where nobody waits and nobody answered: rest, without a place among those that run, then True."""
+        """Where nobody waits, and nobody answered or the folder is away: rest, without a place among those
+        that run, then True.
+        """
         flight = self._flights[job_id]
-        if outcome.exit_code is not Exit.UNREACHABLE or not flight.background or flight.waiters:
+        if not outcome.passing or not flight.background or flight.waiters:
             return False
         flight.given_up += 1
         flight.bytes = _bytes(outcome.job)

@@ -13,12 +13,14 @@ class Outcome:
     """The end of one verb on one job.
 
     `job` is the fresh row (another one than was asked for when a submit folded into a known job);
-    `exit_code` what a command ends with; `text` one line for stderr or the pane, already clean.
+    `exit_code` what a command ends with; `text` one line for stderr or the pane, already clean. `passing`: of
+    a download, that what stands in the way may go by itself.
     """
 
     job: Job
     exit_code: Exit
     text: str
+    passing: bool = False
 
     @property
     def ok(self) -> bool:

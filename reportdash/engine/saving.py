@@ -182,7 +182,8 @@ class Saver:
         if not wanted or len(saved) < len(wanted):
             code = worst([outcome.exit_code for outcome in outcomes]) if wanted else Exit.FAILED
             row = await self._change_failed(job.id, text, whole, None)
-            return Outcome(row, code or Exit.FAILED, text)
+            waits = code is Exit.UNREACHABLE or all(outcome.passing for outcome in outcomes if not outcome.ok)
+            return Outcome(row, code or Exit.FAILED, text, bool(wanted) and waits)
         proofs = {o.job.artifact.verified for o in saved if o.job.artifact is not None}
         weakest = next((v for v in (Verified.NONE, Verified.LENGTH) if v in proofs), Verified.CHECKSUM)
         artifact = Artifact(ArtifactState.SAVED, bytes=whole, total=whole, verified=weakest)
@@ -364,7 +365,11 @@ class Saver:
             job = await self._ledger.job(job_id)
             assert job is not None
             return Outcome(job, full.exit_code, f"{text}; {full.text}")
-        return Outcome(row, _code(error), text)
+        code = _code(error)
+        # A folder that could not be opened, as of a share that is away, costs no request to look at again.
+        return Outcome(
+            row, code, text, code is Exit.UNREACHABLE or (part is None and isinstance(error, Problem))
+        )
 
     async def _change_failed(
         self, job_id: str, text: str, count: int, total: int | None, gone: NotFound | None = None

@@ -97,6 +97,27 @@ async def test_in_the_background_an_outage_is_rested_over_and_the_report_saved(t
         assert row is not None and row.saved
 
 
+async def test_in_the_background_a_folder_that_is_away_is_rested_over_and_the_report_saved(
+    tmp_path: Path,
+) -> None:
+    """A share that is not there at night: nobody is there either who would start the download again."""
+    clock = ManualClock(AT)
+    async with Liar(Shelf(data(5_000))) as liar, bench(tmp_path, lambda _: None, clock=clock) as made:
+        made.vendor.give = lambda _: Signed(liar.base + "/r.csv")
+        made.folder.write_text("no folder")
+        job = await made.job()
+        made.downloads.start(job.id)
+        await passes(clock, lambda: made.downloads.busy() == 0)
+        progress = made.downloads.progress()[job.id]
+        assert progress.rests and progress.trouble is not None
+        assert "cannot be written" in progress.trouble.text
+        assert made.vendor.asked == []
+        made.folder.unlink()
+        await passes(clock, lambda: job.id not in made.downloads.progress())
+        row = await made.ledger.job(job.id)
+        assert row is not None and row.saved
+
+
 @pytest.mark.parametrize("where", ["vendor", "storage"])
 async def test_a_wait_of_no_seconds_is_no_leave_to_ask_without_a_pause(tmp_path: Path, where: str) -> None:
     clock = ManualClock(AT)
