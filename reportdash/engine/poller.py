@@ -175,12 +175,14 @@ class Poller:
     def _offer(self, job: Job, *, waited: bool = False) -> None:
         """Download a report that became ready, once, if that is wanted and nobody is at it.
 
-        Of an `auto_download` account: whoever polls it; what `waited` since before, whoever finds it.
+        Of an `auto_download` account: whoever polls it; what `waited` since before, whoever finds it, and
+        so what could not be saved then: nobody may be there to ask for it before it is gone.
         """
         if job.state not in _FETCHED or job.parent is not None or job.forgotten_at is not None:
             self._offered.discard(job.id)
             return
-        untouched = job.artifact is None or job.artifact.state is ArtifactState.NONE
+        had = job.artifact.state if job.artifact is not None else ArtifactState.NONE
+        untouched = had is ArtifactState.NONE or (waited and had is ArtifactState.FAILED)
         self._passed_over.pop(job.id, None)
         seat = self._seats.get(job.account)
         if seat is None or not untouched or job.id in self._offered:

@@ -173,7 +173,7 @@ class Ledger:
         return await self._thread.read(self.store.fetching)
 
     async def unfetched(self) -> list[Job]:
-        """Jobs whose report is ready and that nobody has begun to download; no children."""
+        """Jobs whose report is ready, and whose download has not begun, or failed; no children."""
         return await self._thread.read(self.store.unfetched)
 
     async def open_intents(self, account: str | None = None) -> list[Job]:

@@ -321,10 +321,10 @@ class Reads:
         )
 
     def unfetched(self) -> list[Job]:
-        """Jobs whose report is ready and that nobody has begun to download; no children."""
+        """Jobs whose report is ready, and whose download has not begun, or failed; no children."""
         return self._many(
             f"SELECT {JOB} FROM jobs WHERE state IN ('ready', 'ready_with_warnings') "
-            f"AND coalesce(artifact_state, 'none') = 'none' AND parent IS NULL AND {_LIVE}",
+            f"AND coalesce(artifact_state, 'none') IN ('none', 'failed') AND parent IS NULL AND {_LIVE}",
             (),
         )
 

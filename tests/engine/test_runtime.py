@@ -71,6 +71,17 @@ async def test_what_a_dead_process_was_fetching_is_gone_on_with(rig: Rig) -> Non
     await rig.until(lambda: saved(rig, job))
 
 
+@pytest.mark.parametrize("how", ["auto_download", "watch"])
+async def test_what_could_not_be_saved_is_tried_again_by_the_next_process(rig: Rig, how: str) -> None:
+    """A folder that was away, a link that was refused: `watch --download` from cron comes again."""
+    rig.account("main", auto_download=how == "auto_download")
+    engine = await rig.start(download_ready=how == "watch")
+    failed = Artifact(ArtifactState.FAILED, error="cannot be written")
+    job = await rig.seen(await rig.follow(1, "ready"), JobState.READY, artifact=failed)
+    engine.poll()
+    await rig.until(lambda: saved(rig, job))
+
+
 async def test_try_credential_tells_the_truth_and_keeps_nothing(rig: Rig) -> None:
     values = rig.forget_key("main")
     engine = await rig.start()

@@ -171,11 +171,12 @@ def test_downloads_under_way_and_reports_nobody_has_fetched_are_found_without_th
     none = put(
         store, reference="d", state=JobState.READY_WITH_WARNINGS, artifact=Artifact(ArtifactState.NONE)
     )
+    failed = put(store, reference="g", artifact=Artifact(ArtifactState.FAILED), **ready)
     put(store, reference="e", state=JobState.RUNNING)
     forgotten = put(store, reference="f", **ready)
     store.write(lambda: store.verbs.forget(forgotten.id))
     assert ids(store.fetching()) == [under_way.id]
-    assert sorted(ids(store.unfetched())) == sorted([waiting.id, none.id])
+    assert sorted(ids(store.unfetched())) == sorted([waiting.id, none.id, failed.id])
 
 
 def test_the_hot_questions_use_an_index(store: Store) -> None:
