@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
+from unicodedata import category, east_asian_width
 
 from reportdash.errors import Problem
 from reportdash.logins import in_a_shell
@@ -114,7 +115,7 @@ def data(text: str) -> None:
 
 def words(text: str) -> None:
     """One line on stdout with a vendor's words in it."""
-    data(" " * (len(text) - len(text.lstrip(" "))) + clean(in_a_shell(text), 4000))
+    data(_stepped(text) + clean(in_a_shell(text), 4000))
 
 
 def entry(name: str, text: str) -> None:
@@ -142,6 +143,19 @@ def told_once(told: Iterable[tuple[str, str]], longest: int) -> Iterator[str]:
         yield text if first == name else f"as {first}"
 
 
+def _stepped(text: str) -> str:
+    """The blanks `text` begins with, which say that it belongs to what stands above; cleaning drops them."""
+    return " " * (len(text) - len(text.lstrip(" ")))
+
+
+def _wide(text: str) -> int:
+    """How many columns of a terminal `text` takes: of some signs each takes two, and a mark above none."""
+    if text.isascii():
+        return len(text)
+    two = sum(east_asian_width(sign) in "WF" for sign in text)
+    return len(text) + two - sum(category(sign) in ("Mn", "Me") for sign in text)
+
+
 def table(
     head: Sequence[str],
     rows: Iterable[Sequence[str]],
@@ -155,13 +169,16 @@ def table(
     """
     last, columns = len(head) - 1, columns_of(sys.stdout) if below else None
     cells = [
-        [clean(cell, 1000 if below and i == last else 120) for i, cell in enumerate(row)] for row in rows
+        [_stepped(cell) + clean(cell, 1000 if below and i == last else 120) for i, cell in enumerate(row)]
+        for row in rows
     ]
-    widths = [max([len(head[i]), *(len(row[i]) for row in cells)]) for i in range(len(head))]
+    widths = [max([len(head[i]), *(_wide(row[i]) for row in cells)]) for i in range(len(head))]
     with _written():
         for row in [list(head), *cells]:
             parts = [
-                cell.rjust(width) if i in right else cell.ljust(width)
+                cell.rjust(width + len(cell) - _wide(cell))
+                if i in right
+                else cell.ljust(width + len(cell) - _wide(cell))
                 for i, (cell, width) in enumerate(zip(row, widths, strict=True))
             ]
             if columns is None:

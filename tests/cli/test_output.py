@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from reportdash.cli.output import wrapped
+from reportdash.cli.output import table, wrapped
 from tests.cli.conftest import Shell
 from tests.terminal.pty import Terminal
 
@@ -43,6 +43,19 @@ async def test_a_terminal_for_the_words_alone_is_as_wide_as_that_one(shell: Shel
 
     shown = await asyncio.to_thread(run)
     assert len(shown) == 5 and shown[0] == "reportdash: word word word word word word word"
+
+
+def test_a_table_keeps_its_columns_under_signs_of_two_and_its_steps_of_a_group(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [("漢字 e\u0301", "a", "12"), ("  child", "b", "3"), ("one", "漢", "4")]
+    table(("Report", "By", "Age"), rows, right=frozenset({2}))
+    assert capsys.readouterr().out.splitlines() == [
+        "Report   By  Age",
+        "漢字 e\u0301   a    12",
+        "  child  b     3",
+        "one      漢    4",
+    ]
 
 
 def test_a_path_and_a_command_to_copy_stay_whole() -> None:
