@@ -41,6 +41,8 @@ def exposed(path: Path, name: str, environ: Mapping[str, str]) -> Exposed | None
         mode, above = path.stat().st_mode, path.parent.stat().st_mode
     except (OSError, RuntimeError):
         return None
+    if stat.S_ISDIR(mode):
+        return None
     if mode & 0o077:
         return Exposed(f"others may read {path}, which {name} names", f"`chmod 600 {path}`")
     if above & 0o022 and not above & stat.S_ISVTX:

@@ -272,9 +272,12 @@ class Vault:
         except FileNotFoundError:
             return None
         except OSError as error:
+            if self.path.is_dir():
+                step = "rename it and log in again, which makes a new one"
+            else:
+                step = "give yourself the right, or put a copy of it back"
             raise VaultTrouble(
-                "failed",
-                f"the vault {self.path} cannot be read ({error.strerror}): mend that, then try again",
+                "failed", f"the vault {self.path} cannot be read ({error.strerror}): {step}"
             ) from None
         self._seen = True
         return self._parse(data)

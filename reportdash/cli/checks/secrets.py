@@ -164,9 +164,11 @@ def plain_text(folder: Path) -> list[Finding]:
 
 def _others_read(path: Path) -> bool:
     try:
-        return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
+        mode = path.stat().st_mode
     except OSError:
         return False
+    # A folder in a file's place is another trouble, which has its own sentence.
+    return not stat.S_ISDIR(mode) and bool(stat.S_IMODE(mode) & 0o077)
 
 
 def environment(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:

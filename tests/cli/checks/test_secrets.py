@@ -190,6 +190,25 @@ async def test_a_vault_that_others_may_read_is_a_problem(tmp_path: Path) -> None
     assert found.next == f"`chmod 600 {path}`"
 
 
+async def test_a_folder_in_the_vaults_place_is_one_problem_with_a_step_that_ends_it(tmp_path: Path) -> None:
+    path = vault(tmp_path)
+    path.unlink()
+    path.mkdir(mode=0o755)
+    (found,) = problems((await look(tmp_path))["vault"])
+    assert found.next == "rename it and log in again, which makes a new one"
+
+
+def test_a_folder_in_a_secret_files_place_is_one_problem(tmp_path: Path) -> None:
+    path = tmp_path / "password"
+    path.mkdir(mode=0o755)
+    environ = {
+        "REPORTDASH_SECRET__MAIN__USERNAME": "me",
+        "REPORTDASH_SECRET__MAIN__PASSWORD__FILE": str(path),
+    }
+    (found,) = problems(secrets.environment(settings(tmp_path, MAIN, environ), environ))
+    assert "correct the name or the file" in (found.next or "")
+
+
 async def test_plain_text_is_noted_for_ever_with_its_accounts(tmp_path: Path) -> None:
     assert one((await look(tmp_path))["plain text"]).level == "ok"
     files.plain(tmp_path).put("main", CANARY)
