@@ -269,8 +269,10 @@ def _from_stdin(sets: Sequence[Sequence[str]], seat: Seat) -> dict[str, str]:
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         if not line.strip():
             continue
-        field, found, value = line.partition("=")
-        field = field.strip()
+        key, found, value = line.partition("=")
+        field = key.strip()
+        # As a credential_command's: with blanks around the = those after it are no part of the secret.
+        value = value.strip(" \t") if key[-1:].isspace() else value
         if not found or field not in known:
             # The line itself may hold the secret: only its number is repeated.
             raise UsageProblem(

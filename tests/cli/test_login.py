@@ -547,3 +547,15 @@ async def test_a_logout_that_a_locked_vault_stops_leaves_the_account_at_work(
     assert ran.code == 3
     (row,) = [row for row in (await shell("accounts", "--json")).rows if row["account"] == "main"]
     assert (row["health"], row["credential"]) == ("ok", "vault, locked")
+
+
+async def test_blanks_around_the_sign_of_a_line_are_no_part_of_the_secret(
+    shell: Shell, sim: Simulator
+) -> None:
+    keyless(shell, sim)
+    shell.env = passphrase_file(shell)
+    typed = lines(sim, "main").replace("=", " = ", 1).replace("password=", "password\t=\t")
+    ran = await shell("login", "main", "--stdin", stdin=typed)
+    assert ran.code == 0, ran.err
+    ran = await shell("login", "main", "--stdin", stdin=lines(sim, "main").replace("=", "= "))
+    assert ran.code == 3, "behind a bare sign a blank may well be one of the secret's"
