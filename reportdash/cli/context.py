@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,12 +148,21 @@ def chain_of(here: Place) -> Chain:
     from reportdash.credentials import Chain
 
     undumpable()
-    commands = {
+    return Chain(environ=os.environ, folder=here.data, commands=_commands(here.settings))
+
+
+def chain_again(chain: Chain, here: Place) -> Chain:
+    """The one that is open already, with the commands that the config names by now."""
+    chain.take_commands(_commands(here.settings))
+    return chain
+
+
+def _commands(settings: Settings) -> dict[str, Sequence[str]]:
+    return {
         name: account.credential_command
-        for name, account in here.settings.accounts.items()
+        for name, account in settings.accounts.items()
         if account.credential_command
     }
-    return Chain(environ=os.environ, folder=here.data, commands=commands)
 
 
 def undumpable(pattern: Path = Path("/proc/sys/kernel/core_pattern")) -> None:

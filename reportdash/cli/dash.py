@@ -29,6 +29,7 @@ from reportdash.settings import FirstLook, config_path, data_dir, first_look, me
 if TYPE_CHECKING:
     import argparse
 
+    from reportdash.credentials import Chain
     from reportdash.engine.runtime import Engine
     from reportdash.model import Account, Job
     from reportdash.settings import View
@@ -79,13 +80,14 @@ def _board(args: argparse.Namespace, looked: bool, said: str) -> tuple[int, bool
     path = config_path(args.config, os.environ)
     folder = data_dir(args.data_dir, os.environ)
     stopped: list[Problem] = []
+    chains: list[Chain] = []
     farewell: list[str] = []  # too long for the screen's one line, and not to be missed
 
     @asynccontextmanager
     async def open_engine() -> AsyncIterator[Engine | None]:
         await asyncio.to_thread(load_engine)
         from reportdash.board.states import Role
-        from reportdash.cli.context import engine_at, place
+        from reportdash.cli.context import chain_again, chain_of, engine_at, place
         from reportdash.ledger.problems import remote
         from reportdash.ledger.thread import MUTE_SECONDS
 
@@ -97,7 +99,10 @@ def _board(args: argparse.Namespace, looked: bool, said: str) -> tuple[int, bool
                 if here.settings.accounts or here.settings.left_out:
                     hangs = asyncio.get_running_loop().call_later(MUTE_SECONDS, app.live.hangs)
                     try:
-                        running = await opened.enter_async_context(engine_at(here))
+                        # One for all of it: what was unlocked, or typed for this run, outlives a ledger.
+                        chain = chain_again(chains[0], here) if chains else chain_of(here)
+                        chains[:] = [chain]
+                        running = await opened.enter_async_context(engine_at(here, chain=chain))
                     finally:
                         hangs.cancel()
             except UsageProblem as problem:
@@ -113,7 +118,11 @@ def _board(args: argparse.Namespace, looked: bool, said: str) -> tuple[int, bool
                 if running.ledger.rescued is not None:
                     app.board.say(running.ledger.rescued.text, role=Role.WARN)
                     farewell.append(running.ledger.rescued.text)
-            yield running
+            try:
+                yield running
+            finally:
+                if app.life.leaving and chains:
+                    opened.push_async_callback(chains.pop().aclose)
 
     first = first_look(path, os.environ)
     look = _look(first, path, folder / memory.FILE_NAME, os.environ)

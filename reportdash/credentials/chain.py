@@ -68,7 +68,7 @@ class Chain:
             self.vault,
             files.plain(folder) if folder is not None else None,
         )
-        self._commands = dict(commands or {})
+        self._commands: Mapping[str, Sequence[str]] = dict(commands or {})
         self._memory: dict[str, Stored] = {}
         self._seen: dict[str, None] = {}
 
@@ -313,6 +313,10 @@ class Chain:
     def live_values(self) -> list[str]:
         """Every secret value this run has handled, the longest first: for masking them in texts."""
         return sorted(self._seen, key=len, reverse=True)
+
+    def take_commands(self, commands: Mapping[str, Sequence[str]]) -> None:
+        """The config was read anew: these are its `credential_command`s now."""
+        self._commands = dict(commands)
 
     async def aclose(self) -> None:
         """Forget what is in memory and end what still runs."""

@@ -73,9 +73,10 @@ class Rescue:
             since = (
                 f"the backup of {datetime.fromtimestamp(self.backup_at, UTC):%Y-%m-%d %H:%M} UTC and the log"
             )
+        back = "1 job is back" if self.jobs == 1 else f"{self.jobs} jobs are back"
         where = "" if self.aside is None else f". The old file is {self.aside}"
         return (
-            f"the ledger was {what}: {self.jobs} jobs are back, from {since}; "
+            f"the ledger was {what}: {back}, from {since}; "
             f"what only a vendor's list knows follows{where}"
         )
 

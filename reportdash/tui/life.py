@@ -39,6 +39,11 @@ class Life:
         self._interrupted = False
         self._going: asyncio.Task[None] | None = None
 
+    @property
+    def leaving(self) -> bool:
+        """Whether the end has begun."""
+        return self._going is not None
+
     @contextmanager
     def guarded(self) -> Iterator[None]:
         """Meanwhile a signal at any moment, and a fault in any callback, end the run in order."""

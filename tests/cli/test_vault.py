@@ -31,6 +31,7 @@ from tests.cli.asked import (
 )
 from tests.cli.conftest import Shell, secrets, toml
 from tests.cli.test_words import one_sentence
+from tests.terminal.pty import Terminal
 
 OLD = "Old passphrase of the vault: "
 GUID = "a1b2c3d4-e5f6-4890-abcd-ef1234567890"
@@ -280,6 +281,37 @@ async def test_a_watch_asks_once_also_when_its_ledger_is_replaced_meanwhile(
     with pytest.raises(asyncio.CancelledError):
         await watching
     assert asked == [LOCKED]
+
+
+async def test_a_dashboard_asks_once_also_when_its_ledger_is_replaced_meanwhile(
+    shell: Shell, sim: Simulator
+) -> None:
+    await kept(shell, sim, "main")
+    reference = sim.add("7g", GUID, "main", stage="running").reference
+    sim.script("7g", reference, ["incomplete"])
+    await shell("track", "main", reference)
+
+    def drive() -> None:
+        def looked() -> None:
+            before = len(sim.calls("7g", "GET"))
+            terminal.until(lambda text: len(sim.calls("7g", "GET")) >= before + 3)
+
+        with Terminal([], env=shell.environment(), cwd=shell.folder) as terminal:
+            terminal.until("Unlock the vault")
+            terminal.send(f"{PASSPHRASE}\r")
+            looked()
+            terminal.until(lambda text: "Unlock the vault" not in text and "live" in text)
+            for path in shell.data.glob("ledger.db*"):
+                path.unlink()
+            (shell.data / "ledger.db").write_bytes(b"not a ledger")
+            terminal.until("1 job is back")
+            looked()
+            looked()
+            assert "Unlock the vault" not in terminal.text
+            terminal.send("q")
+            assert terminal.finish() == 0
+
+    await asyncio.to_thread(drive)
 
 
 async def test_logging_out_asks_for_the_passphrase_of_a_locked_vault(shell: Shell, sim: Simulator) -> None:
