@@ -75,10 +75,7 @@ class Rescue:
             )
         back = "1 job is back" if self.jobs == 1 else f"{self.jobs} jobs are back"
         where = "" if self.aside is None else f". The old file is {self.aside}"
-        return (
-            f"the ledger was {what}: {back}, from {since}; "
-            f"what only a vendor's list knows follows{where}"
-        )
+        return f"the ledger was {what}: {back}, from {since}; what only a vendor's list knows follows{where}"
 
 
 def check(path: Path, *, rows: bool = True) -> None:
