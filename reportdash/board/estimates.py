@@ -32,6 +32,10 @@ class Estimates:
         self._usual.pop(key, None)
         return True
 
+    def forget(self, job: Job) -> None:
+        """The job is gone; what it took stays."""
+        self._learnt.discard(job.id)
+
     def of(self, job: Job) -> Usual | None:
         """What is usual for such a job; None when too few have finished to say."""
         key = report_of(job)

@@ -49,6 +49,7 @@ class Records:
         self.savable: Savable | None = None
         self._tally = [0] * len(Kind)
         self._alarms: list[tuple[float, int]] = []
+        self._set_for: dict[int, float] = {}  # slot → its last alarm: a job may be told of a thousand times
         self._alarmed: set[str] = set()
         self._warnings: list[int] = []
         self._orphans: dict[str, list[int]] = {}
@@ -167,6 +168,9 @@ class Records:
         self.jobs[slot] = None
         self.forgotten += 1
         del self.slot_of[job.id]
+        self._set_for.pop(slot, None)
+        self._alarmed.discard(job.id)
+        self.estimates.forget(job)
         parent = self.parent_of.pop(slot, None)
         if parent is not None and parent >= 0:
             self.children[parent].remove(slot)
@@ -186,7 +190,8 @@ class Records:
         if soon or slot in self.expiring:
             self._soon = None
         # What is past its alarm and still not expiring never will be (an expired row): it rings no more.
-        if alarm and not soon and (at := alarm_at(job)) > now:
+        if alarm and not soon and (at := alarm_at(job)) > now and self._set_for.get(slot) != at:
+            self._set_for[slot] = at
             heapq.heappush(self._alarms, (at, slot))
         if kind == self.kinds[slot] and soon == (slot in self.expiring):
             return
@@ -211,7 +216,9 @@ class Records:
         """Slots whose expiry has become urgent since the last call; their kind is already up to date."""
         rang: list[int] = []
         while self._alarms and self._alarms[0][0] <= now:
-            _, slot = heapq.heappop(self._alarms)
+            at, slot = heapq.heappop(self._alarms)
+            if self._set_for.get(slot) == at:
+                del self._set_for[slot]
             if self.jobs[slot] is not None and slot not in self.expiring:
                 self.rekind(slot, now)
                 if slot in self.expiring:

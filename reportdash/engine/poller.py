@@ -154,6 +154,8 @@ class Poller:
             self._changed.append((now, len(seen)))
             self._forget_old(now)
         for job in changes.jobs:
+            if job.forgotten_at is not None:
+                self._last_updated.pop(job.id, None)
             worker = self._workers.get(job.account)
             if worker is not None:
                 # An intent came, moved on or ended, or a slot came free.
@@ -180,6 +182,7 @@ class Poller:
         """
         if job.state not in _FETCHED or job.parent is not None or job.forgotten_at is not None:
             self._offered.discard(job.id)
+            self._passed_over.pop(job.id, None)
             return
         had = job.artifact.state if job.artifact is not None else ArtifactState.NONE
         untouched = had is ArtifactState.NONE or (waited and had is ArtifactState.FAILED)

@@ -12,7 +12,7 @@ from reportdash.board.order import Column
 from reportdash.board.query import parse
 from reportdash.board.states import Kind
 from reportdash.board.view import View
-from reportdash.model import Account, Artifact, ArtifactState, Health, Job, JobState, replace
+from reportdash.model import Account, Artifact, ArtifactState, Health, Job, JobState, Spec, replace
 
 NOW = 1_800_000_000.0
 S = JobState
@@ -386,6 +386,23 @@ def test_the_accounts_health_is_the_one_the_json_has(health: Health) -> None:
     account = Account("main", "7g", health=Health.OK if paused else health, paused=paused)
     rows = view(job(1), accounts=(account,))
     assert rows.records.health(job(1)) is health
+
+
+def test_nothing_adds_up_of_a_job_that_is_told_of_again_and_again_and_then_forgotten() -> None:
+    rows = view(job(1, S.LOST))
+    kept = job(2, S.UNKNOWN, age=60, expires_at=NOW + 90_000, spec=Spec(report="Yearly"))
+    records = rows.records
+    for turn in range(50):  # an unknown one is looked at all day
+        rows.apply([replace(kept, next_poll_at=NOW + turn)], (), NOW)
+    assert len(records._alarms) == 1
+    moved = replace(kept, expires_at=NOW + 7_200)
+    rows.apply([moved], (), NOW)
+    assert rows.tick(NOW + 7_100).touched, "its new time is heeded"
+    took = (0.0, 7_100.0)
+    rows.apply([replace(moved, state=S.READY, settled_at=NOW + 7_100, took=took)], (), NOW + 7_100)
+    assert records._alarmed == records.estimates._learnt == {kept.id}
+    rows.apply([replace(moved, forgotten_at=NOW + 7_150)], (), NOW + 7_150)
+    assert not records._alarmed and not records.estimates._learnt and not records._set_for.get(1)
 
 
 def test_a_minute_passes_over_rows_that_expired_long_ago_and_rings_only_for_the_new_one() -> None:

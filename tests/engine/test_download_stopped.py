@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fnmatch
 import os
 import threading
 from collections.abc import Callable
@@ -186,6 +187,14 @@ async def test_one_that_is_stopped_while_a_published_file_is_opened_leaves_it_cl
         await asyncio.wait({task})
         await asyncio.to_thread(back.wait, 120)
         assert str(file) not in {os.path.realpath(fd) for fd in Path("/proc/self/fd").iterdir()}
+
+
+def test_searches_for_published_files_leave_no_compiled_pattern_each(tmp_path: Path) -> None:
+    for number in range(20):
+        published(tmp_path / "out", f"a{number}-1.csv", b"1,2\n")
+        pick_file(str(tmp_path / "out" / f"a{number}-*.csv"), None).close()
+    kept = getattr(fnmatch, "_compile_pattern", None)
+    assert kept is None or kept.cache_info().currsize == 0
 
 
 def _state(row: Job) -> ArtifactState | None:

@@ -185,3 +185,15 @@ async def test_a_name_given_to_a_submit_stays_and_again_keeps_it(rig: Rig) -> No
     first = await rig.finish(engine.submit("main", Spec("TransactionSummary"), name="May"))
     again = await rig.finish(engine.submit_again(first.job.id, {}))
     assert (first.job.name, again.job.name) == ("May", "May")
+
+
+async def test_nothing_is_remembered_of_a_job_that_is_forgotten(rig: Rig) -> None:
+    engine = await rig.start()
+    job = await rig.follow(1, "ready")
+    engine.poll()
+    await rig.state(job, JobState.READY)
+    at = engine._poller
+    at._passed_over[job.id] = "main"  # as where another process polled when it came
+    await rig.until(lambda: job.id in at._last_updated)
+    await engine.forget(job.id, unsaved=True)
+    await rig.until(lambda: job.id not in {*at._last_updated, *at._passed_over, *at._offered})
