@@ -56,6 +56,7 @@ ELSEWHERE = {
     "{code} // {text}": "the keyring's sentences, held in one table with what to do",
     "{_without_place(problem.text, path, old)}": "a config error, with what to write",
     "{path}{_spot(str(error), text)}": "TOML's own words with line and column of the file",
+    "failed // the vault {self.path} cannot be read ({error.strerror}): {step}": "{step}: what to do with it",
     "{named}: {step}": "{step}: what to write, or `reportdash config init`",
     "{_taken(path)}": "`writing._taken`: which file to name, or what checks it",
     "{self.app.live.problem or OPENING}": "a ledger's own sentence, or that it is being opened: try again",
