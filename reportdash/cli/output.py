@@ -20,6 +20,8 @@ _GLUE = "\x00"
 """Stands for a blank that is no place to break a line; no text that was cleaned has it."""
 _USUAL = 80
 """Columns of a terminal that does not know how many it has."""
+_STEPS = 8
+"""Blanks that a line keeps at its beginning, at most."""
 
 
 class NoOutput(Problem):
@@ -144,8 +146,11 @@ def told_once(told: Iterable[tuple[str, str]], longest: int) -> Iterator[str]:
 
 
 def _stepped(text: str) -> str:
-    """The blanks `text` begins with, which say that it belongs to what stands above; cleaning drops them."""
-    return " " * (len(text) - len(text.lstrip(" ")))
+    """The blanks `text` begins with, which say that it belongs to what stands above; cleaning drops them.
+
+    A few: a vendor's own may be a million.
+    """
+    return " " * min(len(text) - len(text.lstrip(" ")), _STEPS)
 
 
 def _wide(text: str) -> int:

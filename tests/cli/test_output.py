@@ -56,6 +56,8 @@ def test_a_table_keeps_its_columns_under_signs_of_two_and_its_steps_of_a_group(
         "  child  b     3",
         "one      漢    4",
     ]
+    table(("Report",), [(" " * 1_000_000 + "owned",)])
+    assert len(capsys.readouterr().out) < 100
 
 
 def test_a_path_and_a_command_to_copy_stay_whole() -> None:
