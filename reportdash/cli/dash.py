@@ -80,11 +80,12 @@ def _board(args: argparse.Namespace, looked: bool, said: str) -> tuple[int, bool
     path = config_path(args.config, os.environ)
     folder = data_dir(args.data_dir, os.environ)
     stopped: list[Problem] = []
-    chains: list[Chain] = []
+    chain: Chain | None = None  # one for all of it: what was unlocked, or typed, outlives a ledger
     farewell: list[str] = []  # too long for the screen's one line, and not to be missed
 
     @asynccontextmanager
     async def open_engine() -> AsyncIterator[Engine | None]:
+        nonlocal chain
         await asyncio.to_thread(load_engine)
         from reportdash.board.states import Role
         from reportdash.cli.context import chain_again, chain_of, engine_at, place
@@ -99,9 +100,8 @@ def _board(args: argparse.Namespace, looked: bool, said: str) -> tuple[int, bool
                 if here.settings.accounts or here.settings.left_out:
                     hangs = asyncio.get_running_loop().call_later(MUTE_SECONDS, app.live.hangs)
                     try:
-                        # One for all of it: what was unlocked, or typed for this run, outlives a ledger.
-                        chain = chain_again(chains[0], here) if chains else chain_of(here)
-                        chains[:] = [chain]
+                        chain = chain_again(chain, here) if chain else chain_of(here)
+                        opened.push_async_callback(close, chain)  # after the engine, which still asks it
                         running = await opened.enter_async_context(engine_at(here, chain=chain))
                     finally:
                         hangs.cancel()
@@ -118,11 +118,11 @@ def _board(args: argparse.Namespace, looked: bool, said: str) -> tuple[int, bool
                 if running.ledger.rescued is not None:
                     app.board.say(running.ledger.rescued.text, role=Role.WARN)
                     farewell.append(running.ledger.rescued.text)
-            try:
-                yield running
-            finally:
-                if app.life.leaving and chains:
-                    opened.push_async_callback(chains.pop().aclose)
+            yield running
+
+    async def close(chain: Chain) -> None:
+        if app.life.leaving:
+            await chain.aclose()
 
     first = first_look(path, os.environ)
     look = _look(first, path, folder / memory.FILE_NAME, os.environ)

@@ -133,21 +133,18 @@ async def follow(
     shown: dict[str, tuple[object, ...]] = {}
     rev = 0
     first = True
-    mute: str | None = None
-    hangs: str | None = None
-    full: str | None = None
+    troubles: dict[str, str | None] = {}
 
     def tell() -> None:
-        nonlocal mute, hangs, full
-        if running.ledger.mute != mute:
-            mute = running.ledger.mute
-            say(mute or "the ledger answers again")
-        if running.downloads.hangs != hangs:
-            hangs = running.downloads.hangs
-            say(hangs or "the disk of the reports answers again")
-        if (running.ledger.full or running.downloads.notice) != full:
-            full = running.ledger.full or running.downloads.notice
-            say(full or "there is room on the disk again")
+        """What goes wrong now, once, or that it is over."""
+        for over, now in (
+            ("the ledger answers again", running.ledger.mute),
+            ("the disk of the reports answers again", running.downloads.hangs),
+            ("there is room on the disk again", running.ledger.full or running.downloads.notice),
+        ):
+            if now != troubles.get(over):
+                troubles[over] = now
+                say(now or over)
 
     running.ledger.on_trouble = tell
     running.poll()

@@ -12,8 +12,6 @@ from reportdash.net.offloop import aside
 
 PATIENCE = 5.0
 """Seconds without an answer after which the disk is said to hang."""
-
-
 EVERY = 1.0
 """Seconds between two questions."""
 
